@@ -1,0 +1,80 @@
+"""Every error that Godwit raises on purpose, as one tree.
+
+::
+
+    GodwitError                  never raised itself
+    ├── LocalProtocolError       we were about to break the TMI dialect
+    ├── RemoteProtocolError      the peer broke it; carries the reply to send
+    ├── InvalidRequest           an operator or client asked for something that cannot be; says what to do
+    │   ├── UnknownCluster
+    │   ├── UnknownChannel
+    │   ├── MoveRefused          a move that the channel's state does not allow
+    │   └── InvalidSetting
+    ├── StaleEpoch               a write on knowledge that has been superseded
+    ├── ChatLogUnavailable       the chat log did not answer
+    │   ├── AppendUnknown        a time-out: the append may still land
+    │   └── DeadLog              the stream named by the segment is gone or another one (rule L2)
+    └── StoreUnavailable         the store did not answer
+"""
+
+from __future__ import annotations
+
+
+class GodwitError(Exception):
+    """Base of all errors of Godwit."""
+
+
+class LocalProtocolError(GodwitError):
+    """We were about to send something that the protocol forbids: a bug of ours."""
+
+
+class RemoteProtocolError(GodwitError):
+    """The peer sent something that the protocol forbids.
+
+    Attributes:
+        reply: the line to answer with, or None if silence is the right answer.
+    """
+
+    def __init__(self, message: str, reply: bytes | None = None) -> None:
+        super().__init__(message)
+        self.reply = reply
+
+
+class InvalidRequest(GodwitError):
+    """Somebody asked for what cannot be; the message is one line and says what to do."""
+
+
+class UnknownCluster(InvalidRequest):
+    """The cluster is not configured."""
+
+
+class UnknownChannel(InvalidRequest):
+    """The name cannot be a channel."""
+
+
+class MoveRefused(InvalidRequest):
+    """The channel's state does not allow the move; nothing was changed."""
+
+
+class InvalidSetting(InvalidRequest):
+    """A setting does not exist or has a value it cannot have."""
+
+
+class StaleEpoch(GodwitError):
+    """The stored epoch is not lower than the one to be written."""
+
+
+class ChatLogUnavailable(GodwitError):
+    """The chat log did not answer; nothing is known to have happened."""
+
+
+class AppendUnknown(ChatLogUnavailable):
+    """An append timed out: it may still land (rule L6)."""
+
+
+class DeadLog(ChatLogUnavailable):
+    """The stream that a segment names is missing or was created anew (rule L2)."""
+
+
+class StoreUnavailable(GodwitError):
+    """The store did not answer."""

@@ -1,0 +1,128 @@
+"""Settings as data: section, name, default and help in one place.
+
+Floor 4 loads them (TOML file, `GODWIT_*`, `--set`); everything below receives these plain values.
+`docs/settings.md` is checked against this file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
+
+CLUSTERS = ("main", "aws", "event", "group")
+"""The clusters of the default network; the first is the default placement."""
+
+
+def _setting(default: Any, help: str) -> Any:
+    return field(default=default, metadata={"help": help})
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeSettings:
+    """Listeners and sessions."""
+
+    host: str = _setting("127.0.0.1", "Address to listen on. Anything but loopback needs configured authentication.")
+    tcp_port: int = _setting(6667, "First TCP port; the clusters take this one and the next ones, in order.")
+    ws_port: int = _setting(8080, "First WebSocket port; the clusters take this one and the next ones, in order.")
+    tcp: bool = _setting(True, "Listen on TCP.")
+    ws: bool = _setting(True, "Listen on WebSocket.")
+    edges: int = _setting(1, "Edges per cluster in one process (they share the cluster's ports in turn).")
+    login_timeout: float = _setting(30.0, "Seconds a connection may take to log in.")
+    ping_interval: float = _setting(300.0, "Seconds of silence from a client after which it is sent a PING.")
+    pong_timeout: float = _setting(60.0, "Seconds after an unanswered PING before the connection is closed.")
+    max_line: int = _setting(8192, "Longest input line in bytes, tags included; longer ones are refused with 417.")
+    send_buffer: int = _setting(1_048_576, "Bytes that may wait for a client that does not read; then it is closed.")
+    pending_per_sender: int = _setting(100, "Messages of one connection to one channel that may wait for the chat log.")
+    reconnect_grace: float = _setting(5.0, "Seconds between RECONNECT and the close, at shutdown.")
+    linger: float = _setting(30.0, "Seconds an edge goes on reading a channel after its last member left.")
+    recent: int = _setting(500, "Messages per channel that an edge keeps for clients that resume.")
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """The chat log of the embedded default."""
+
+    max_age: float = _setting(900.0, "Seconds that records are kept.")
+    max_records: int = _setting(5000, "Records per channel that are kept; open and seal are not counted.")
+    compare_interval: float = _setting(5.0, "Seconds between comparisons of a reader with the end of its log.")
+    append_timeout: float = _setting(5.0, "Seconds after which an append counts as unknown and is tried again.")
+    hold: float = _setting(45.0, "Seconds a message may wait for the chat log before its sender is told that its fate is unknown.")
+    duplicate_window: float = _setting(120.0, "Seconds within which the log stores a record once per id and epoch.")
+
+
+@dataclass(frozen=True, slots=True)
+class MoveSettings:
+    """How a channel moves."""
+
+    lease: float = _setting(10.0, "Seconds for which an edge may act on a placement without asking the store again.")
+    drain: float = _setting(60.0, "Seconds for which the cluster that was left serves everybody, after a switch.")
+    legacy_rule: Literal["bridge", "part", "reconnect"] = _setting(
+        "bridge", "What happens after the drain to members that have not followed: bridge (serve on), part, or reconnect."
+    )
+    destination: Literal["tags", "parameter", "none"] = _setting(
+        "tags", "How SERVERCHANGE names the destination: in tags, as an appended parameter, or not at all."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DirectorySettings:
+    """The HTTP service: directory, API and metrics."""
+
+    host: str = _setting("127.0.0.1", "Address to listen on.")
+    port: int = _setting(8000, "Port to listen on.")
+    public: dict[str, dict[str, list[str]]] = field(
+        default_factory=dict,
+        metadata={"help": "Public addresses per cluster and transport, as clients reach them, e.g. public.aws.tcp = ['irc.example.net:6667']."},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """Where placements, accounts and journals are kept."""
+
+    path: str = _setting("godwit.sqlite3", "SQLite file; made and migrated at start, after a copy of the old one.")
+
+
+@dataclass(frozen=True, slots=True)
+class AuthSettings:
+    """Who may log in."""
+
+    mode: Literal["open", "tokens"] = _setting(
+        "open", "open: any valid nick with any oauth: token (loopback only). tokens: accounts and tokens of the store."
+    )
+    admin_token: str = _setting("", "Token for the API's admin calls; empty: a new one at each start, told in the ready file.")
+
+
+@dataclass(frozen=True, slots=True)
+class LimitSettings:
+    """Rate limits."""
+
+    preset: Literal["now", "2016", "off"] = _setting("off", "Which era's limits apply; off is for benches.")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings."""
+
+    clusters: tuple[str, ...] = _setting(CLUSTERS, "Names of the clusters; the first is the default placement.")
+    edge: EdgeSettings = field(default_factory=EdgeSettings)
+    log: LogSettings = field(default_factory=LogSettings)
+    move: MoveSettings = field(default_factory=MoveSettings)
+    directory: DirectorySettings = field(default_factory=DirectorySettings)
+    store: StoreSettings = field(default_factory=StoreSettings)
+    auth: AuthSettings = field(default_factory=AuthSettings)
+    limits: LimitSettings = field(default_factory=LimitSettings)
+
+
+def rows() -> list[tuple[str, Any, str]]:
+    """Every setting as `(dotted name, default, help)`."""
+    found: list[tuple[str, Any, str]] = []
+    top = Settings()
+    for section in fields(top):
+        value = getattr(top, section.name)
+        if hasattr(value, "__dataclass_fields__"):
+            for item in fields(value):
+                found.append((f"{section.name}.{item.name}", getattr(value, item.name), item.metadata["help"]))
+        else:
+            found.append((section.name, value, section.metadata["help"]))
+    return found

@@ -1,0 +1,262 @@
+"""The words of Godwit as frozen values (`docs/architecture.md`, "Words").
+
+Channels are named here by the login of their owner, in lower case and without `#`.
+Times are seconds since the Unix epoch. A sequence is a position in the chat log of one cluster;
+sequences grow, but need not be dense: other channels share the log.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+import msgspec
+
+LOGIN = re.compile(r"[a-z0-9_]{1,25}")
+"""A legal login: what Twitch allows, in lower case."""
+
+ROOM = re.compile(r"_[a-z0-9_]{1,40}_[0-9]{13}")
+"""A group room's name (protocol row HTTP-chatdepot)."""
+
+
+def is_login(name: str) -> bool:
+    """Say whether `name` is a legal login in lower case."""
+    return LOGIN.fullmatch(name) is not None
+
+
+def is_channel(name: str) -> bool:
+    """Say whether `name` (without `#`, in lower case) can be a channel or a group room."""
+    return is_login(name) or ROOM.fullmatch(name) is not None
+
+
+class Position(msgspec.Struct, frozen=True, order=True):
+    """`(epoch, sequence)`: orders all records of a channel across clusters."""
+
+    epoch: int
+    sequence: int
+
+    def __str__(self) -> str:
+        return f"{self.epoch}-{self.sequence}"
+
+    @classmethod
+    def parse(cls, text: str) -> Position | None:
+        """Read what `str` wrote; None if it is something else."""
+        match = re.fullmatch(r"([0-9]{1,18})-([0-9]{1,18})", text)
+        return cls(int(match[1]), int(match[2])) if match else None
+
+
+class Segment(msgspec.Struct, frozen=True):
+    """The part of a channel's log written under one epoch, in one cluster (rules C1, L2).
+
+    Attributes:
+        cluster: where it lives.
+        epoch: its epoch; higher wins.
+        at: records of the segment lie after this sequence.
+        stream: creation id of the log that holds it.
+        unclean: it was opened by force, its predecessor may hold records nobody saw (rule C8).
+    """
+
+    cluster: str
+    epoch: int
+    at: int
+    stream: str
+    unclean: bool = False
+
+
+class Placement(msgspec.Struct, frozen=True):
+    """Which segment of a channel is the newest, as the store knows it.
+
+    Attributes:
+        phase: `draining` while an old cluster still serves members by right, then `settled`.
+        drain_until: when the drain of the cluster that was left ends.
+        previous: the clusters that were the channel's home before, newest first, without the home.
+        default: the channel has no row; it is where the default placement says.
+    """
+
+    channel: str
+    segment: Segment
+    phase: Literal["draining", "settled"] = "settled"
+    drain_until: float = 0.0
+    previous: tuple[str, ...] = ()
+    default: bool = False
+
+
+class Author(msgspec.Struct, frozen=True):
+    """Who says something, with the facts that are shown (rule R1: they travel in the record)."""
+
+    user_id: str
+    login: str
+    display_name: str = ""
+    color: str = ""
+    badges: tuple[str, ...] = ()
+    badge_info: tuple[str, ...] = ()
+    mod: bool = False
+    subscriber: bool = False
+    vip: bool = False
+    turbo: bool = False
+    user_type: str = ""
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """The message that a message answers."""
+
+    msg_id: str
+    user_id: str
+    user_login: str
+    display_name: str
+    msg_body: str
+
+
+class Open(msgspec.Struct, frozen=True, tag="open"):
+    """Shows that a cluster's log is writable; alone it means nothing (rule C1)."""
+
+    id: str
+    epoch: int
+
+
+class Seal(msgspec.Struct, frozen=True, tag="seal"):
+    """Ends the segment of `epoch`; the first valid one is the switch to `to` (rules C1, C2)."""
+
+    id: str
+    epoch: int
+    to: Segment
+
+
+class Message(msgspec.Struct, frozen=True, tag="message"):
+    """A chat line.
+
+    Attributes:
+        id: shown to clients; a connection sees it once.
+        producer: the connection that said it; unique for ever.
+        number: counts what the producer sends to the channel, from 1 (rule L6).
+    """
+
+    id: str
+    epoch: int
+    producer: str
+    number: int
+    author: Author
+    text: str
+    action: bool = False
+    nonce: str = ""
+    reply: Reply | None = None
+    first: bool = False
+
+
+class Act(msgspec.Struct, frozen=True, tag="act"):
+    """A moderation act on one account, or on the whole room if `target` is empty.
+
+    Attributes:
+        kind: what is done; `timeout` lasts `seconds` from the record's log time.
+        target: user id of the account concerned.
+        deletes: id of the message that `delete` removes.
+    """
+
+    id: str
+    epoch: int
+    producer: str
+    number: int
+    kind: Literal["ban", "timeout", "lift", "clear", "delete"]
+    by: Author
+    target: str = ""
+    target_login: str = ""
+    seconds: int = 0
+    reason: str = ""
+    deletes: str = ""
+
+
+class Change(msgspec.Struct, frozen=True, tag="change"):
+    """A change of room settings: setting -> value (`slow`: seconds, `subs-only`: 0 or 1, ...)."""
+
+    id: str
+    epoch: int
+    producer: str
+    number: int
+    by: Author
+    settings: dict[str, int]
+
+
+class Arrive(msgspec.Struct, frozen=True, tag="arrive"):
+    """Accounts that had joined early on `cluster` are served there from here on (rule C12)."""
+
+    id: str
+    epoch: int
+    producer: str
+    number: int
+    cluster: str
+    accounts: tuple[str, ...]
+
+
+Produced = Message | Act | Change | Arrive
+"""Records that a producer writes: numbered, stored once, acknowledged when read back."""
+
+Record = Open | Seal | Produced
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A record as the log holds it.
+
+    Attributes:
+        sequence: its place in the log.
+        prev: sequence of the channel's record before it; 0 if there is none or it has expired.
+        time: the log's own timestamp, never an edge's clock.
+    """
+
+    sequence: int
+    prev: int
+    time: float
+    record: Record
+
+
+MoveState = Literal[
+    "wished", "opening", "opened", "sealing", "sealed", "draining", "settled", "cancelled", "failed"
+]
+
+
+class Move(msgspec.Struct, frozen=True):
+    """One move of one channel, as journaled in the store.
+
+    Attributes:
+        source: the segment that is to be sealed.
+        target: the cluster to go to.
+        epoch: the epoch that the move opens.
+        at: sequence of the open record in the target's log, once known.
+        version: grows by one with each journaled step.
+        history: `(state, time)` of each step so far.
+    """
+
+    id: str
+    channel: str
+    target: str
+    state: MoveState
+    source: Segment | None = None
+    epoch: int = 0
+    at: int = 0
+    stream: str = ""
+    forced: bool = False
+    evacuate: bool = False
+    by: str = ""
+    reason: str = ""
+    error: str = ""
+    version: int = 0
+    history: tuple[tuple[str, float], ...] = ()
+
+
+class Addresses(msgspec.Struct, frozen=True):
+    """Where a cluster can be reached: `host:port` lists per transport, the preferred first."""
+
+    tcp: tuple[str, ...] = ()
+    tls: tuple[str, ...] = ()
+    ws: tuple[str, ...] = ()
+    wss: tuple[str, ...] = ()
+
+
+class Account(msgspec.Struct, frozen=True):
+    """Somebody who may log in."""
+
+    user_id: str
+    login: str
+    display_name: str = ""
+    color: str = ""
+    user_type: str = ""
+    bot: Literal["", "known", "verified"] = ""
