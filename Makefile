@@ -1,0 +1,89 @@
+# Every chore of Godwit is one word. `make` alone lists them.
+
+PYTHON ?= python3
+WORKERS ?= 2
+SEEDS ?= 10000
+ARGS ?=
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+COMPILE := $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 \
+	--no-emit-index-url --no-header --no-annotate
+NODE := tests/bots/node
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo serve test check format docs soak bench lock clean
+
+help: ## list the chores
+	@echo "Usage: make WORD [ARGS='...']"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1 \2/p' $(MAKEFILE_LIST) | while read -r word text; do printf '  %-8s %s\n' "$$word" "$$text"; done
+
+install: .venv/.run ## make .venv with what Godwit needs; gives .venv/bin/godwit
+
+demo: install ## two clusters, many clients, moves there and back, exact counts
+	@$(BIN)/godwit demo $(ARGS)
+
+serve: install ## run a server on this machine, on fixed ports
+	@$(BIN)/godwit serve $(ARGS)
+
+test: .venv/.test $(NODE)/node_modules/.stamp ## run all tests (ARGS='-k name' for some, WORKERS=n)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+check: .venv/.dev ## lint, format, types, import floors, generated documents
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_architecture.py tests/test_docs.py tests/test_house.py
+
+format: .venv/.dev ## put the code into the form that `check` wants
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: .venv/.test ## write the generated documents anew
+	$(BIN)/python -m tests.docs
+
+soak: .venv/.test ## run SEEDS=n simulations of moves, crashes and delays
+	$(BIN)/python -m tests.model --seeds $(SEEDS) $(ARGS)
+
+bench: .venv/.test ## measure; prints the numbers that documents quote
+	$(BIN)/python -m bench $(ARGS)
+
+lock: .venv/.dev ## pin the newest versions in requirements/*.txt
+	cd requirements && ../$(COMPILE) run.in -o run.txt
+	cd requirements && ../$(COMPILE) -c run.txt test.in -o test.txt
+	cd requirements && ../$(COMPILE) -c test.txt dev.in -o dev.txt
+
+clean: ## remove .venv, node_modules and caches
+	rm -rf .venv $(NODE)/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.made:
+	@command -v $(PYTHON) >/dev/null || { echo "Godwit needs Python 3.11 or newer, and '$(PYTHON)' was not found: install it, or name another one with make PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Godwit needs Python 3.11 or newer, and '$(PYTHON)' is $$($(PYTHON) --version 2>&1): name another one with make PYTHON=python3.11" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/.run: .venv/.made requirements/run.txt pyproject.toml
+	@echo "installing Godwit into .venv"
+	@$(PIP) install --require-hashes -r requirements/run.txt
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.test: .venv/.run requirements/test.txt
+	@echo "installing what the tests need"
+	@$(PIP) install --require-hashes -r requirements/test.txt
+	@touch $@
+
+.venv/.dev: .venv/.test requirements/dev.txt
+	@echo "installing the linters"
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# npm comes with Node.js or in a package of its own; as root on Debian both are fetched here.
+$(NODE)/node_modules/.stamp: $(NODE)/package.json $(NODE)/package-lock.json
+	@if ! command -v npm >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "installing Node.js"; apt-get update -qq && apt-get install -y -qq nodejs npm >/dev/null; fi; \
+	command -v node >/dev/null && command -v npm >/dev/null || { echo "make test needs Node.js 16 or newer with npm: install the packages 'nodejs' and 'npm', then run it again" >&2; exit 1; }
+	@echo "installing the Node.js bots"
+	@cd $(NODE) && npm ci --silent --no-audit --no-fund
+	@touch $@
