@@ -2,17 +2,21 @@
 
 `tests/conformance/store.py` is the suite that every implementation passes. All methods raise
 `StoreUnavailable` when there is no answer; a write that raised it may have happened, and every write
-here may be repeated.
+here may be repeated (a line of the audit is then there twice). The store asks no clock and draws
+no random number: times and ids are passed in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, Protocol
 
 import msgspec
 
-from godwit.values import Account, Move, MoveState, Placement, Position, Segment
+from godwit.values import Account, Addresses, Move, MoveState, Placement, Position, Segment
+
+FINISHED: tuple[MoveState, ...] = ("settled", "cancelled", "failed")
+"""States in which a move has ended; it never leaves them for an unfinished one."""
 
 
 class Sanction(msgspec.Struct, frozen=True):
@@ -59,7 +63,20 @@ class Token(msgspec.Struct, frozen=True):
 
 
 class Store(Protocol):
-    """What the roles share."""
+    """What the roles share.
+
+    Before the first `set_default` there is no answer to where a channel is: `StoreUnavailable`.
+    """
+
+    # clusters -------------------------------------------------------------------------------
+
+    async def set_clusters(self, clusters: Mapping[str, Addresses]) -> None:
+        """Replace the list of clusters: name -> public addresses, the default's first."""
+        ...
+
+    async def clusters(self) -> dict[str, Addresses]:
+        """The clusters with their public addresses, in the order in which they were given."""
+        ...
 
     # placements -----------------------------------------------------------------------------
 
@@ -72,15 +89,26 @@ class Store(Protocol):
         ...
 
     async def rows(self, after: str = "", limit: int = 1000) -> list[Placement]:
-        """Placements that have rows, by channel name."""
+        """Placements that have rows, sorted by channel name, beginning behind the name `after`."""
         ...
 
     async def segments(self, channel: str) -> list[Segment]:
-        """The channel's chain by epoch (rules C1, C3), the default's segment first if it began there."""
+        """The channel's chain, lowest epoch first (rules C1, C3).
+
+        It begins with the segment that was the default's when the channel was first moved or pinned;
+        a channel without a row has the default's segment alone.
+        """
         ...
 
     async def commit(self, channel: str, to: Segment, *, drain_until: float, now: float) -> Placement:
         """Make `to` the newest segment if the stored epoch is lower (rule C3), else change nothing.
+
+        The phase becomes `draining`; only `settle` ends it. For a channel without a row the stored
+        epoch is the default's.
+
+        Args:
+            drain_until: when the drain of the cluster that is left ends.
+            now: the time of the commit; it is kept for those who look into the store.
 
         Returns:
             What is stored afterwards, by whoever.
@@ -88,26 +116,43 @@ class Store(Protocol):
         ...
 
     async def settle(self, channel: str, epoch: int) -> Placement:
-        """End the drain of `epoch`, if that is still the newest; returns what is stored."""
+        """End the drain of `epoch`, if that is still the newest (`drain_until` becomes 0); returns what is stored."""
         ...
 
     async def default_placement(self) -> Segment:
-        """Where channels without a row are."""
+        """Where channels without a row are.
+
+        Raises:
+            StoreUnavailable: it was never set.
+        """
         ...
 
-    async def set_default(self, to: Segment) -> Segment:
-        """Change the default if the stored epoch is lower (rule C10); returns what is stored."""
+    async def set_default(self, to: Segment, *, hold_until: float) -> Segment:
+        """Change the default if there is none or its epoch is lower (rule C10); returns what is stored.
+
+        Placements of channels without a row carry `hold_until` as their `drain_until`: before that
+        time nobody may write to them.
+        """
         ...
 
     async def pin(self, channels: Iterable[str]) -> int:
-        """Give rows to channels that have none, at the default as it stands (C10); returns how many."""
+        """Give rows to channels that have none, at the default as it stands (C10); returns how many.
+
+        The rows are settled; a hold of the default does not pass on to them.
+        """
         ...
 
     async def reopen(self, streams: dict[str, str]) -> int:
         """Open anew what a dead log held: for each cluster whose placements name another stream.
 
         Every such placement, and the default's, gets its epoch raised by 2, `at` 0, the new stream and
-        the mark unclean (rules L2, C8). Returns the number of channels with rows concerned.
+        the mark unclean (rules L2, C8), as a new segment of its chain; phase and drain stay.
+
+        Args:
+            streams: cluster -> creation id of its log as it is now.
+
+        Returns:
+            The number of channels with rows concerned.
         """
         ...
 
@@ -118,13 +163,13 @@ class Store(Protocol):
         ...
 
     async def is_live(self, channel: str) -> bool:
-        """Say whether the channel's stream runs."""
+        """Say whether the channel's stream runs; False if nothing is known."""
         ...
 
     # moves ----------------------------------------------------------------------------------
 
     async def begin_move(self, move: Move) -> Move:
-        """Journal a new move.
+        """Journal a new move as it is given, history included; one whose id is known is returned as stored.
 
         Raises:
             MoveRefused: the channel has an unfinished one; the message names it.
@@ -135,7 +180,9 @@ class Store(Protocol):
         """Write the move's next step: `move` as given, with the state, a version one higher and its history.
 
         Returns:
-            What was written; None if the stored version is not `move.version` (another controller went on).
+            What was written: `(state, now)` is added to the history. None if nothing was written: the
+            stored version is not `move.version` (another controller went on, or this very call did
+            and its answer was lost), or the move has finished and `state` is not an end.
         """
         ...
 
@@ -143,16 +190,22 @@ class Store(Protocol):
         """One move by its id."""
         ...
 
-    async def moves(
-        self, *, channel: str | None = None, unfinished: bool = False, limit: int = 100
-    ) -> list[Move]:
+    async def moves(self, *, channel: str | None = None, unfinished: bool = False, limit: int = 100) -> list[Move]:
         """Moves, newest first."""
         ...
 
     # accounts -------------------------------------------------------------------------------
 
     async def add_account(self, account: Account) -> Account:
-        """Add an account, or return the one of that login; `user_id` '' means: choose one."""
+        """Add an account, or return the one of that login.
+
+        Args:
+            account: with `user_id` '' the store chooses a decimal number higher than any it has seen,
+                so that the number of a removed account is never given to another.
+
+        Raises:
+            InvalidRequest: the user id belongs to another login.
+        """
         ...
 
     async def account(self, login: str) -> Account | None:
@@ -160,7 +213,7 @@ class Store(Protocol):
         ...
 
     async def accounts(self, after: str = "", limit: int = 1000) -> list[Account]:
-        """Accounts by login."""
+        """Accounts sorted by login, beginning behind the login `after`."""
         ...
 
     async def remove_account(self, login: str) -> bool:
@@ -168,11 +221,17 @@ class Store(Protocol):
         ...
 
     async def add_token(self, login: str, token: str, scopes: Sequence[str], now: float) -> Token:
-        """Let `token` (without `oauth:`) log in as `login`; only its hash is stored."""
+        """Let `token` (without `oauth:`) log in as `login`; only its hash is stored.
+
+        A token that is known already is left as it is, revoked or not.
+
+        Raises:
+            InvalidRequest: there is no such account, or the token belongs to another.
+        """
         ...
 
     async def check_token(self, token: str) -> tuple[Account, Token] | None:
-        """Whose token it is, if it is valid."""
+        """Whose token it is; None if it is unknown or revoked."""
         ...
 
     async def revoke_token(self, token_id: str) -> bool:
@@ -182,15 +241,22 @@ class Store(Protocol):
     # moderation -----------------------------------------------------------------------------
 
     async def add_sanction(self, sanction: Sanction) -> None:
-        """Write an act before it is appended, without a position (rule R2)."""
+        """Write an act before it is appended, without a position (rule R2); a known id changes nothing."""
         ...
 
     async def place_sanction(self, sanction_id: str, position: Position, time: float) -> None:
-        """Give a row the position of its first valid record, for good (rule R2)."""
+        """Give a row the position of its first valid record, for good (rule R2).
+
+        A row that has one keeps it; an unknown id is ignored.
+        """
         ...
 
     async def sanctions(self, channel: str) -> list[Sanction]:
-        """A channel's rows: those without a position and the newest placed one per target."""
+        """The rows that decide: the newest placed one per target, and all without a position (rule R3).
+
+        Placed ones come first, by position, then the others as they were written. A `lift` is a row
+        like the others.
+        """
         ...
 
     # audit ----------------------------------------------------------------------------------
