@@ -1,0 +1,1 @@
+"""Transports: TCP and WebSocket, both sides, one connection class (protocol rows WS-*)."""

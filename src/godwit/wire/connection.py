@@ -1,0 +1,320 @@
+"""One connection, TCP or WebSocket, on either side.
+
+A connection belongs to an endpoint (a listener, or a call to a server) and talks to an owner. States::
+
+    OPENING  ->  the transport or the WebSocket handshake is not ready; there is no owner yet
+    OPEN     ->  the owner hears what comes and may write
+    CLOSING  ->  what was queued still goes out; nothing is heard or accepted any more
+    CLOSED   ->  the owner was told, once
+
+The owner is called from the event loop only, never from within a method that it called itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+import structlog
+
+from godwit.wire.flusher import Flusher
+from godwit.wire.websocket import NORMAL, Codec
+
+log = structlog.get_logger()
+
+BY_PEER = "closed by peer"
+"""Reason: the other side ended the connection, in order."""
+
+NOT_READING = "send buffer full"
+"""Reason: the other side does not read as fast as it is written to."""
+
+NOT_READY = "handshake timeout"
+"""Reason: the other side did not finish the handshake in time."""
+
+
+class State(enum.IntEnum):
+    """How far a connection has got; it only ever grows."""
+
+    OPENING = 0
+    OPEN = 1
+    CLOSING = 2
+    CLOSED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one connection may use.
+
+    Attributes:
+        send_buffer: bytes that may wait for the other side; with more it is cut.
+        max_frame: longest WebSocket message in bytes; a longer one closes the connection (1009).
+        handshake_timeout: seconds for the TLS and the WebSocket handshake.
+        close_timeout: seconds in which what was queued may still go out; then the connection is cut.
+    """
+
+    send_buffer: int = 1_048_576
+    max_frame: int = 65_536
+    handshake_timeout: float = 10.0
+    close_timeout: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionStatistics:
+    """What has passed: bytes in and out as on the socket (before TLS), and bytes that still wait."""
+
+    bytes_in: int
+    bytes_out: int
+    buffered: int
+
+
+class Owner(Protocol):
+    """Who a connection belongs to."""
+
+    def data_received(self, connection: Connection, data: bytes) -> None:
+        """Hear what came: never empty, not cut at line ends. A WebSocket message always ends with one."""
+        ...
+
+    def closed(self, connection: Connection, reason: str) -> None:
+        """Learn that the connection is gone, and why; called once, last."""
+        ...
+
+
+class Endpoint(Protocol):
+    """What the connections of one listener, or of one call, share."""
+
+    loop: asyncio.AbstractEventLoop
+    flusher: Flusher
+    limits: Limits
+
+    def opening(self, connection: Connection) -> None:
+        """Learn that a transport is there."""
+        ...
+
+    def opened(self, connection: Connection) -> Owner:
+        """Give the owner to a connection that is ready."""
+        ...
+
+    def lost(self, connection: Connection, reason: str) -> None:
+        """Learn that a connection is gone; called once, last."""
+        ...
+
+
+class Connection(asyncio.Protocol):
+    """One connection, TCP or WebSocket, on either side.
+
+    Attributes:
+        websocket: what is written goes out in frames.
+        bytes_in: bytes that came, as on the socket.
+        bytes_out: bytes that were handed to the transport.
+    """
+
+    __slots__ = (
+        "_codec",
+        "_deadline",
+        "_endpoint",
+        "_owner",
+        "_queue",
+        "_queued",
+        "_reason",
+        "_state",
+        "_transport",
+        "bytes_in",
+        "bytes_out",
+        "websocket",
+    )
+
+    def __init__(self, endpoint: Endpoint, codec: Codec | None = None) -> None:
+        self._endpoint = endpoint
+        self._codec = codec
+        self._owner: Owner | None = None
+        self._transport: asyncio.Transport | None = None
+        self._queue: list[bytes] | None = None
+        self._queued = 0
+        self._reason = ""
+        self._state = State.OPENING
+        self._deadline: asyncio.TimerHandle | None = None
+        self.websocket = codec is not None
+        self.bytes_in = 0
+        self.bytes_out = 0
+
+    # What the owner uses.
+
+    @property
+    def state(self) -> State:
+        """How far the connection has got."""
+        return self._state
+
+    @property
+    def peer(self) -> str:
+        """Address of the other side as `host:port`; empty when it is not known."""
+        name = self._transport.get_extra_info("peername") if self._transport is not None else None
+        return f"{name[0]}:{name[1]}" if name else ""
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that wait for the other side."""
+        if self._transport is None or self._state is State.CLOSED:
+            return 0
+        return self._queued + self._transport.get_write_buffer_size()
+
+    def statistics(self) -> ConnectionStatistics:
+        """Count what has passed."""
+        return ConnectionStatistics(self.bytes_in, self.bytes_out, self.buffered)
+
+    def write(self, data: bytes) -> None:
+        """Queue `data`; on WebSocket it becomes one text frame. Ignored once the connection closes."""
+        if self._state is State.OPEN:
+            self._put(data if self._codec is None else self._codec.encode(data))
+
+    def write_frames(self, pieces: Iterable[bytes]) -> None:
+        """Queue pieces; on WebSocket each becomes one text frame (WS-2)."""
+        for piece in pieces:
+            self.write(piece)
+
+    def write_raw(self, data: bytes) -> None:
+        """Queue ready-made bytes of the wire: for WebSocket, frames made by `frame` (server side only)."""
+        if self._state is State.OPEN:
+            self._put(data)
+
+    def flush(self) -> None:
+        """Hand what is queued to the transport; called once per turn of the loop by the flusher."""
+        queue, size = self._queue, self._queued
+        if queue is None or self._transport is None or self._state is State.CLOSED:
+            return
+        self._queue = None
+        self._queued = 0
+        if size + self._transport.get_write_buffer_size() > self._endpoint.limits.send_buffer:
+            self.abort(NOT_READING)
+            return
+        self.bytes_out += size
+        self._transport.write(queue[0] if len(queue) == 1 else b"".join(queue))
+
+    def close(self, reason: str, code: int = NORMAL) -> None:
+        """Close in order: what is queued goes out first, then the WebSocket close handshake is done.
+
+        Args:
+            reason: told to the owner and, on WebSocket, to the other side.
+            code: WebSocket close code (RFC 6455, 7.4).
+        """
+        if self._state >= State.CLOSING or self._transport is None:
+            return
+        shaken = self._codec is not None and self._state is State.OPEN
+        self._leave(reason)
+        if self._codec is not None and shaken:
+            self._codec.close(code, reason)
+            self._drain_codec()
+        else:
+            self._finish()
+
+    def abort(self, reason: str) -> None:
+        """Cut the connection; what is queued is dropped."""
+        if self._state is State.CLOSED or self._transport is None:
+            return
+        self._reason = self._reason or reason
+        self._state = State.CLOSING
+        self._queue = None
+        self._queued = 0
+        self._transport.abort()
+
+    # What the event loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the transport; a TCP connection is ready with it."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._endpoint.opening(self)
+        if self._codec is None:
+            self._open()
+        else:
+            self._arm(self._endpoint.limits.handshake_timeout)
+            self._drain_codec()
+
+    def data_received(self, data: bytes) -> None:
+        """Pass what came to the owner, or feed it to the WebSocket protocol first."""
+        self.bytes_in += len(data)
+        codec = self._codec
+        if codec is None:
+            if self._state is State.OPEN and self._owner is not None:
+                self._owner.data_received(self, data)
+            return
+        text = codec.receive(data)
+        if self._state is State.OPENING and codec.open:
+            self._drain_codec()  # the answer to the handshake goes before anything the owner writes
+            self._open()
+        if text and self._state is State.OPEN and self._owner is not None:
+            self._owner.data_received(self, text)
+        self._drain_codec()
+        if self._state is State.OPEN and not codec.open:
+            self._leave(codec.error or BY_PEER)
+
+    def eof_received(self) -> None:
+        """Close too: who stops sending has left; what is queued still goes out."""
+        self._leave(BY_PEER)
+        self.flush()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the owner and the endpoint."""
+        self._state = State.CLOSED
+        self._disarm()
+        if not self._reason:
+            self._reason = BY_PEER if exc is None else f"connection lost: {exc}"
+        log.debug("connection_closed", reason=self._reason, bytes_in=self.bytes_in, bytes_out=self.bytes_out)
+        owner, self._owner = self._owner, None
+        self._codec = None
+        self._queue = None
+        try:
+            if owner is not None:
+                owner.closed(self, self._reason)
+        finally:
+            self._endpoint.lost(self, self._reason)
+
+    # Inside.
+
+    def _open(self) -> None:
+        self._disarm()
+        self._state = State.OPEN
+        self._owner = self._endpoint.opened(self)
+
+    def _put(self, data: bytes) -> None:
+        if self._queue is None:
+            self._queue = [data]
+            self._endpoint.flusher.add(self)
+        else:
+            self._queue.append(data)
+        self._queued += len(data)
+
+    def _drain_codec(self) -> None:
+        if self._codec is None or self._transport is None or self._transport.is_closing():
+            return
+        for data in self._codec.data_to_send():
+            if data:
+                self._put(data)
+            else:
+                self._leave(self._codec.error or BY_PEER)
+                self._finish()
+
+    def _leave(self, reason: str) -> None:
+        """Stop hearing and accepting anything; what was queued has `close_timeout` to go out."""
+        self._reason = self._reason or reason
+        if self._state < State.CLOSING:
+            self._state = State.CLOSING
+            self._arm(self._endpoint.limits.close_timeout)
+
+    def _finish(self) -> None:
+        self.flush()
+        if self._transport is not None:
+            self._transport.close()
+
+    def _arm(self, seconds: float) -> None:
+        self._disarm()
+        self._deadline = self._endpoint.loop.call_later(seconds, self._overdue)
+
+    def _disarm(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _overdue(self) -> None:
+        self.abort(NOT_READY if self._state is State.OPENING else NOT_READING)
