@@ -1,0 +1,104 @@
+"""How the HTTP side says no: one line of JSON, `{"error": "..."}`, and never a traceback."""
+
+from __future__ import annotations
+
+import secrets
+from typing import cast
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from godwit.errors import ChatLogUnavailable, InvalidRequest, MoveRefused, StoreUnavailable, UnknownCluster
+
+MAX_BODY = 1_048_576
+"""Longest request body in bytes; 10,000 channels in one look-up take about a quarter of it."""
+
+_log = structlog.get_logger()
+
+
+def refusal(status: int, text: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    """The answer to a request that failed."""
+    return JSONResponse({"error": " ".join(text.split())}, status, headers)
+
+
+def status_of(error: InvalidRequest) -> int:
+    """The HTTP status that tells of `error`."""
+    if isinstance(error, UnknownCluster):
+        return 404
+    return 409 if isinstance(error, MoveRefused) else 400
+
+
+def _http(_: Request, error: Exception) -> Response:
+    failure = cast(HTTPException, error)
+    text = str(failure.detail)
+    if failure.status_code == 404 and text == "Not Found":
+        text = "there is nothing at this address: /openapi.json lists what there is"
+    return refusal(failure.status_code, text, dict(failure.headers or {}))
+
+
+def _malformed(_: Request, error: Exception) -> Response:
+    first = cast(RequestValidationError, error).errors()[0]
+    if first["type"] == "json_invalid":
+        return refusal(400, "the body is not JSON")
+    where = ".".join(str(part) for part in first["loc"])
+    return refusal(400, f"{where}: {first['msg']}")
+
+
+def _invalid(_: Request, error: Exception) -> Response:
+    return refusal(status_of(cast(InvalidRequest, error)), str(error))
+
+
+def _unavailable(_: Request, error: Exception) -> Response:
+    what = "store" if isinstance(error, StoreUnavailable) else "chat log"
+    return refusal(503, f"the {what} does not answer; try again", {"Retry-After": "1"})
+
+
+class Guard:
+    """ASGI middleware: bounds request bodies, and turns what nobody caught into a 500 whose id is in the log."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+        taken = 0
+
+        async def bounded() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > MAX_BODY:
+                raise HTTPException(413, f"the body is longer than {MAX_BODY} bytes")
+            return message
+
+        async def noted(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, bounded, noted)
+        except Exception:
+            error_id = secrets.token_hex(6)
+            _log.exception("request_failed", id=error_id, method=scope["method"], path=scope["path"])
+            if started:
+                raise
+            await refusal(500, f"internal error; the log tells more under the id {error_id}")(scope, receive, send)
+
+
+def install(app: FastAPI) -> None:
+    """Make `app` answer every failure in this way."""
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(InvalidRequest, _invalid)
+    app.add_exception_handler(StoreUnavailable, _unavailable)
+    app.add_exception_handler(ChatLogUnavailable, _unavailable)
+    app.add_middleware(Guard)

@@ -1,0 +1,63 @@
+"""Names as people and programs write them, read strictly, refused with one line that helps."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from godwit.errors import InvalidRequest, UnknownChannel, UnknownCluster
+from godwit.values import is_channel, is_login
+
+LONGEST_SHOWN = 60
+"""Characters of a wrong name that an error repeats."""
+
+
+def shown(text: str) -> str:
+    """Quote `text` for an error: cut, on one line, with control characters escaped."""
+    return repr(text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "...")
+
+
+def _lower(text: str) -> str:
+    # Beyond ASCII, lower() maps some letters into a-z; such a name is another name, not this one.
+    return text.lower() if text.isascii() else text
+
+
+def channel_name(text: str) -> str:
+    """Read a channel's name: with or without `#`, in any case.
+
+    Returns:
+        The name as Godwit stores it: lower case, without `#`.
+
+    Raises:
+        UnknownChannel: it cannot be a channel.
+    """
+    name = _lower(text.removeprefix("#"))
+    if not is_channel(name):
+        raise UnknownChannel(
+            f"{shown(text)} cannot be a channel: a channel is named by its owner's login, 1 to 25 of a-z, 0-9 and _"
+        )
+    return name
+
+
+def login_name(text: str) -> str:
+    """Read a login, in any case.
+
+    Raises:
+        InvalidRequest: it cannot be a login, or is one of those kept for anonymous readers.
+    """
+    name = _lower(text)
+    if not is_login(name):
+        raise InvalidRequest(f"{shown(text)} cannot be a login: use 1 to 25 of a-z, 0-9 and _")
+    if name.startswith("justinfan") and name.removeprefix("justinfan").isdigit():
+        raise InvalidRequest(f"{shown(text)} cannot be an account: justinfan and digits is for anonymous readers")
+    return name
+
+
+def cluster_name(text: str, clusters: Collection[str]) -> str:
+    """Read the name of a configured cluster.
+
+    Raises:
+        UnknownCluster: no cluster has that name.
+    """
+    if text not in clusters:
+        raise UnknownCluster(f"there is no cluster {shown(text)}: choose one of {', '.join(clusters)}")
+    return text

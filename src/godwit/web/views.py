@@ -1,0 +1,216 @@
+"""What the API takes and gives, as the OpenAPI page shows it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from godwit.store.base import AuditEntry, Token
+from godwit.values import Account, Move, Placement
+
+Actor = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
+"""Who acts, for the audit."""
+
+Text = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")]
+"""A line that somebody wrote."""
+
+
+class _View(BaseModel):
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+
+class Wish(BaseModel):
+    """A move that somebody wants."""
+
+    to: str = Field(description="The cluster to go to.")
+    force: bool = Field(False, description="Move even though the channel is live; needs a reason.")
+    reason: Text = ""
+    by: Actor = "admin"
+
+
+class LiveChange(BaseModel):
+    """A stream that began or ended."""
+
+    live: bool
+    by: Actor = "admin"
+
+
+class NewAccount(BaseModel):
+    """Somebody who may log in."""
+
+    login: str
+    display_name: Annotated[str, StringConstraints(max_length=50, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
+    by: Actor = "admin"
+
+
+class NewToken(BaseModel):
+    """A token that somebody wants."""
+
+    scopes: tuple[Actor, ...] = ("chat:read", "chat:edit")
+    by: Actor = "admin"
+
+
+class Step(_View):
+    """A state that a move has reached.
+
+    Attributes:
+        time: seconds since the Unix epoch.
+    """
+
+    state: str
+    time: float
+
+
+class MoveView(_View):
+    """A move of one channel.
+
+    Attributes:
+        source: the cluster that is left; None until the controller has looked.
+        epoch: the epoch that the move opens; 0 until the controller has looked.
+        version: grows by one with each step.
+        history: the states so far.
+    """
+
+    id: str
+    channel: str
+    source: str | None = Field(serialization_alias="from")
+    target: str = Field(serialization_alias="to")
+    epoch: int
+    state: str
+    forced: bool
+    by: str
+    reason: str
+    error: str
+    version: int
+    history: tuple[Step, ...]
+
+    @classmethod
+    def of(cls, move: Move) -> MoveView:
+        """Show a move."""
+        return cls(
+            id=move.id,
+            channel=move.channel,
+            source=move.source.cluster if move.source else None,
+            target=move.target,
+            epoch=move.epoch,
+            state=move.state,
+            forced=move.forced,
+            by=move.by,
+            reason=move.reason,
+            error=move.error,
+            version=move.version,
+            history=tuple(Step(state=state, time=time) for state, time in move.history),
+        )
+
+
+class Moves(_View):
+    """Moves, newest first."""
+
+    moves: tuple[MoveView, ...]
+
+
+class ChannelView(_View):
+    """A channel, as operators see it.
+
+    Attributes:
+        state: `draining` while a cluster that was left still serves members by right, then `settled`.
+        previous: the clusters that were its home before, newest first.
+        drain_until: when the drain ends, in seconds since the Unix epoch; 0 if there is none.
+        default: nobody placed it: it is where the default placement says.
+        move: its unfinished move, else its last one.
+    """
+
+    channel: str
+    cluster: str
+    epoch: int
+    state: str
+    live: bool
+    previous: tuple[str, ...]
+    drain_until: float
+    default: bool
+    move: MoveView | None
+
+    @classmethod
+    def of(cls, placement: Placement, live: bool, move: Move | None) -> ChannelView:
+        """Show a channel."""
+        return cls(
+            channel=placement.channel,
+            cluster=placement.segment.cluster,
+            epoch=placement.segment.epoch,
+            state=placement.phase,
+            live=live,
+            previous=placement.previous,
+            drain_until=placement.drain_until,
+            default=placement.default,
+            move=MoveView.of(move) if move else None,
+        )
+
+
+class LiveView(_View):
+    """Whether a channel's stream runs."""
+
+    channel: str
+    live: bool
+
+
+class AccountView(_View):
+    """Somebody who may log in."""
+
+    user_id: str
+    login: str
+    display_name: str
+
+    @classmethod
+    def of(cls, account: Account) -> AccountView:
+        """Show an account."""
+        return cls(user_id=account.user_id, login=account.login, display_name=account.display_name)
+
+
+class Accounts(_View):
+    """Accounts by login."""
+
+    accounts: tuple[AccountView, ...]
+
+
+class TokenView(_View):
+    """A new token; the only time it is shown, since only its hash is stored."""
+
+    id: str
+    login: str
+    scopes: tuple[str, ...]
+    token: str
+
+    @classmethod
+    def of(cls, row: Token, token: str) -> TokenView:
+        """Show a token to whoever asked for it."""
+        return cls(id=row.id, login=row.login, scopes=row.scopes, token=token)
+
+
+class AuditView(_View):
+    """Who did what, when and why."""
+
+    time: float
+    actor: str
+    action: str
+    subject: str
+    reason: str
+    details: str
+
+    @classmethod
+    def of(cls, entry: AuditEntry) -> AuditView:
+        """Show a line of the audit."""
+        return cls(
+            time=entry.time,
+            actor=entry.actor,
+            action=entry.action,
+            subject=entry.subject,
+            reason=entry.reason,
+            details=entry.details,
+        )
+
+
+class Audit(_View):
+    """The audit, newest first."""
+
+    entries: tuple[AuditView, ...]

@@ -1,0 +1,60 @@
+"""Failures are one line of JSON."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from structlog.testing import capture_logs
+
+from godwit.web.answers import MAX_BODY
+from tests.web.conftest import World
+from tests.web.test_directory import one_line_error
+
+
+async def test_nothing_there(stranger: httpx.AsyncClient) -> None:
+    """404, saying where to look."""
+    response = await stranger.get("/nothing")
+    assert response.status_code == 404
+    assert "/openapi.json" in one_line_error(response)
+
+
+async def test_a_wrong_method(stranger: httpx.AsyncClient) -> None:
+    """405."""
+    response = await stranger.put("/servers")
+    assert response.status_code == 405
+    assert one_line_error(response) == "Method Not Allowed"
+
+
+async def test_an_accident_of_ours_tells_an_id_and_nothing_else(
+    world: World, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """500: the log holds the rest under that id."""
+
+    async def broken(channel: str) -> bool:
+        raise RuntimeError("a secret of the inside")
+
+    monkeypatch.setattr(world.store, "is_live", broken)
+    with capture_logs() as logs:
+        response = await http.get("/channels/alice")
+    assert response.status_code == 500
+    text = one_line_error(response)
+    (line,) = [line for line in logs if line["event"] == "request_failed"]
+    assert line["id"] in text
+    assert line["path"] == "/channels/alice"
+    assert "secret" not in text
+
+
+async def test_a_body_that_is_too_long(stranger: httpx.AsyncClient) -> None:
+    """413, whether its length was announced or not."""
+
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(20):
+            yield b" " * (MAX_BODY // 10)
+
+    response = await stranger.post("/servers", content=b" " * (MAX_BODY + 1))
+    assert response.status_code == 413
+    one_line_error(response)
+    response = await stranger.post("/servers", content=endless())
+    assert response.status_code == 413
