@@ -31,6 +31,9 @@ BY_PEER = "closed by peer"
 NOT_READING = "send buffer full"
 """Reason: the other side does not read as fast as it is written to."""
 
+NOT_WANTED = "listener closed"
+"""Reason: the connection came in while its listener was closed."""
+
 NOT_READY = "handshake timeout"
 """Reason: the other side did not finish the handshake in time."""
 
@@ -53,12 +56,14 @@ class Limits:
         max_frame: longest WebSocket message in bytes; a longer one closes the connection (1009).
         handshake_timeout: seconds for the TLS and the WebSocket handshake.
         close_timeout: seconds in which what was queued may still go out; then the connection is cut.
+        accept_retry: seconds for which a listener waits when the machine gives it no more connections.
     """
 
     send_buffer: int = 1_048_576
     max_frame: int = 65_536
     handshake_timeout: float = 10.0
     close_timeout: float = 5.0
+    accept_retry: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +94,8 @@ class Endpoint(Protocol):
     flusher: Flusher
     limits: Limits
 
-    def opening(self, connection: Connection) -> None:
-        """Learn that a transport is there."""
+    def opening(self, connection: Connection) -> bool:
+        """Learn that a transport is there; False if it is not wanted any more."""
         ...
 
     def opened(self, connection: Connection) -> Owner:
@@ -224,8 +229,9 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the transport; a TCP connection is ready with it."""
         self._transport = cast(asyncio.Transport, transport)
-        self._endpoint.opening(self)
-        if self._codec is None:
+        if not self._endpoint.opening(self):
+            self.abort(NOT_WANTED)
+        elif self._codec is None:
             self._open()
         else:
             self._arm(self._endpoint.limits.handshake_timeout)

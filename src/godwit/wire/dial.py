@@ -20,8 +20,9 @@ class _Call:
         self.ready: asyncio.Future[None] = self.loop.create_future()
         self._owner = owner
 
-    def opening(self, connection: Connection) -> None:
-        """Nothing is to be done before the connection is ready."""
+    def opening(self, connection: Connection) -> bool:
+        """Want the connection as long as somebody waits for it."""
+        return not self.ready.done()
 
     def opened(self, connection: Connection) -> Owner:
         """Say that the connection is ready."""

@@ -1,15 +1,20 @@
-"""Listeners: where connections come in, TCP or WebSocket, with or without TLS."""
+"""Listeners: where connections come in, TCP or WebSocket, with or without TLS.
+
+They accept by themselves, the same way on every event loop: asyncio's own server logs thousands of errors
+a second when the process is out of file descriptors, and uvloop's drops the clients without a word.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl as tls
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
 
-from godwit.wire.connection import Connection, Limits, Owner
+from godwit.wire.connection import NOT_WANTED, Connection, Limits, Owner
 from godwit.wire.flusher import Flusher
 from godwit.wire.websocket import ServerCodec
 
@@ -17,6 +22,8 @@ log = structlog.get_logger()
 
 BACKLOG = 4096
 """Connections that may wait to be accepted: after a restart all clients come back at once."""
+
+_PER_TURN = 64  # connections accepted in one turn of the loop: who is in goes on being served meanwhile
 
 Factory = Callable[[Connection], Owner]
 """Makes the owner of a connection that is ready: TLS and WebSocket handshakes are done."""
@@ -32,7 +39,7 @@ class ListenerStatistics:
 
 
 class Listener:
-    """One listening address and the connections that came in there.
+    """One listening address and the connections that came in there; made by `listen_tcp` or `listen_ws`.
 
     Attributes:
         connections: those that are ready, with an owner.
@@ -40,45 +47,43 @@ class Listener:
         port: the real port, also when 0 was asked for.
     """
 
-    def __init__(self, factory: Factory, limits: Limits, websocket: bool) -> None:
+    def __init__(
+        self, listening: socket.socket, factory: Factory, limits: Limits, *, websocket: bool, ssl: tls.SSLContext | None
+    ) -> None:
         self.loop = asyncio.get_running_loop()
         self.flusher = Flusher(self.loop)
         self.limits = limits
         self.connections: set[Connection] = set()
-        self.host = ""
-        self.port = 0
+        self.host: str
+        self.port: int
+        self.host, self.port = listening.getsockname()[:2]
+        self._listening = listening
         self._factory = factory
         self._websocket = websocket
+        self._ssl = ssl
+        self._admitting: set[asyncio.Task[None]] = set()
         self._opening: set[Connection] = set()
         self._accepted = 0
-        self._server: asyncio.Server | None = None
+        self._closed = False
+        self._failing = False  # from the first error, which is logged, until nobody waits any more
+        self._retry: asyncio.TimerHandle | None = None
         self._empty = asyncio.Event()
         self._empty.set()
-
-    async def start(self, host: str, port: int, ssl: tls.SSLContext | None) -> None:
-        """Listen.
-
-        Raises:
-            OSError: the address cannot be had.
-        """
-        self._server = await self.loop.create_server(
-            self._connection,
-            host,
-            port,
-            ssl=ssl,
-            backlog=BACKLOG,
-            reuse_address=True,
-            ssl_handshake_timeout=self.limits.handshake_timeout if ssl else None,
-        )
-        self.host, self.port = self._server.sockets[0].getsockname()[:2]
-        log.info("listening", host=self.host, port=self.port, websocket=self._websocket, tls=ssl is not None)
+        self._resume()
+        log.info("listening", host=self.host, port=self.port, websocket=websocket, tls=ssl is not None)
 
     def close(self) -> None:
         """Stop accepting; connections that are not ready yet are cut, the others stay."""
-        if self._server is not None:
-            self._server.close()
+        if self._closed:
+            return
+        self._closed = True
+        if self._retry is None:
+            self.loop.remove_reader(self._listening.fileno())
+        else:
+            self._retry.cancel()
+        self._listening.close()
         for connection in list(self._opening):
-            connection.abort("listener closed")
+            connection.abort(NOT_WANTED)
 
     async def wait_empty(self) -> None:
         """Wait until every connection is gone and its owner was told."""
@@ -86,15 +91,14 @@ class Listener:
 
     def statistics(self) -> ListenerStatistics:
         """Count the connections."""
-        return ListenerStatistics(len(self.connections), len(self._opening), self._accepted)
+        return ListenerStatistics(len(self.connections), len(self._admitting) + len(self._opening), self._accepted)
 
     # What the connections use.
 
-    def opening(self, connection: Connection) -> None:
-        """Count a transport that came in."""
-        self._accepted += 1
-        self._empty.clear()
+    def opening(self, connection: Connection) -> bool:
+        """Learn that a transport is there; it is not wanted once the listener is closed."""
         self._opening.add(connection)
+        return not self._closed
 
     def opened(self, connection: Connection) -> Owner:
         """Give an owner to a connection that is ready."""
@@ -106,26 +110,92 @@ class Listener:
         """Forget a connection."""
         self._opening.discard(connection)
         self.connections.discard(connection)
-        if not self.connections and not self._opening:
-            self._empty.set()
+        self._tell_if_empty()
+
+    # Inside.
+
+    def _accept(self) -> None:
+        for _ in range(_PER_TURN):
+            try:
+                accepted, address = self._listening.accept()
+            except (BlockingIOError, InterruptedError):
+                self._failing = False
+                return
+            except ConnectionAbortedError:
+                continue
+            except OSError as error:
+                self._pause(error)
+                return
+            self._accepted += 1
+            self._empty.clear()
+            accepted.setblocking(False)
+            task = self.loop.create_task(self._admit(accepted, address))
+            self._admitting.add(task)
+            task.add_done_callback(self._admitted)
+
+    async def _admit(self, accepted: socket.socket, address: object) -> None:
+        """Make a transport of an accepted socket, with its TLS handshake."""
+        try:
+            await self.loop.connect_accepted_socket(
+                self._connection,
+                accepted,
+                ssl=self._ssl,
+                ssl_handshake_timeout=self.limits.handshake_timeout if self._ssl else None,
+            )
+        except OSError as error:
+            log.debug("connection_refused", address=address, reason=str(error))
+            accepted.close()
+
+    def _admitted(self, task: asyncio.Task[None]) -> None:
+        self._admitting.discard(task)
+        self._tell_if_empty()
 
     def _connection(self) -> Connection:
         return Connection(self, ServerCodec(self.limits.max_frame) if self._websocket else None)
+
+    def _pause(self, error: OSError) -> None:
+        """Wait a moment: the process is out of file descriptors, or the machine out of memory."""
+        if not self._failing:
+            self._failing = True
+            log.error("accept_failed", host=self.host, port=self.port, error=str(error))
+        self.loop.remove_reader(self._listening.fileno())
+        self._retry = self.loop.call_later(self.limits.accept_retry, self._resume)
+
+    def _resume(self) -> None:
+        self._retry = None
+        self.loop.add_reader(self._listening.fileno(), self._accept)
+
+    def _tell_if_empty(self) -> None:
+        if not (self.connections or self._opening or self._admitting):
+            self._empty.set()
 
 
 async def listen_tcp(
     host: str, port: int, factory: Factory, *, ssl: tls.SSLContext | None = None, limits: Limits | None = None
 ) -> Listener:
-    """Listen for TCP clients; see `Listener.start`."""
-    listener = Listener(factory, limits or Limits(), websocket=False)
-    await listener.start(host, port, ssl)
-    return listener
+    """Listen for TCP clients.
+
+    Args:
+        host: an address; of a name's addresses the first one is taken.
+        port: 0 takes a free one.
+        factory: makes the owner of each connection that is ready.
+
+    Raises:
+        OSError: the address cannot be had.
+    """
+    return Listener(await _bind(host, port), factory, limits or Limits(), websocket=False, ssl=ssl)
 
 
 async def listen_ws(
     host: str, port: int, factory: Factory, *, ssl: tls.SSLContext | None = None, limits: Limits | None = None
 ) -> Listener:
-    """Listen for WebSocket clients, on any path; see `Listener.start`."""
-    listener = Listener(factory, limits or Limits(), websocket=True)
-    await listener.start(host, port, ssl)
-    return listener
+    """Listen for WebSocket clients, on any path (WS-1); otherwise like `listen_tcp`."""
+    return Listener(await _bind(host, port), factory, limits or Limits(), websocket=True, ssl=ssl)
+
+
+async def _bind(host: str, port: int) -> socket.socket:
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    family, _, _, _, address = found[0]
+    listening = socket.create_server((str(address[0]), int(address[1])), family=family, backlog=BACKLOG)
+    listening.setblocking(False)
+    return listening
