@@ -1,0 +1,50 @@
+"""The capabilities a connection may ask for (CAP-1 to CAP-7)."""
+
+from __future__ import annotations
+
+from enum import IntFlag
+
+
+class Caps(IntFlag):
+    """A set of capabilities."""
+
+    TAGS = 1
+    COMMANDS = 2
+    MEMBERSHIP = 4
+    POSITION = 8
+
+
+NONE = Caps(0)
+"""No capability."""
+
+NAMES: dict[str, Caps] = {
+    "twitch.tv/tags": Caps.TAGS,
+    "twitch.tv/commands": Caps.COMMANDS,
+    "twitch.tv/membership": Caps.MEMBERSHIP,
+    "godwit/position": Caps.POSITION,
+}
+"""Name on the wire (case matters) -> capability, in the order of `CAP LS`."""
+
+
+def names(caps: Caps) -> str:
+    """The names of a set, separated by spaces, in the order of `CAP LS`."""
+    return " ".join(name for name, cap in NAMES.items() if cap in caps)
+
+
+def requested(caps: Caps, request: str) -> Caps | None:
+    """What `caps` becomes by a `CAP REQ` of these names; `-name` takes one away (CAP-2, CAP-3).
+
+    Returns:
+        None if a name is unknown: then the whole list is refused.
+    """
+    for word in request.split():
+        cap = NAMES.get(word.removeprefix("-"))
+        if cap is None:
+            return None
+        caps = caps & ~cap if word.startswith("-") else caps | cap
+    return caps
+
+
+def message_view(caps: Caps) -> Caps:
+    """What of `caps` changes how a PRIVMSG looks: connections with the same view share its bytes (CAP-7)."""
+    return caps & (Caps.TAGS | Caps.POSITION) if Caps.TAGS in caps else NONE

@@ -1,0 +1,387 @@
+"""Lines to clients: stateless functions from values and a connection's capabilities to bytes.
+
+A line is rendered once per set of capabilities, never once per member. b"" means that such a
+connection is not sent this line (CAP-6). Channels are named without `#`; times are seconds since the
+Unix epoch. Tags stand in alphabetical order. Every function raises `LocalProtocolError` for text that
+cannot be on a line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from godwit.tmi.capabilities import NONE, Caps
+from godwit.tmi.emotes import emote_ranges
+from godwit.tmi.login import SERVER, WELCOME, is_anonymous
+from godwit.tmi.message import encode, escape
+from godwit.values import Account, Addresses, Author, Message, Position
+
+SETTINGS: Mapping[str, int] = {
+    "emote-only": 0,
+    "followers-only": -1,
+    "r9k": 0,
+    "rituals": 0,
+    "slow": 0,
+    "subs-only": 0,
+}
+"""Room settings and what they are in a new room (STATE-2)."""
+
+MAX_NAMES = 400
+"""Bytes of names on one 353 line (JOIN-4)."""
+
+
+def _tagged(tags: Mapping[str, str], rest: str) -> bytes:
+    block = ";".join(f"{key}={escape(tags[key])}" for key in sorted(tags))
+    return encode(f"@{block} {rest}" if block else rest)
+
+
+def _flag(value: bool) -> str:
+    return "1" if value else "0"
+
+
+def _millis(time: float) -> str:
+    return str(round(time * 1000))
+
+
+def _user(login: str) -> str:
+    return f":{login}!{login}@{login}.{SERVER}"
+
+
+# answers to the client itself ---------------------------------------------------------------------
+
+
+def numeric(number: str, nick: str, subject: str, text: str) -> bytes:
+    """A numeric answer, such as 421; `subject` is what it is about, or ''."""
+    return encode(f":{SERVER} {number} {nick} {subject and subject + ' '}:{text}")
+
+
+def cap(verb: str, capabilities: str) -> bytes:
+    """An answer to CAP; the second word is always `*` (CAP-1)."""
+    return encode(f":{SERVER} CAP * {verb} :{capabilities}")
+
+
+def ping() -> bytes:
+    """The server's PING (PING-2)."""
+    return encode(f"PING :{SERVER}")
+
+
+def pong(argument: str) -> bytes:
+    """The answer to a PING: without a prefix if that was bare (PING-1)."""
+    return encode(f":{SERVER} PONG {SERVER} :{argument}" if argument else f"PONG :{SERVER}")
+
+
+def welcome(caps: Caps, account: Account) -> bytes:
+    """The welcome block as one element, with GLOBALUSERSTATE where due (LOGIN-2, LOGIN-3, WS-2)."""
+    lines = (f":{SERVER} {number} {account.login} :{text}" for number, text in WELCOME)
+    return b"".join(map(encode, lines)) + globaluserstate(caps, account)
+
+
+def globaluserstate(caps: Caps, account: Account) -> bytes:
+    """What the account is everywhere; needs COMMANDS, never to anonymous ones (LOGIN-3)."""
+    if Caps.COMMANDS not in caps or is_anonymous(account.login):
+        return b""
+    tags = {
+        "badge-info": "",
+        "badges": "",
+        "color": account.color,
+        "display-name": account.display_name or account.login,
+        "emote-sets": "0",
+        "user-id": account.user_id,
+        "user-type": account.user_type,
+    }
+    return _tagged(tags if Caps.TAGS in caps else {}, f":{SERVER} GLOBALUSERSTATE")
+
+
+# membership ---------------------------------------------------------------------------------------
+
+
+def join(login: str, channel: str) -> bytes:
+    """Somebody is in; to others only with MEMBERSHIP, which the caller sees to."""
+    return encode(f"{_user(login)} JOIN #{channel}")
+
+
+def part(login: str, channel: str) -> bytes:
+    """Somebody is out (PART-1)."""
+    return encode(f"{_user(login)} PART #{channel}")
+
+
+def names(caps: Caps, nick: str, channel: str, others: Sequence[str] = ()) -> bytes:
+    """The NAMES list: others with MEMBERSHIP only, then the one who asked, then the end (JOIN-4)."""
+    head = f":{nick}.{SERVER} 353 {nick} = #{channel} :"
+    lines: list[str] = []
+    row = ""
+    for name in others if Caps.MEMBERSHIP in caps else ():
+        if name == nick:
+            continue
+        if row and len(row) + len(name) >= MAX_NAMES:
+            lines.append(head + row)
+            row = ""
+        row = f"{row} {name}" if row else name
+    if row:
+        lines.append(head + row)
+    lines += [head + nick, f":{nick}.{SERVER} 366 {nick} #{channel} :End of /NAMES list"]
+    return b"".join(map(encode, lines))
+
+
+def join_burst(
+    caps: Caps,
+    channel: str,
+    author: Author,
+    *,
+    room_id: str,
+    settings: Mapping[str, int],
+    others: Sequence[str] = (),
+    position: Position | None = None,
+    cluster: str = "",
+    epoch: int = 0,
+    home: bool = True,
+) -> bytes:
+    """The answer to a JOIN as one element: JOIN, 353, 366, USERSTATE, ROOMSTATE (JOIN-2, JOIN-3, JOIN-6).
+
+    Args:
+        author: who joined, as the channel sees them.
+        position: everything behind it will be shown; None if nothing is promised yet (early JOIN).
+    """
+    return b"".join(
+        (
+            join(author.login, channel),
+            names(caps, author.login, channel, others),
+            userstate(caps, channel, author),
+            roomstate(
+                caps,
+                channel,
+                room_id=room_id,
+                settings=settings,
+                position=position,
+                cluster=cluster,
+                epoch=epoch,
+                home=home,
+            ),
+        )
+    )
+
+
+# what is said and how things stand ------------------------------------------------------------------
+
+
+def privmsg(
+    caps: Caps, channel: str, message: Message, *, time: float, room_id: str, position: Position | None = None
+) -> bytes:
+    """A message as others see it (MSG-1, MSG-3, MSG-6 to MSG-9); each is an element of its own (WS-2).
+
+    Connections of the same `capabilities.message_view` get the same bytes. A reply is shown with
+    `@Name ` in front, which `message.text` does not hold (MSG-7).
+
+    Args:
+        time: the record's log time.
+    """
+    author, reply = message.author, message.reply
+    text = f"@{reply.display_name or reply.user_login} {message.text}" if reply else message.text
+    shown = f"\x01ACTION {text}\x01" if message.action else text
+    rest = f"{_user(author.login)} PRIVMSG #{channel} :{shown}"
+    if Caps.TAGS not in caps:
+        return encode(rest)
+    tags = {
+        "badge-info": ",".join(author.badge_info),
+        "badges": ",".join(author.badges),
+        "color": author.color,
+        "display-name": author.display_name or author.login,
+        "emotes": emote_ranges(text),
+        "first-msg": _flag(message.first),
+        "flags": "",
+        "id": message.id,
+        "mod": _flag(author.mod),
+        "returning-chatter": "0",
+        "room-id": room_id,
+        "subscriber": _flag(author.subscriber),
+        "tmi-sent-ts": _millis(time),
+        "turbo": _flag(author.turbo),
+        "user-id": author.user_id,
+        "user-type": author.user_type,
+    }
+    if message.nonce:
+        tags["client-nonce"] = message.nonce
+    if author.vip:
+        tags["vip"] = "1"
+    if reply:
+        tags["reply-parent-display-name"] = reply.display_name or reply.user_login
+        tags["reply-parent-msg-body"] = reply.msg_body
+        tags["reply-parent-msg-id"] = reply.msg_id
+        tags["reply-parent-user-id"] = reply.user_id
+        tags["reply-parent-user-login"] = reply.user_login
+    if position and Caps.POSITION in caps:
+        tags["godwit-position"] = str(position)
+    return _tagged(tags, rest)
+
+
+def userstate(caps: Caps, channel: str, author: Author, *, msg_id: str = "", nonce: str = "") -> bytes:
+    """What somebody is in a channel; with an id it says that this message was sent (STATE-1, MSG-1)."""
+    if Caps.COMMANDS not in caps or is_anonymous(author.login):
+        return b""
+    rest = f":{SERVER} USERSTATE #{channel}"
+    if Caps.TAGS not in caps:
+        return encode(rest)
+    tags = {
+        "badge-info": ",".join(author.badge_info),
+        "badges": ",".join(author.badges),
+        "color": author.color,
+        "display-name": author.display_name or author.login,
+        "emote-sets": "0",
+        "mod": _flag(author.mod),
+        "subscriber": _flag(author.subscriber),
+        "user-type": author.user_type,
+    }
+    if msg_id:
+        tags["id"] = msg_id
+    if nonce:
+        tags["client-nonce"] = nonce
+    return _tagged(tags, rest)
+
+
+def roomstate(
+    caps: Caps,
+    channel: str,
+    *,
+    room_id: str,
+    settings: Mapping[str, int],
+    position: Position | None = None,
+    cluster: str = "",
+    epoch: int = 0,
+    home: bool = True,
+) -> bytes:
+    """All settings of a room (STATE-2), as the last line of a JOIN's answer with its place (JOIN-6).
+
+    Args:
+        position: everything behind it will be shown; None if nothing is promised.
+        cluster: the cluster that answers; '' leaves all `godwit-` tags out.
+        epoch: the newest epoch of the channel that this cluster knows.
+        home: whether this cluster is the channel's home.
+    """
+    tags = {**_settings({**SETTINGS, **settings}), "room-id": room_id}
+    if Caps.POSITION in caps and cluster:
+        tags |= {"godwit-cluster": cluster, "godwit-epoch": str(epoch), "godwit-home": _flag(home)}
+        if position:
+            tags["godwit-position"] = str(position)
+    return _roomstate(caps, channel, tags)
+
+
+def roomstate_change(caps: Caps, channel: str, *, room_id: str, changed: Mapping[str, int]) -> bytes:
+    """The settings that changed, and `room-id` (STATE-3)."""
+    return _roomstate(caps, channel, {**_settings(changed), "room-id": room_id})
+
+
+def _settings(settings: Mapping[str, int]) -> dict[str, str]:
+    return {name: str(value) for name, value in settings.items()}
+
+
+def _roomstate(caps: Caps, channel: str, tags: Mapping[str, str]) -> bytes:
+    if Caps.COMMANDS not in caps:
+        return b""
+    return _tagged(tags if Caps.TAGS in caps else {}, f":{SERVER} ROOMSTATE #{channel}")
+
+
+def notice(caps: Caps, channel: str, msg_id: str, text: str) -> bytes:
+    """A NOTICE to a channel's members, who need COMMANDS, or to `*`, who need nothing (NOTICE-1)."""
+    if channel == "*":
+        return encode(f":{SERVER} NOTICE * :{text}")
+    if Caps.COMMANDS not in caps:
+        return b""
+    return _tagged({"msg-id": msg_id} if Caps.TAGS in caps else {}, f":{SERVER} NOTICE #{channel} :{text}")
+
+
+def gap(caps: Caps, channel: str, missing: int | None) -> bytes:
+    """Tell that lines are missing before the next one, and how many if known (NOTICE-2)."""
+    if Caps.COMMANDS not in caps:
+        return b""
+    tags = {"msg-id": "godwit_gap"}
+    if Caps.POSITION in caps:
+        tags["godwit-missing"] = "unknown" if missing is None else str(missing)
+    count = "Some" if missing is None else str(missing)
+    text = f"{count} message{'' if missing == 1 else 's'} of this channel could not be shown here."
+    return _tagged(tags if Caps.TAGS in caps else {}, f":{SERVER} NOTICE #{channel} :{text}")
+
+
+def clearchat(
+    caps: Caps,
+    channel: str,
+    *,
+    room_id: str,
+    time: float,
+    target_login: str = "",
+    target_id: str = "",
+    seconds: int = 0,
+) -> bytes:
+    """A whole room or one user's lines are cleared; without `seconds` a user is banned for good (CLEAR-1)."""
+    if Caps.COMMANDS not in caps:
+        return b""
+    tags = {"room-id": room_id, "tmi-sent-ts": _millis(time)}
+    rest = f":{SERVER} CLEARCHAT #{channel}"
+    if target_login:
+        rest += f" :{target_login}"
+        tags["target-user-id"] = target_id
+        if seconds:
+            tags["ban-duration"] = str(seconds)
+    return _tagged(tags if Caps.TAGS in caps else {}, rest)
+
+
+def clearmsg(
+    caps: Caps, channel: str, *, login: str, target_msg_id: str, text: str, time: float, room_id: str = ""
+) -> bytes:
+    """One message is removed (CLEAR-2).
+
+    Args:
+        login: who had said it.
+        text: what it said.
+    """
+    if Caps.COMMANDS not in caps:
+        return b""
+    tags = {"login": login, "room-id": room_id, "target-msg-id": target_msg_id, "tmi-sent-ts": _millis(time)}
+    return _tagged(tags if Caps.TAGS in caps else {}, f":{SERVER} CLEARMSG #{channel} :{text}")
+
+
+# moving -------------------------------------------------------------------------------------------
+
+
+def reconnect(caps: Caps) -> bytes:
+    """Ask to come back on a new connection; needs COMMANDS (RC-1)."""
+    return encode(f":{SERVER} RECONNECT") if Caps.COMMANDS in caps else b""
+
+
+def serverchange(
+    caps: Caps,
+    channel: str,
+    *,
+    destination: Literal["tags", "parameter", "none"],
+    cluster: str,
+    epoch: int,
+    addresses: Addresses,
+    drain_until: float = 0.0,
+) -> bytes:
+    """The channel lives on another cluster; goes to every member whatever its capabilities (SC-1 to SC-3).
+
+    Args:
+        destination: how the cluster is named (setting `move.destination`).
+        drain_until: until when the cluster that sends this serves the channel; 0 if that has no end.
+    """
+    rest = f":{SERVER} SERVERCHANGE #{channel}"
+    if destination == "parameter":
+        return encode(f"{rest} {cluster}")
+    if destination == "none" or Caps.TAGS not in caps:
+        return encode(rest)
+    tags = {
+        "godwit-cluster": cluster,
+        "godwit-drain-until": _millis(drain_until) if drain_until else "",
+        "godwit-epoch": str(epoch),
+        "godwit-tcp": ",".join(addresses.tcp),
+        "godwit-tls": ",".join(addresses.tls),
+        "godwit-ws": ",".join(addresses.ws),
+        "godwit-wss": ",".join(addresses.wss),
+    }
+    return _tagged(tags, rest)
+
+
+def inquire(channel: str, cluster: str, address: str, *, caps: Caps = NONE, epoch: int = 0) -> bytes:
+    """Where a channel is: cluster and an address of the kind the client uses (INQ-1)."""
+    tags = {"godwit-epoch": str(epoch)} if Caps.TAGS in caps and epoch else {}
+    return _tagged(tags, f":{SERVER} INQUIRE #{channel} {cluster} {address}")

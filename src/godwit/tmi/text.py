@@ -1,0 +1,60 @@
+"""What somebody typed: cleaned, and told apart as text, action or command (MSG-2 to MSG-4)."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+MAX_TEXT = 500
+"""Code points of a message that are kept (MSG-2)."""
+
+_CONTROLS = str.maketrans(dict.fromkeys("\0\1\r\n"))
+_SPACES = re.compile(r" {2,}")
+_COMMAND = re.compile(r"[/.]([A-Za-z][A-Za-z0-9_]*)(?: (.*))?", re.DOTALL)
+_ACTION = "\x01ACTION "
+
+
+class Said(msgspec.Struct, frozen=True):
+    """Text for everybody; `action` for `/me`. Empty text is not sent."""
+
+    text: str
+    action: bool = False
+
+
+class Ordered(msgspec.Struct, frozen=True):
+    """A command to the server, such as `/ban ronni`: its name in lower case, and what follows it."""
+
+    name: str
+    args: str = ""
+
+
+def clean(text: str) -> str:
+    """Drop characters that cannot be shown, make runs of spaces one, trim the ends (MSG-2)."""
+    return _SPACES.sub(" ", text.translate(_CONTROLS)).strip(" ")
+
+
+def cut(text: str) -> str:
+    """The first 500 code points, without a space at the end (MSG-2)."""
+    return text[:MAX_TEXT].rstrip(" ")
+
+
+def interpret(raw: str) -> Said | Ordered:
+    """Tell what the text of a PRIVMSG means.
+
+    `/me` and `.me`, and an ACTION made by the client, are actions (MSG-3). A slash or dot directly
+    before a letter is a command (MSG-4); one that stands alone before a space marks the rest as plain
+    text and is dropped; any other one is part of the text.
+    """
+    if raw.startswith(_ACTION):
+        return Said(cut(clean(raw[len(_ACTION) :])), True)
+    text = clean(raw)
+    if text.startswith(("/ ", ". ")):
+        return Said(cut(text[2:]))
+    found = _COMMAND.fullmatch(text)
+    if found is None:
+        return Said(cut(text))
+    name, args = found[1].lower(), found[2] or ""
+    if name == "me" and args:
+        return Said(cut(args), True)
+    return Ordered(name, args)
