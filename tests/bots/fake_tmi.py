@@ -41,7 +41,7 @@ class Peer:
             case "JOIN":
                 await self._burst(rest)
             case "PING":
-                await self._send("PONG :tmi.twitch.tv\r\n")
+                await self._send(f"{HOST} PONG tmi.twitch.tv {rest}\r\n" if rest else "PONG :tmi.twitch.tv\r\n")
             case "PRIVMSG":
                 await self._spoken.put((self._nick, rest.partition(":")[2]))
 
@@ -66,9 +66,9 @@ class Peer:
         line = f":{sender}!{sender}@{sender}.tmi.twitch.tv PRIVMSG #{channel} :{text}\r\n"
         await self._send(tags + line if self._tags else line)
 
-    async def server_change(self, channel: str) -> None:
+    async def server_change(self, channel: str, tags: str = "") -> None:
         """Tell the client that the channel has moved."""
-        await self._send(f"{HOST} SERVERCHANGE #{channel}\r\n")
+        await self._send(f"{tags}{HOST} SERVERCHANGE #{channel}\r\n")
 
 
 class FakeTmi:

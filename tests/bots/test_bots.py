@@ -51,11 +51,12 @@ async def test_bot_joins_speaks_hears_and_answers(fake: FakeTmi, kind: str) -> N
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_bot_passes_raw_lines_on_and_survives_a_server_change(fake: FakeTmi, kind: str) -> None:
+@pytest.mark.parametrize("tags", ["", "@godwit-cluster=aws;godwit-epoch=2;godwit-tcp=127.0.0.1:6668;godwit-wss= "])
+async def test_bot_passes_raw_lines_on_and_survives_a_server_change(fake: FakeTmi, kind: str, tags: str) -> None:
     async with bot(kind, address(fake, kind), "robin", "room", *TAGGED.get(kind, ())) as robin:
         [peer] = fake.peers
-        await peer.server_change("room")
-        await robin.event("raw", line=":tmi.twitch.tv SERVERCHANGE #room")
+        await peer.server_change("room", tags)
+        await robin.event("raw", line=f"{tags}:tmi.twitch.tv SERVERCHANGE #room")
         await peer.say("wren", "room", "still there?", "id-1")
         await robin.message("wren", "still there?")
         robin.say("yes")

@@ -1,0 +1,271 @@
+"""Real processes for end-to-end tests: a server, its command line, raw connections. Bots are in `tests.bots.driver`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.bots.driver import DEADLINE, ROOT
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+
+async def run_cli(*arguments: str, env: dict[str, str] | None = None) -> Outcome:
+    """Run `godwit ARGUMENTS` to its end."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "godwit", *arguments),
+        cwd=ROOT,
+        env={**os.environ, **(env or {})},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(DEADLINE):
+            out, err = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        out, err = await process.communicate()
+        raise AssertionError(f"godwit {' '.join(arguments)} did not end\n{out.decode()}\n{err.decode()}") from None
+    assert process.returncode is not None
+    return Outcome(process.returncode, out.decode(), err.decode())
+
+
+class Server:
+    """A `godwit serve` process on free ports, with a store of its own."""
+
+    def __init__(self, process: asyncio.subprocess.Process, ready_file: Path) -> None:
+        self.process = process
+        self.ready: dict[str, Any] = {}
+        self.errors: list[str] = []
+        self._ready_file = ready_file
+        self._listening = asyncio.Event()
+        self._reading = asyncio.create_task(self._read_errors())
+
+    async def _read_errors(self) -> None:
+        assert self.process.stderr is not None
+        async for line in self.process.stderr:
+            self.errors.append(line.decode(errors="replace").rstrip())
+            if self.errors[-1] == "godwit: ready":
+                self.ready = json.loads(self._ready_file.read_text(encoding="utf-8"))
+                self._listening.set()
+        self._listening.set()
+
+    async def wait_ready(self) -> None:
+        """Wait until everything listens.
+
+        Raises:
+            AssertionError: it ended instead, or the deadline passed; says what it told.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DEADLINE):
+                await self._listening.wait()
+        assert self.ready, "the server did not start:\n" + "\n".join(self.errors[-30:])
+
+    @property
+    def api(self) -> str:
+        """Base URL of the directory and the API."""
+        return str(self.ready["api"])
+
+    def tcp(self, cluster: str = "main") -> str:
+        """`host:port` of a cluster's TCP listener."""
+        return str(self.ready["clusters"][cluster]["tcp"])
+
+    def ws(self, cluster: str = "main") -> str:
+        """`host:port` of a cluster's WebSocket listener."""
+        return str(self.ready["clusters"][cluster]["ws"]).removeprefix("ws://").rstrip("/")
+
+    def http(self) -> httpx.AsyncClient:
+        """A client of the API that may do everything."""
+        headers = {"Authorization": f"Bearer {self.ready['admin_token']}"}
+        return httpx.AsyncClient(base_url=self.api, headers=headers, timeout=DEADLINE, trust_env=False)
+
+    async def cli(self, *arguments: str) -> Outcome:
+        """Run a `godwit` command against this server."""
+        return await run_cli(*arguments, env={"GODWIT_READY_FILE": str(self._ready_file)})
+
+    async def move(self, channel: str, to: str, *options: str) -> Outcome:
+        """Move a channel (named without `#`) and insist that it worked."""
+        outcome = await self.cli("channel", "move", f"#{channel}", "--to", to, *options)
+        assert outcome.status == 0, f"move of #{channel} to {to}: {outcome}"
+        return outcome
+
+    async def show(self, channel: str) -> dict[str, Any]:
+        """What the server says of a channel."""
+        outcome = await self.cli("channel", "show", f"#{channel}", "--json")
+        assert outcome.status == 0, outcome
+        shown: dict[str, Any] = json.loads(outcome.out)
+        return shown
+
+    async def stop(self) -> int:
+        """Ask it to end and wait for that; returns its exit status."""
+        if self.process.returncode is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                async with asyncio.timeout(DEADLINE):
+                    await self.process.wait()
+            except TimeoutError:
+                self.process.kill()
+                await self.process.wait()
+                raise AssertionError("the server did not stop on SIGTERM:\n" + "\n".join(self.errors[-30:])) from None
+            finally:
+                await self._reading
+        assert self.process.returncode is not None
+        return self.process.returncode
+
+
+@contextlib.asynccontextmanager
+async def serve(directory: Path, *settings: str) -> AsyncIterator[Server]:
+    """Run a server whose files lie in `directory`; at the end it must stop cleanly.
+
+    Args:
+        directory: an empty directory.
+        settings: `key=value`, as for `--set`.
+    """
+    ready_file = directory / "ready.json"
+    chosen = [f"store.path={directory / 'godwit.sqlite3'}", "limits.preset=off", "edge.reconnect_grace=0", *settings]
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "godwit", "serve", "--ports", "auto", "--ready-file", str(ready_file)),
+        *(argument for setting in chosen for argument in ("--set", setting)),
+        cwd=ROOT,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        limit=1 << 20,
+    )
+    server = Server(process, ready_file)
+    try:
+        await server.wait_ready()
+        yield server
+    except BaseException:
+        with contextlib.suppress(AssertionError):
+            await server.stop()
+        raise
+    assert await server.stop() == 0, "\n".join(server.errors[-30:])
+
+
+class RawClient:
+    """A connection on which the test itself speaks IRC; PINGs are answered, everything else is kept."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, nick: str) -> None:
+        self.nick = nick
+        self.lines: list[str] = []
+        self._reader = reader
+        self._writer = writer
+        self._closed = False
+        self._tokens = 0
+        self._news = asyncio.Condition()
+        self._reading = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        with contextlib.suppress(ConnectionError):
+            async for raw in self._reader:
+                line = raw.decode().rstrip("\r\n")
+                if line.startswith("PING "):
+                    self.send("PONG " + line.removeprefix("PING "))
+                async with self._news:
+                    self.lines.append(line)
+                    self._news.notify_all()
+        async with self._news:
+            self._closed = True
+            self._news.notify_all()
+
+    def send(self, line: str) -> None:
+        """Send one line."""
+        self._writer.write(line.encode() + b"\r\n")
+
+    async def until(self, reached: Callable[[], bool], what: str) -> None:
+        """Wait until a line makes `reached` true; fails at the deadline or when the server hangs up."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DEADLINE), self._news:
+                await self._news.wait_for(lambda: reached() or self._closed)
+        end = "the server hung up" if self._closed else "nothing came"
+        assert reached(), f"{self.nick}: no {what}: {end}\nlast lines: {self.lines[-8:]}"
+
+    async def expect(self, part: str, after: int = 0) -> str:
+        """Wait for a line that contains `part` and return it.
+
+        Args:
+            part: what to look for.
+            after: how many of the lines so far to pass over.
+        """
+
+        def found() -> list[str]:
+            return [line for line in self.lines[after:] if part in line]
+
+        await self.until(lambda: bool(found()), repr(part))
+        return found()[0]
+
+    async def flush(self) -> list[str]:
+        """Wait until the server has answered all that was sent so far; returns all lines up to there."""
+        self._tokens += 1
+        token = f"flush-{self._tokens}"
+        self.send(f"PING :{token}")
+        await self.until(lambda: any(" PONG " in x and x.endswith(f":{token}") for x in self.lines), f"PONG {token}")
+        return list(self.lines)
+
+    async def login(self, channel: str = "", caps: str = "twitch.tv/tags twitch.tv/commands") -> None:
+        """Log in, and join a channel if one is named (without `#`)."""
+        if caps:
+            self.send(f"CAP REQ :{caps}")
+        self.send(f"PASS oauth:{self.nick}")
+        self.send(f"NICK {self.nick}")
+        await self.expect(f" 376 {self.nick} ")
+        if channel:
+            await self.join(channel)
+
+    async def join(self, channel: str) -> None:
+        """Join a channel (named without `#`) and wait for its answer."""
+        start = len(self.lines)
+        self.send(f"JOIN #{channel}")
+        await self.expect(f" 366 {self.nick} #{channel} ", after=start)
+
+    def say(self, channel: str, text: str) -> None:
+        """Say a line in a channel (named without `#`)."""
+        self.send(f"PRIVMSG #{channel} :{text}")
+
+    def heard(self, channel: str) -> list[tuple[str, str]]:
+        """What was said in a channel, as `(from, text)`, in order."""
+        found = []
+        for line in self.lines:
+            _, _, rest = line.partition(" ") if line.startswith("@") else ("", "", line)
+            source, command, target, text = [*rest.split(" ", 3), "", "", ""][:4]
+            if command == "PRIVMSG" and target == f"#{channel}":
+                found.append((source[1:].partition("!")[0], text.removeprefix(":")))
+        return found
+
+    async def close(self) -> None:
+        """Hang up."""
+        self._writer.close()
+        with contextlib.suppress(ConnectionError):
+            await self._writer.wait_closed()
+        await self._reading
+
+
+@contextlib.asynccontextmanager
+async def raw_client(address: str, nick: str) -> AsyncIterator[RawClient]:
+    """Open a raw connection to `host:port`; nothing is sent yet."""
+    host, port = address.rsplit(":", 1)
+    reader, writer = await asyncio.open_connection(host, int(port), limit=1 << 20)
+    client = RawClient(reader, writer, nick)
+    try:
+        yield client
+    finally:
+        await client.close()
