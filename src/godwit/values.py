@@ -68,7 +68,8 @@ class Placement(msgspec.Struct, frozen=True):
 
     Attributes:
         phase: `draining` while an old cluster still serves members by right, then `settled`.
-        drain_until: when the drain of the cluster that was left ends.
+        drain_until: when the drain of the cluster that was left ends; for a channel without a row, the
+            time before which nobody may write to it (rule C10).
         previous: the clusters that were the channel's home before, newest first, without the home.
         default: the channel has no row; it is where the default placement says.
     """

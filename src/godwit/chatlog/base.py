@@ -7,7 +7,7 @@ is the suite every implementation passes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -21,15 +21,16 @@ class Page(msgspec.Struct, frozen=True):
     Attributes:
         stream: creation id of the log that answered.
         entries: records after the position asked for, in order, at most the limit.
-        upto: the answer is complete up to this sequence of the log, both included. Equal to the
-            last entry's sequence where the limit cut it.
+        upto: the answer is complete up to this sequence of the log, both included.
         floor: a record of the channel at or below this sequence may have expired unread.
+        more: the limit cut the answer; `upto` is its last entry's sequence.
     """
 
     stream: str
     entries: tuple[Entry, ...]
     upto: int
     floor: int
+    more: bool = False
 
 
 class Subscription(Protocol):
@@ -67,6 +68,14 @@ class ChatLog(Protocol):
 
     async def read(self, channel: str, after: int, limit: int = 500) -> Page:
         """Read records after the sequence `after`; it may be stale, never wrong.
+
+        Raises:
+            ChatLogUnavailable: no answer.
+        """
+        ...
+
+    async def heads(self, channels: Sequence[str]) -> list[int]:
+        """The sequence of each channel's last record, 0 for none: what readers compare with (rule L1).
 
         Raises:
             ChatLogUnavailable: no answer.

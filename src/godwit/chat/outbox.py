@@ -1,0 +1,116 @@
+"""What this edge has to say in a channel and has not yet read back.
+
+Rules kept here (`docs/architecture.md`, "The chat log" and "The chain"):
+
+- L6: one append per producer and channel is in flight; a time-out means unknown, so the append is
+  tried again under the same id, and after `hold` seconds its producer is told that it is unknown.
+- C6: on a seal everything pending is appended again, to the new segment, in order, before anything newer.
+- L4: what may lie in a hole is not appended again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from godwit.values import Produced
+
+
+class _Pending:
+    __slots__ = ("flying", "record", "retry_at", "since", "tried")
+
+    def __init__(self, record: Produced, since: float) -> None:
+        self.record = record
+        self.since = since
+        self.tried = False
+        self.flying = False
+        self.retry_at = 0.0
+
+
+class Outbox:
+    """Pending records by producer, in order.
+
+    Args:
+        most: records of one producer that may wait.
+        hold: seconds after which one that was tried in vain is given up.
+        retry: seconds between tries.
+    """
+
+    __slots__ = ("_hold", "_lanes", "_most", "_retry")
+
+    def __init__(self, most: int, hold: float, retry: float) -> None:
+        self._most = most
+        self._hold = hold
+        self._retry = retry
+        self._lanes: dict[str, deque[_Pending]] = {}
+
+    def __len__(self) -> int:
+        return sum(map(len, self._lanes.values()))
+
+    def __bool__(self) -> bool:
+        return bool(self._lanes)
+
+    def put(self, record: Produced, now: float) -> bool:
+        """Take a record to be appended; False if too many of its producer wait."""
+        lane = self._lanes.get(record.producer)
+        if lane is None:
+            lane = self._lanes[record.producer] = deque()
+        elif len(lane) >= self._most:
+            return False
+        lane.append(_Pending(record, now))
+        return True
+
+    def due(self, epoch: int, now: float) -> Iterator[Produced]:
+        """The records to append now, under `epoch`: the first of each producer that is not in flight."""
+        for lane in list(self._lanes.values()):
+            first = lane[0]
+            if not first.flying and first.retry_at <= now:
+                first.flying = first.tried = True
+                first.record = msgspec.structs.replace(first.record, epoch=epoch)
+                yield first.record
+
+    def read_back(self, record: Produced) -> bool:
+        """The record was met in the log, valid or void for good; says whether it was pending."""
+        lane = self._lanes.get(record.producer)
+        if not lane or lane[0].record.number != record.number:
+            return False
+        self._drop(record.producer, lane)
+        return True
+
+    def landed_nowhere(self, record: Produced, now: float) -> None:
+        """An append of `record` failed or timed out: try again later."""
+        lane = self._lanes.get(record.producer)
+        if lane and lane[0].record.number == record.number and lane[0].record.epoch == record.epoch:
+            lane[0].flying = False
+            lane[0].retry_at = now + self._retry
+
+    def resend(self) -> None:
+        """A new segment began: everything pending goes there, in order (rule C6)."""
+        for lane in self._lanes.values():
+            lane[0].flying = False
+            lane[0].retry_at = 0.0
+
+    def give_up(self, now: float) -> list[tuple[Produced, bool]]:
+        """Drop what has been held for too long (L6); returns each with whether it was tried, so may land yet."""
+        return self._take(lambda pending: now - pending.since > self._hold)
+
+    def lose(self) -> list[tuple[Produced, bool]]:
+        """Drop what was tried and may lie in a hole (rule L4); returns it."""
+        return self._take(lambda pending: pending.tried)
+
+    def _take(self, which: Callable[[_Pending], bool]) -> list[tuple[Produced, bool]]:
+        taken: list[tuple[Produced, bool]] = []
+        for producer, lane in list(self._lanes.items()):
+            while lane and which(lane[0]):
+                taken.append((lane[0].record, lane[0].tried))
+                lane.popleft()
+            if not lane:
+                del self._lanes[producer]
+        return taken
+
+    def _drop(self, producer: str, lane: deque[_Pending]) -> None:
+        lane.popleft()
+        if not lane:
+            del self._lanes[producer]

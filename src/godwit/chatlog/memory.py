@@ -1,0 +1,157 @@
+"""The chat log of one cluster inside the process.
+
+It keeps rules L3 to L6 as any log must (`docs/architecture.md`, "The chat log"). Its sequence counts
+over all channels, so that nobody comes to rely on dense ones. When the process ends the log is gone:
+the next one has another `stream` id, and whoever kept the old id finds a dead log (rule L2).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+
+from godwit.chatlog.base import Page, Subscription
+from godwit.clock import Clock
+from godwit.errors import DeadLog
+from godwit.settings import LogSettings
+from godwit.values import Entry, Open, Record, Seal
+
+Deliver = Callable[[Entry], None]
+
+
+def _sequence(entry: Entry) -> int:
+    return entry.sequence
+
+
+class _Channel:
+    """The records of one channel: what expires, and open and seal, which don't (rule L3)."""
+
+    __slots__ = ("entries", "floor", "head", "pinned", "readers")
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.pinned: list[Entry] = []
+        self.head = 0
+        self.floor = 0
+        self.readers: dict[_Subscription, Deliver] = {}
+
+    def after(self, sequence: int) -> list[Entry]:
+        found = self.entries[bisect_right(self.entries, sequence, key=_sequence) :]
+        pinned = self.pinned[bisect_right(self.pinned, sequence, key=_sequence) :]
+        return sorted([*pinned, *found], key=_sequence) if pinned else found
+
+    def expire(self, before: float, most: int) -> None:
+        drop = bisect_right(self.entries, before, key=lambda entry: entry.time)
+        drop = max(drop, len(self.entries) - most)
+        if drop:
+            self.floor = self.entries[drop - 1].sequence
+            del self.entries[:drop]
+
+
+class _Subscription:
+    __slots__ = ("_channel",)
+
+    def __init__(self, channel: _Channel) -> None:
+        self._channel = channel
+
+    def close(self) -> None:
+        self._channel.readers.pop(self, None)
+
+
+class MemoryLog:
+    """A `ChatLog` in dictionaries.
+
+    Args:
+        cluster: whose log it is.
+        stream: creation id; a new one for each new log.
+        clock: gives the records' timestamps.
+        settings: how long and how many records are kept.
+    """
+
+    def __init__(self, cluster: str, stream: str, clock: Clock, settings: LogSettings | None = None) -> None:
+        self._cluster = cluster
+        self._stream = stream
+        self._clock = clock
+        self._settings = settings or LogSettings()
+        self._channels: dict[str, _Channel] = {}
+        self._stored: OrderedDict[tuple[str, str, int], tuple[int, float]] = OrderedDict()
+        self._last = 0
+        self._time = 0.0
+
+    @property
+    def cluster(self) -> str:
+        """The cluster whose log it is."""
+        return self._cluster
+
+    def stream(self, channel: str) -> str:
+        """The creation id: one stream holds all channels."""
+        return self._stream
+
+    async def append(self, channel: str, record: Record, *, stream: str) -> int:
+        """Store a record and show it to the channel's readers before returning; see `ChatLog`."""
+        if stream != self._stream:
+            raise DeadLog(f"log of {self._cluster} is {self._stream}, not {stream}")
+        self._time = max(self._time, self._clock.now())
+        key = (channel, record.id, record.epoch)
+        if stored := self._stored.get(key):
+            return stored[0]
+        kept = self._channels.get(channel)
+        if kept is None:
+            kept = self._channels[channel] = _Channel()
+        self._last += 1
+        entry = Entry(self._last, kept.head, self._time, record)
+        kept.head = self._last
+        (kept.pinned if isinstance(record, Open | Seal) else kept.entries).append(entry)
+        if len(kept.entries) > self._settings.max_records * 5 // 4:
+            kept.expire(self._time - self._settings.max_age, self._settings.max_records)
+        self._stored[key] = (self._last, self._time)
+        self._forget()
+        for deliver in tuple(kept.readers.values()):
+            deliver(entry)
+        return entry.sequence
+
+    async def read(self, channel: str, after: int, limit: int = 500) -> Page:
+        """Read records after a sequence; see `ChatLog`."""
+        kept = self._channels.get(channel)
+        if kept is None or (kept.head <= after and kept.floor <= after):
+            return Page(self._stream, (), self._last, kept.floor if kept else 0)
+        entries = kept.after(after)
+        if len(entries) > limit:
+            return Page(self._stream, tuple(entries[:limit]), entries[limit - 1].sequence, kept.floor, more=True)
+        return Page(self._stream, tuple(entries), self._last, kept.floor)
+
+    async def heads(self, channels: Sequence[str]) -> list[int]:
+        """The sequence of each channel's last record; see `ChatLog`."""
+        return [kept.head if (kept := self._channels.get(channel)) else 0 for channel in channels]
+
+    def subscribe(self, channel: str, deliver: Deliver, suspect: Callable[[], None]) -> Subscription:
+        """Open the live path, which misses nothing here, so `suspect` is never called."""
+        kept = self._channels.get(channel)
+        if kept is None:
+            kept = self._channels[channel] = _Channel()
+        subscription = _Subscription(kept)
+        kept.readers[subscription] = deliver
+        return subscription
+
+    def expire(self) -> None:
+        """Drop what is too old or too much (called now and then; rule L3 says what stays)."""
+        now = self._clock.now()
+        for channel, kept in list(self._channels.items()):
+            kept.expire(now - self._settings.max_age, self._settings.max_records)
+            if not kept.entries and not kept.pinned and not kept.readers and not kept.head:
+                del self._channels[channel]
+        self._forget()
+
+    def _forget(self) -> None:
+        horizon = self._time - self._settings.duplicate_window
+        while self._stored:
+            key, (_, time) = next(iter(self._stored.items()))
+            if time >= horizon:
+                return
+            del self._stored[key]
+
+    def statistics(self) -> dict[str, int]:
+        """Channels, records kept, last sequence."""
+        records = sum(len(kept.entries) + len(kept.pinned) for kept in self._channels.values())
+        return {"channels": len(self._channels), "records": records, "last": self._last}

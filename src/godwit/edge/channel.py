@@ -1,0 +1,670 @@
+"""What one edge does with one channel, without I/O: read, show, admit, append, follow.
+
+The channel reads the log of the segment it is in, in order, and shows what is valid; on a seal it
+goes on in the next segment by itself, tells the store, and only then its members (rules C1 to C6).
+All it needs from outside are the ports of `ports.py`; the node answers its calls, and the
+simulation in `tests/model` plays the node.
+
+States::
+
+    UNPLACED   asks the store where the channel is
+    READING    has a segment, reads up to where the live path begins (L5); shows no new member anything
+    LIVE       shows, admits and appends, while what it knows is younger than the lease (C7)
+
+Calls may come from within calls of the backend only for `live`, which queues them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from enum import Enum
+
+import msgspec
+
+from godwit.chat.admission import Admission, admit
+from godwit.chat.outbox import Outbox
+from godwit.chat.room import RoomState, Ruling, Sealed, Valid, Void
+from godwit.chatlog.base import Page
+from godwit.chatlog.tail import Current, Dead, Hole, Tail, TailEvent
+from godwit.edge.history import Backfill, History
+from godwit.edge.ports import Audience, Backend, Member, Shown
+from godwit.settings import EdgeSettings, LogSettings, MoveSettings
+from godwit.store.base import Sanction
+from godwit.values import Act, Arrive, Entry, Message, Placement, Position, Produced, Segment
+
+MAIN = 0
+"""Purpose of the reads that the channel itself needs; backfills have higher ones."""
+
+
+class State(Enum):
+    """How far the channel has come; see the module's docstring."""
+
+    UNPLACED = "unplaced"
+    READING = "reading"
+    LIVE = "live"
+
+
+class _Waiting(msgspec.Struct):
+    """A JOIN that cannot be answered yet.
+
+    Attributes:
+        since: when it came; away from home only a placement asked for later answers it.
+        epoch: the channel must have come this far first.
+    """
+
+    after: Position | None
+    since: float
+    epoch: int = 0
+    confirmed: bool = False
+
+
+class EdgeChannel:
+    """A channel on an edge.
+
+    Args:
+        channel: its name.
+        cluster: the cluster of the edge.
+        backend: does the I/O.
+        audience: shows the outcomes.
+        producer: a name for its own records, unique for ever.
+        numbers: counts up, for all records of this process.
+        log, move, edge: settings.
+    """
+
+    def __init__(
+        self,
+        channel: str,
+        cluster: str,
+        backend: Backend,
+        audience: Audience,
+        *,
+        producer: str,
+        numbers: Iterator[int],
+        log: LogSettings,
+        move: MoveSettings,
+        edge: EdgeSettings,
+    ) -> None:
+        self.channel = channel
+        self.cluster = cluster
+        self.state = State.UNPLACED
+        self.members: dict[Member, bool] = {}
+        """Who is let in, and whether they are served (False: early, silent)."""
+        self._backend = backend
+        self._audience = audience
+        self._producer = producer
+        self._numbers = numbers
+        self._log = log
+        self._move = move
+        self._edge = edge
+        self._outbox = Outbox(edge.pending_per_sender, log.hold, log.append_timeout / 5)
+        self._room: RoomState | None = None
+        self._tail = Tail("", 0)
+        self._placement: Placement | None = None
+        self._previous: tuple[str, ...] = ()
+        self._drain_until = 0.0
+        self._rowless = False
+        self._chain: list[Segment] = []
+        self._rulings: list[Ruling] = []
+        self._unplaced: set[str] = set()
+        self._asking = False
+        self._claiming = False
+        self._uncommitted: Segment | None = None
+        self._committing = False
+        self._dead = False
+        self._trouble = False
+        self._verified = 0.0
+        self._read_at = 0.0
+        self._reached = Position(0, 0)
+        self._waiting: dict[Member, _Waiting] = {}
+        self._history = History(Position(0, 0), edge.recent)
+        self._backfills: dict[int, Backfill] = {}
+        self._exhausted: set[tuple[Position, int]] = set()
+        self._purposes = MAIN
+        self._busy = False
+        self._inbox: deque[tuple[Segment, Entry]] = deque()
+
+    # what clients do ------------------------------------------------------------------------
+
+    def join(self, member: Member, after: Position | None = None) -> None:
+        """A connection wants in; with `after` it wants what came after that position first (rule F3)."""
+        self._waiting[member] = _Waiting(after, self._backend.now(), after.epoch if after else 0)
+        self._settle()
+
+    def leave(self, member: Member) -> None:
+        """A connection is out: PART, or it closed."""
+        self.members.pop(member, None)
+        self._waiting.pop(member, None)
+
+    def submit(self, record: Produced) -> bool:
+        """Take a record to append; its epoch and number are filled in here.
+
+        Returns:
+            False if too many records of its producer wait already.
+        """
+        record = msgspec.structs.replace(record, number=next(self._numbers))
+        if not self._outbox.put(record, self._backend.now()):
+            return False
+        self._settle()
+        return True
+
+    def tick(self) -> None:
+        """Try again what failed, give up what was held too long, end what is over."""
+        now = self._backend.now()
+        for record, tried in self._outbox.give_up(now):
+            self._undelivered(record, tried)
+        if self._uncommitted and not self._committing:
+            self._commit(self._uncommitted)
+        self._evict(now)
+        self._tail.compare()
+        self._trouble = False
+        if self._room and not self._fresh(now):
+            self._ask()
+        self._settle()
+
+    # answers of the store -------------------------------------------------------------------
+
+    def placed(
+        self, placement: Placement, chain: Sequence[Segment], sanctions: Sequence[Sanction], asked_at: float
+    ) -> None:
+        """The store's answer to `ask` or `claim`, or news of it; asked for at `asked_at`."""
+        self._asking = self._claiming = False
+        if self._backend.now() - asked_at > self._move.lease:
+            self._trouble = True  # too old to act on (C7); the next tick asks again
+            return
+        newest = placement.segment
+        for waiting in self._waiting.values():
+            if waiting.since <= asked_at:
+                waiting.confirmed = True
+                waiting.epoch = max(waiting.epoch, newest.epoch)
+        self._rulings = [_ruling(row) for row in sanctions if row.position]
+        self._unplaced = {row.id for row in sanctions if not row.position}
+        self._chain = list(chain)
+        room = self._room
+        if room is None:
+            self._know(placement)
+            self._begin(self._first_segment(placement))
+            self._verified = asked_at
+        elif newest.epoch == room.segment.epoch:
+            self._know(placement)
+            if not self._dead:
+                self._verified = max(self._verified, asked_at)
+                if self.state is State.UNPLACED:
+                    self._begin(newest)
+        elif newest.epoch > room.segment.epoch:
+            self._catch_up(placement, asked_at)
+        self._settle()
+
+    def ask_failed(self) -> None:
+        """The store did not answer `ask` or `claim`."""
+        self._asking = self._claiming = False
+        self._trouble = True
+
+    def committed(self, placement: Placement) -> None:
+        """The store's answer to `commit`: what it holds now (rule C5: now members may be told)."""
+        self._committing = False
+        if self._uncommitted and placement.segment.epoch >= self._uncommitted.epoch:
+            self._uncommitted = None
+            self._know(placement)
+            if placement.segment.cluster != self.cluster:
+                for member in list(self.members):
+                    self._audience.redirected(member, placement)
+        self._settle()
+
+    def commit_failed(self) -> None:
+        """The store did not answer `commit`."""
+        self._committing = False
+
+    # answers of the log ---------------------------------------------------------------------
+
+    def live(self, segment: Segment, entry: Entry) -> None:
+        """An entry came on the live path."""
+        self._inbox.append((segment, entry))
+        if not self._busy:
+            self._settle()
+
+    def suspect(self, segment: Segment) -> None:
+        """The live path may have missed something."""
+        if self._room and segment == self._room.segment:
+            self._tail.suspect()
+            self._settle()
+
+    def compared(self, segment: Segment, head: int, asked_at: float) -> None:
+        """The channel's last record lies at `head`, as asked for at `asked_at` (rule L1)."""
+        if self._room and segment == self._room.segment:
+            self._tail.known(head)
+            self._tail.compare()
+            if head <= self._tail.position and self._tail.current:
+                self._verified = max(self._verified, asked_at)
+            self._settle()
+
+    def answer(self, segment: Segment, after: int, page: Page, purpose: int) -> None:
+        """The answer to a read."""
+        if purpose != MAIN:
+            self._backfilled(purpose, lambda backfill: backfill.answer(after, page))
+        elif self._room and segment == self._room.segment:
+            stood = self.state is State.LIVE
+            self._take(self._tail.answer(after, page))
+            if stood and self._tail.current and not self._tail.wants_read:
+                self._verified = max(self._verified, self._read_at)
+        self._settle()
+
+    def read_failed(self, segment: Segment, purpose: int) -> None:
+        """A read got no answer; the next tick asks again, the store too."""
+        if purpose != MAIN:
+            self._backfilled(purpose, Backfill.read_failed)
+        elif self._room and segment == self._room.segment:
+            self._tail.failed()
+            self._trouble = True
+
+    def appended(self, segment: Segment, record: Produced, sequence: int) -> None:
+        """An append was acknowledged by the log; it counts when it is read back."""
+        if self._room and segment == self._room.segment:
+            self._tail.known(sequence)
+
+    def append_failed(self, segment: Segment, record: Produced) -> None:
+        """An append was refused: nothing was stored."""
+        self.append_unknown(segment, record)
+
+    def append_unknown(self, segment: Segment, record: Produced) -> None:
+        """An append timed out: it may still land, and is tried again under the same id (rule L6)."""
+        self._outbox.landed_nowhere(record, self._backend.now())
+
+    # what others may know -------------------------------------------------------------------
+
+    @property
+    def segment(self) -> Segment | None:
+        """The segment that is read."""
+        return self._room.segment if self._room else None
+
+    @property
+    def home(self) -> str:
+        """The cluster of the segment that is read; '' before the first placement."""
+        return self._room.segment.cluster if self._room else ""
+
+    @property
+    def position(self) -> Position:
+        """Everything up to here has been read."""
+        return Position(self._room.segment.epoch, self._tail.position) if self._room else Position(0, 0)
+
+    @property
+    def served(self) -> list[Member]:
+        """Members that are shown lines."""
+        return [member for member, served in self.members.items() if served]
+
+    @property
+    def recent(self) -> Sequence[Shown]:
+        """The newest lines, oldest first."""
+        return self._history.lines
+
+    @property
+    def settings(self) -> dict[str, int]:
+        """The room's settings."""
+        return self._room.settings if self._room else {}
+
+    @property
+    def rowless(self) -> bool:
+        """Whether the channel is where the default placement says (rule C10)."""
+        return self._rowless
+
+    @property
+    def idle(self) -> bool:
+        """Nobody is here and nothing is pending."""
+        return not (self.members or self._waiting or self._outbox or self._uncommitted)
+
+    @property
+    def needs_tick(self) -> bool:
+        """Whether a tick is due soon: something is waiting, in trouble or ending."""
+        return bool(
+            self._waiting or self._outbox or self._uncommitted or self._trouble
+            or self.state is not State.LIVE or self._tail.wants_read or self._drain_until
+        )  # fmt: skip
+
+    # turning the crank ----------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        """Do what can be done now: take what came live, read, admit, append."""
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            self._turn()
+            while self._inbox:
+                segment, entry = self._inbox.popleft()
+                if self._room and segment == self._room.segment:
+                    self._take(self._tail.live(entry))
+                if not self._inbox:
+                    self._turn()
+        finally:
+            self._busy = False
+
+    def _turn(self) -> None:
+        now = self._backend.now()
+        if self._room is None or (self.state is State.UNPLACED and not self._asking):
+            if not self._trouble:
+                self._ask()
+            return
+        if self._tail.wants_read and not self._trouble:
+            self._read_at = now
+            self._backend.read(self._room.segment, self._tail.reading(), MAIN)
+        if self.state is not State.LIVE:
+            return
+        if not self._fresh(now):
+            if not self._trouble and (self._waiting or self._outbox):
+                self._ask()
+            return
+        if self._waiting:
+            self._admit_waiting(now)
+        if self._outbox:
+            self._append(now)
+
+    def _fresh(self, now: float) -> bool:
+        """Whether what is known may be acted on (rule C7)."""
+        return now - self._verified <= self._move.lease
+
+    def _ask(self) -> None:
+        if not self._asking:
+            self._asking = True
+            self._backend.ask()
+
+    def _append(self, now: float) -> None:
+        assert self._room
+        if self._rowless:
+            if now >= self._drain_until and not self._claiming:
+                self._claiming = True
+                self._backend.claim()
+            return
+        segment = self._room.segment
+        for record in self._outbox.due(segment.epoch, now):
+            self._backend.append(segment, record)
+
+    # placement ------------------------------------------------------------------------------
+
+    def _know(self, placement: Placement) -> None:
+        self._placement = placement
+        self._rowless = placement.default
+        self._previous = placement.previous
+        self._drain_until = placement.drain_until if placement.default or placement.phase == "draining" else 0.0
+
+    def _first_segment(self, placement: Placement) -> Segment:
+        """Where a new reader begins: the newest segment, or earlier where a row must be completed (R3)
+        or somebody resumes (F3), but not below an unclean one (C8)."""
+        if placement.default:
+            return placement.segment
+        unclean = max((segment.epoch for segment in self._chain if segment.unclean), default=0)
+        wanted = placement.segment.epoch
+        if self._unplaced:
+            wanted = unclean
+        for waiting in self._waiting.values():
+            if waiting.after:
+                wanted = min(wanted, waiting.after.epoch)
+        for segment in self._chain:
+            if segment.epoch >= max(wanted, unclean):
+                return segment
+        return placement.segment
+
+    def _begin(self, segment: Segment, *, fresh: bool = True) -> None:
+        """Read `segment`, from its beginning or from where this reader stopped in it."""
+        room = self._room
+        if room is None:
+            room = self._room = RoomState(segment)
+            after = segment.at
+            self._history.restart(Position(segment.epoch, after))
+        else:
+            self._backend.unsubscribe(room.segment)
+            after = self._tail.position if segment.epoch == room.segment.epoch else segment.at
+            if segment.epoch != room.segment.epoch:
+                room.follow(segment)
+        room.load(self._rulings)
+        self._dead = False
+        self.state = State.READING
+        self._tail = Tail(segment.stream, after, fresh=fresh)
+        self._backend.subscribe(segment)
+
+    def _catch_up(self, placement: Placement, asked_at: float) -> None:
+        """The store knows a newer segment than the one that is read."""
+        assert self._room
+        epoch = self._room.segment.epoch
+        unclean = [segment for segment in self._chain if segment.unclean and segment.epoch > epoch]
+        if unclean:  # C8: jump, and append again what is pending
+            self._know(placement)
+            self._outbox.resend()
+            self._history.restart(Position(unclean[-1].epoch, unclean[-1].at))
+            self._begin(unclean[-1], fresh=False)
+            self._audience.gap(None)
+            self._verified = asked_at
+        elif self._rowless and all(segment.epoch != epoch for segment in self._chain):
+            self._know(placement)  # C10: nobody has written where this reader stands
+            self._begin(self._chain[0] if self._chain else placement.segment)
+            self._verified = asked_at
+        elif self.state is State.UNPLACED:
+            self._know(placement)
+            self._lose(Position(placement.segment.epoch, placement.segment.at))
+            self._begin(placement.segment)
+            self._verified = asked_at
+        else:  # the seal is to be met; `_current` sees to it if it is gone
+            self._tail.suspect()
+            self._tail.current = False
+
+    def _lose(self, since: Position) -> None:
+        for record, tried in self._outbox.lose():
+            self._undelivered(record, tried)
+        self._history.restart(since)
+        self._audience.gap(None)
+
+    # reading --------------------------------------------------------------------------------
+
+    def _take(self, events: list[TailEvent]) -> None:
+        tail = self._tail
+        for event in events:
+            if isinstance(event, Entry):
+                self._apply(event)
+            elif isinstance(event, Current):
+                self._current()
+            elif isinstance(event, Hole):
+                assert self._room
+                self.state = State.UNPLACED
+                self._lose(Position(self._room.segment.epoch, event.floor))
+                return
+            elif isinstance(event, Dead):
+                self.state = State.UNPLACED
+                self._dead = True
+                self._trouble = True
+                return
+            if self._tail is not tail:
+                return
+
+    def _current(self) -> None:
+        """The tail stands at the end: if the chain is known to go on, what should have led there is gone."""
+        assert self._room
+        later = [segment for segment in self._chain if segment.epoch > self._room.segment.epoch]
+        if later:
+            self._lose(Position(later[0].epoch, later[0].at))
+            self._begin(later[0])
+        else:
+            self.state = State.LIVE
+
+    def _apply(self, entry: Entry) -> None:
+        assert self._room
+        outcome = self._room.apply(entry)
+        if isinstance(outcome, Sealed):
+            self._follow(outcome.to)
+        elif isinstance(outcome, Valid):
+            self._valid(outcome)
+        elif isinstance(outcome, Void) and self._outbox.read_back(outcome.record):
+            if outcome.reason == "repeated":
+                self._audience.unknown(outcome.record)
+            else:
+                self._audience.voided(outcome.record, outcome.reason)
+
+    def _valid(self, outcome: Valid) -> None:
+        record, position = outcome.record, outcome.position
+        mine = self._outbox.read_back(record)
+        if isinstance(record, Message):
+            shown = Shown(position, outcome.time, record)
+            self._history.add(shown)
+            if position > self._reached:
+                self._audience.shown(shown)
+        elif isinstance(record, Act):
+            if mine or record.id in self._unplaced:
+                self._unplaced.discard(record.id)
+                self._backend.place_sanction(record.id, position, outcome.time)
+            if position > self._reached:
+                self._audience.acted(record, position, outcome.time)
+        elif isinstance(record, Arrive):
+            self._arrive(record)
+        elif position > self._reached:
+            self._audience.changed(record, self.settings)
+        self._reached = max(self._reached, position)
+        if mine and record.producer != self._producer:
+            self._audience.acknowledged(record, position, outcome.time)
+
+    def _follow(self, to: Segment) -> None:
+        """The first valid seal was met: go on in `to`, write there from now on (rules C2, C3, C6)."""
+        assert self._room
+        left = self._room.segment
+        self._backend.unsubscribe(left)
+        self._room.follow(to)
+        self._rowless = False
+        self._previous = tuple(dict.fromkeys(c for c in (left.cluster, *self._previous) if c != to.cluster))
+        self._drain_until = self._backend.now() + self._move.drain
+        self._tail = Tail(to.stream, to.at)
+        self._backend.subscribe(to)
+        self._outbox.resend()
+        if to.cluster == self.cluster:
+            self._welcome_early()
+        if not self._placement or self._placement.segment.epoch < to.epoch:
+            self._commit(to)
+
+    def _commit(self, to: Segment) -> None:
+        self._uncommitted = to
+        self._committing = True
+        self._backend.commit(to)
+
+    # membership -----------------------------------------------------------------------------
+
+    def _admit_waiting(self, now: float) -> None:
+        assert self._room and self._placement
+        for member, waiting in list(self._waiting.items()):
+            if self._room.segment.epoch < waiting.epoch:
+                continue  # the placement that the client knows of has not been reached
+            if self.cluster != self._room.segment.cluster and not waiting.confirmed:
+                self._ask()
+                continue
+            how = admit(
+                self.cluster,
+                home=self._room.segment.cluster,
+                previous=self._previous,
+                drain_until=self._drain_until,
+                legacy_rule=self._move.legacy_rule,
+                now=now,
+            )
+            if how is not Admission.REFUSED and not self._enter(member, waiting.after, how):
+                continue
+            self._waiting.pop(member, None)
+            if how is not Admission.HOME and self._uncommitted is None:
+                self._audience.redirected(member, self._placement)
+            if how is Admission.REFUSED:
+                self._audience.refused(member)
+
+    def _enter(self, member: Member, after: Position | None, how: Admission) -> bool:
+        """Let a member in; False if lines for it must be read first."""
+        home, silent = how is Admission.HOME, how is Admission.EARLY and not self.members.get(member)
+        if after is None or silent:
+            self.members[member] = not silent
+            self._audience.joined(member, self.position, home=home, silent=silent, missing=None)
+            return True
+        lines = self._history.after(after)
+        missing = 0
+        if lines is None:
+            if self._backfill(after):
+                return False
+            missing, after = -1, self._history.since
+            lines = list(self._history.lines)
+        self.members[member] = True
+        self._audience.joined(member, after, home=home, silent=False, missing=missing)
+        self._audience.replayed(member, lines)
+        return True
+
+    def _welcome_early(self) -> None:
+        """The channel came here: early joiners are served, accounts from a position on that all see (C12)."""
+        accounts = {member.account for member, served in self.members.items() if not served and member.account}
+        for member, served in self.members.items():
+            if not served and not member.account:
+                self.members[member] = True
+        if accounts:
+            number = next(self._numbers)
+            name = f"{self._producer}:{number}"
+            arrive = Arrive(name, 0, self._producer, number, self.cluster, tuple(sorted(accounts)))
+            self._outbox.put(arrive, self._backend.now())
+
+    def _arrive(self, record: Arrive) -> None:
+        for member, served in list(self.members.items()):
+            if member.account and member.account in record.accounts:
+                if self.cluster == record.cluster:
+                    self.members[member] = True
+                elif served:
+                    del self.members[member]
+                    self._audience.parted(member)
+
+    def _evict(self, now: float) -> None:
+        if self.state is not State.LIVE or not self._drain_until or now < self._drain_until or self._rowless:
+            return
+        self._drain_until = 0.0
+        if self._move.legacy_rule != "bridge" and self.home != self.cluster and self.cluster in self._previous:
+            assert self._placement
+            for member in self.served:
+                del self.members[member]
+                self._audience.evicted(member, self._placement)
+
+    def _undelivered(self, record: Produced, tried: bool) -> None:
+        if record.producer == self._producer:
+            return
+        if tried:
+            self._audience.unknown(record)
+        else:
+            self._audience.voided(record, "unsent")
+
+    # older lines ----------------------------------------------------------------------------
+
+    def _backfill(self, after: Position) -> bool:
+        """Have older lines read, if that was not tried already; says whether they are on their way."""
+        if self._backfills:
+            return True
+        since = self._history.since
+        chain = [segment for segment in self._chain if after.epoch <= segment.epoch <= since.epoch]
+        unclean = max((segment.epoch for segment in chain if segment.unclean), default=0)
+        chain = [segment for segment in chain if segment.epoch >= unclean]
+        if not chain or Position(chain[0].epoch, chain[0].at) >= since or (since, chain[0].epoch) in self._exhausted:
+            return False
+        self._purposes += 1
+        self._backfills[self._purposes] = Backfill(chain, since, self._rulings)
+        self._read_on(self._purposes)
+        return True
+
+    def _read_on(self, purpose: int) -> None:
+        backfill = self._backfills[purpose]
+        after = backfill.wanted()
+        if after is not None:
+            self._backend.read(backfill.segment, after, purpose)
+
+    def _backfilled(self, purpose: int, step: Callable[[Backfill], None]) -> None:
+        backfill = self._backfills.get(purpose)
+        if backfill is None:
+            return
+        epoch = backfill.chain[0].epoch
+        step(backfill)
+        if not backfill.done:
+            self._read_on(purpose)
+            return
+        del self._backfills[purpose]
+        self._exhausted = {(self._history.since, epoch)}
+        if not backfill.failed and backfill.until == self._history.since:
+            self._history.prepend(backfill.lines, backfill.since)
+            self._exhausted.add((self._history.since, epoch))
+
+
+def _ruling(row: Sanction) -> Ruling:
+    assert row.position
+    until = row.time + row.seconds if row.kind == "timeout" else 0.0
+    return Ruling(row.id, row.target, row.position, until, lifted=row.kind == "lift")

@@ -1,0 +1,139 @@
+"""The lines of a channel that an edge keeps for clients that resume (rules F1, F3)."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from godwit.chat.room import RoomState, Ruling, Sealed, Valid
+from godwit.chatlog.base import Page
+from godwit.chatlog.tail import Current, Dead, Hole, Tail
+from godwit.edge.ports import Shown
+from godwit.values import Entry, Message, Position, Segment
+
+
+class History:
+    """The newest lines, complete after the position `since`.
+
+    Args:
+        since: where the record begins.
+        most: lines kept; 0 keeps none.
+    """
+
+    __slots__ = ("_most", "lines", "since")
+
+    def __init__(self, since: Position, most: int) -> None:
+        self.since = since
+        self.lines: deque[Shown] = deque()
+        self._most = most
+
+    def add(self, shown: Shown) -> None:
+        """Keep a line, forgetting the oldest if there are too many."""
+        self.lines.append(shown)
+        while len(self.lines) > self._most:
+            self.since = self.lines.popleft().position
+
+    def restart(self, since: Position) -> None:
+        """Lines before `since` are missing: what was kept is no longer complete up to here."""
+        self.lines.clear()
+        self.since = since
+
+    def prepend(self, lines: list[Shown], since: Position) -> None:
+        """Put older lines, complete after `since`, in front."""
+        self.lines.extendleft(reversed(lines))
+        self.since = since
+        while len(self.lines) > self._most:
+            self.since = self.lines.popleft().position
+
+    def after(self, position: Position) -> list[Shown] | None:
+        """The lines after a position; None if the record does not reach so far back."""
+        if position < self.since:
+            return None
+        return [shown for shown in self.lines if shown.position > position]
+
+
+class Backfill:
+    """Reads what lies before a history, along the chain, without showing it.
+
+    Args:
+        chain: segments from the one to begin with up to the one in which `until` lies.
+        until: position at which the history begins.
+        rulings: bans and timeouts that the store knows, by position.
+    """
+
+    __slots__ = ("_room", "_tail", "chain", "done", "failed", "lines", "since", "until")
+
+    def __init__(self, chain: list[Segment], until: Position, rulings: list[Ruling]) -> None:
+        self.chain = chain
+        self.until = until
+        self.lines: list[Shown] = []
+        self.done = False
+        self.failed = False
+        self._room = RoomState(chain[0])
+        self._room.load(rulings)
+        self._tail = Tail(chain[0].stream, chain[0].at, fresh=True)
+        self.since = Position(chain[0].epoch, chain[0].at)
+
+    @property
+    def segment(self) -> Segment:
+        """The segment that is to be read."""
+        return self._room.segment
+
+    def wanted(self) -> int | None:
+        """The sequence to read after, or None."""
+        return self._tail.reading() if self._tail.wants_read and not self.done else None
+
+    def read_failed(self) -> None:
+        """The log did not answer: what was found so far is not complete."""
+        self.done = self.failed = True
+
+    def answer(self, after: int, page: Page) -> None:
+        """Take the answer to a read."""
+        if page.floor > after and after == self._tail.position:
+            self._begin(Position(self.segment.epoch, page.floor))
+        tail = self._tail
+        for event in tail.answer(after, page):
+            if isinstance(event, Entry):
+                self._apply(event)
+                if tail is not self._tail:
+                    return
+            elif isinstance(event, Hole):
+                self._begin(Position(self.segment.epoch, event.floor))
+                self._tail = Tail(self.segment.stream, event.after, fresh=True)
+                return
+            elif isinstance(event, Dead | Current):
+                self._end_of_segment()
+                return
+        if not self.done and self.segment.epoch == self.until.epoch and tail.position >= self.until.sequence:
+            self.done = True
+
+    def _apply(self, entry: Entry) -> None:
+        position = Position(self.segment.epoch, entry.sequence)
+        if self.done or position > self.until:
+            self.done = True
+            return
+        outcome = self._room.apply(entry)
+        if isinstance(outcome, Sealed):
+            self._go_on(outcome.to)
+        elif isinstance(outcome, Valid) and isinstance(outcome.record, Message):
+            self.lines.append(Shown(outcome.position, outcome.time, outcome.record))
+
+    def _end_of_segment(self) -> None:
+        """No seal was met: done if this is the last segment, else what follows begins anew."""
+        later = [segment for segment in self.chain if segment.epoch > self.segment.epoch]
+        if self.segment.epoch >= self.until.epoch or not later:
+            self.done = True
+            return
+        self._go_on(later[0])
+        self._begin(Position(later[0].epoch, later[0].at))
+
+    def _go_on(self, to: Segment) -> None:
+        if to.epoch > self.until.epoch:
+            self.done = True
+            return
+        self._room.follow(to)
+        self._tail = Tail(to.stream, to.at)
+
+    def _begin(self, since: Position) -> None:
+        """Something before `since` is missing."""
+        self.lines.clear()
+        self.since = since
