@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from godwit.store.memory import MemoryStore
 from godwit.values import Move
+from godwit.web import changes as changes_module
 from godwit.web.changes import Changes, wait_move
 
 
@@ -93,8 +96,9 @@ async def test_closing_ends_all_waits() -> None:
     assert changes.next().is_set()
 
 
-async def test_a_step_told_by_nobody_is_seen_all_the_same() -> None:
+async def test_a_step_told_by_nobody_is_seen_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another process may be the controller: the store is looked at again."""
+    monkeypatch.setattr(changes_module, "FALLBACK", 0.001)
     store, changes = LookedAt(), Changes()
     move = await begun(store)
     waiter = asyncio.create_task(wait_move(store, changes, "m1", until="settled", after_version=None, patience=600))
