@@ -1,0 +1,94 @@
+"""The operator of a drill: asks the HTTP API for moves and watches them."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from godwit.errors import GodwitError, MoveRefused
+
+DONE = ("draining", "settled")
+"""States of a move that has switched the channel."""
+
+ENDED = (*DONE, "cancelled", "failed")
+"""States in which there is nothing more to wait for."""
+
+
+class ApiError(GodwitError):
+    """The API answered with an error; the message is its own."""
+
+
+class MoveSeen(msgspec.Struct, frozen=True):
+    """A move as the API shows it."""
+
+    id: str
+    state: str
+    version: int = 0
+    error: str = ""
+
+
+class Operator:
+    """Speaks to the API, each call in a thread of a small pool of its own.
+
+    Args:
+        api: base address, `http://host:port`.
+        threads: calls that may wait at once.
+    """
+
+    def __init__(self, api: str, token: str, threads: int) -> None:
+        self._netloc = urlsplit(api).netloc
+        self._token = token
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="operator")
+
+    def close(self) -> None:
+        """End the threads."""
+        self._pool.shutdown(wait=False)
+
+    async def move(self, channel: str, to: str) -> MoveSeen:
+        """Wish for a move.
+
+        Raises:
+            MoveRefused: the channel's state does not allow it now.
+            ApiError: the API said no for another reason.
+            OSError: the API could not be reached.
+        """
+        return await self._call("POST", f"/channels/{channel}/move", {"to": to, "reason": "drill", "by": "drill"})
+
+    async def wait_step(self, move: MoveSeen) -> MoveSeen:
+        """Return the move when it has gone a step further, or as it is after a second."""
+        return await self._call("GET", f"/moves/{move.id}/wait?until=settled&after_version={move.version}&timeout=1")
+
+    async def look(self, move: MoveSeen) -> MoveSeen:
+        """The move as it is now."""
+        return await self._call("GET", f"/moves/{move.id}")
+
+    async def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> MoveSeen:
+        status, answer = await asyncio.get_running_loop().run_in_executor(self._pool, self._request, method, path, body)
+        if status == 409:
+            raise MoveRefused(_error(answer))
+        if status >= 300:
+            raise ApiError(f"{method} {path}: {status} {_error(answer)}")
+        return msgspec.json.decode(answer, type=MoveSeen)
+
+    def _request(self, method: str, path: str, body: dict[str, Any] | None) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection(self._netloc, timeout=20)
+        try:
+            headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
+            connection.request(method, path, None if body is None else json.dumps(body), headers)
+            response = connection.getresponse()
+            return response.status, response.read()
+        finally:
+            connection.close()
+
+
+def _error(answer: bytes) -> str:
+    try:
+        return str(json.loads(answer)["error"])
+    except (ValueError, KeyError, TypeError):
+        return answer[:200].decode("utf-8", "replace")
