@@ -13,7 +13,10 @@ The owner is called from the event loop only, never from within a method that it
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import enum
+import socket
+import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol, cast
@@ -36,6 +39,9 @@ NOT_WANTED = "listener closed"
 
 NOT_READY = "handshake timeout"
 """Reason: the other side did not finish the handshake in time."""
+
+
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, for no time
 
 
 class State(enum.IntEnum):
@@ -215,13 +221,17 @@ class Connection(asyncio.Protocol):
             self._finish()
 
     def abort(self, reason: str) -> None:
-        """Cut the connection; what is queued is dropped."""
+        """Cut the connection by a reset; what waits is dropped, here and in the operating system."""
         if self._state is State.CLOSED or self._transport is None:
             return
         self._reason = self._reason or reason
         self._state = State.CLOSING
         self._queue = None
         self._queued = 0
+        transport_socket = self._transport.get_extra_info("socket")
+        if transport_socket is not None:
+            with contextlib.suppress(OSError):  # the other side may be gone already
+                transport_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._transport.abort()
 
     # What the event loop calls.

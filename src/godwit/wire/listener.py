@@ -7,6 +7,7 @@ a second when the process is out of file descriptors, and uvloop's drops the cli
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl as tls
 from collections.abc import Callable
@@ -24,6 +25,8 @@ BACKLOG = 4096
 """Connections that may wait to be accepted: after a restart all clients come back at once."""
 
 _PER_TURN = 64  # connections accepted in one turn of the loop: who is in goes on being served meanwhile
+
+_KERNEL_UNSENT = 131_072  # bytes: else Linux keeps 4 MB more for a client that does not read, before we notice
 
 Factory = Callable[[Connection], Owner]
 """Makes the owner of a connection that is ready: TLS and WebSocket handshakes are done."""
@@ -129,6 +132,9 @@ class Listener:
             self._accepted += 1
             self._empty.clear()
             accepted.setblocking(False)
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
+            with contextlib.suppress(OSError):  # not every kernel has it
+                accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _KERNEL_UNSENT)
             task = self.loop.create_task(self._admit(accepted, address))
             self._admitting.add(task)
             task.add_done_callback(self._admitted)

@@ -1,0 +1,102 @@
+"""Calls to servers that are there, and to what is not one."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl as tls
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from godwit.errors import InvalidRequest
+from godwit.wire.connection import BY_PEER, Connection, State
+from godwit.wire.dial import connect_tcp, connect_ws
+from tests.wire.peers import DEADLINE, Lobby, Recorder
+
+
+@pytest_asyncio.fixture
+async def mute() -> AsyncIterator[int]:
+    """A port that takes connections and never says anything."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening.getsockname()[1]
+
+
+async def free_port() -> int:
+    """Find a port on which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port: int = listening.getsockname()[1]
+        return port
+
+
+async def test_nobody_is_there() -> None:
+    owner = Recorder()
+    port = await free_port()
+    with pytest.raises(OSError, match=r"refused|failed"):
+        await connect_tcp("127.0.0.1", port, owner)
+    with pytest.raises(OSError, match=r"refused|failed"):
+        await connect_ws(f"ws://127.0.0.1:{port}/", owner)
+    assert owner.reasons == []
+
+
+async def test_a_server_that_never_answers_the_handshake_is_given_up(mute: int) -> None:
+    owner = Recorder()
+    with pytest.raises(TimeoutError):
+        await connect_ws(f"ws://127.0.0.1:{mute}/", owner, timeout=0.01)
+    assert owner.reasons == []
+
+
+async def test_a_call_may_be_cancelled(mute: int) -> None:
+    call = asyncio.create_task(connect_ws(f"ws://127.0.0.1:{mute}/", Recorder()))
+    await asyncio.sleep(0)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+
+
+async def test_a_server_that_does_not_speak_websocket_is_refused(lobby: Lobby) -> None:
+    listener = await lobby.listen(websocket=False)
+    owner = Recorder()
+    with pytest.raises(ConnectionRefusedError, match="not a chat server"):
+        await connect_ws(f"ws://127.0.0.1:{listener.port}/", owner)
+    assert owner.reasons == []
+
+
+async def test_a_server_that_does_not_speak_tls_is_refused(lobby: Lobby) -> None:
+    listener = await lobby.listen(websocket=False)
+    with pytest.raises(OSError, match=r"SSL|TLS|ssl"):
+        await connect_tcp("127.0.0.1", listener.port, Recorder(), ssl=tls.create_default_context())
+
+
+async def test_an_address_that_is_none() -> None:
+    with pytest.raises(InvalidRequest):
+        await connect_ws("http://127.0.0.1/", Recorder())
+
+
+@pytest.mark.parametrize("websocket", [False, True])
+async def test_what_the_server_says_at_once_is_heard(lobby: Lobby, websocket: bool) -> None:
+    class Greeter(Recorder):
+        def __init__(self, connection: Connection | None = None) -> None:
+            super().__init__(connection)
+            assert connection is not None
+            connection.write(b"welcome\r\n")
+
+    listener = await lobby.listen(websocket, kind=Greeter)
+    connection, owner = await lobby.call(listener, websocket)
+    assert connection.state is State.OPEN
+    assert await owner.heard(b"\r\n") == b"welcome\r\n"
+
+
+@pytest.mark.parametrize("websocket", [False, True])
+async def test_both_sides_learn_of_the_end_once(lobby: Lobby, websocket: bool) -> None:
+    listener = await lobby.listen(websocket)
+    connection, owner = await lobby.call(listener, websocket)
+    (echo,) = await lobby.came()
+    connection.close("seen enough")
+    assert await owner.gone() == "seen enough"
+    assert await echo.gone() == BY_PEER
+    async with asyncio.timeout(DEADLINE):
+        listener.close()
+        await listener.wait_empty()
+    assert connection.state is State.CLOSED
