@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from godwit.wire.connection import BY_PEER, NOT_READING, NOT_READY, NOT_WANTED, Connection, Limits, State
-from godwit.wire.websocket import ServerCodec, frame
+from godwit.wire.websocket import ClientCodec, ServerCodec, frame, parse_url
 from tests.wire.peers import FakeEndpoint, FakeTransport, Recorder
 
 REQUEST = (
@@ -254,6 +254,30 @@ async def test_last_words_in_the_same_packet_as_the_close_are_heard() -> None:
     assert ends.transport.closing
     ends.connection.connection_lost(None)
     assert ends.owner.reasons == [BY_PEER]
+
+
+async def test_answering_last_words_is_harmless() -> None:
+    """The close is known to the protocol before the owner hears what came in front of it."""
+
+    class Answerer(Recorder):
+        def data_received(self, connection: Connection, data: bytes) -> None:
+            super().data_received(connection, data)
+            connection.write(b"answer\r\n")
+
+    here, there = FakeTransport(), ServerCodec(65536)
+    endpoint = FakeEndpoint(Answerer())
+    client = Connection(endpoint, ClientCodec(parse_url("ws://localhost/"), 65536))
+    client.connection_made(here)
+    client.flush()
+    there.receive(here.writes.pop())
+    client.data_received(b"".join(there.data_to_send()))
+    there.close(1000, "")
+    client.data_received(frame(b"last words\r\n") + b"".join(there.data_to_send()))
+    await turn()
+    assert endpoint.owner.data == b"last words\r\n"
+    assert here.writes[0][:1] == b"\x88"
+    assert not here.closing  # the server closes first
+    assert client.state is State.CLOSING
 
 
 async def test_our_close_waits_for_theirs() -> None:

@@ -88,6 +88,16 @@ async def test_what_the_server_says_at_once_is_heard(lobby: Lobby, websocket: bo
     assert await owner.heard(b"\r\n") == b"welcome\r\n"
 
 
+async def test_a_long_frame_of_a_server_is_heard(lobby: Lobby) -> None:
+    """Rule WS-2: the answer to a JOIN is one frame, however many names it lists."""
+    listener = await lobby.listen(websocket=True)
+    _, owner = await lobby.call(listener, websocket=True)
+    (echo,) = await lobby.came()
+    assert echo.connection is not None
+    echo.connection.write(b"x" * 500_000 + b"\r\n")
+    await owner.until(lambda: len(owner.data) == 500_002)
+
+
 @pytest.mark.parametrize("websocket", [False, True])
 async def test_both_sides_learn_of_the_end_once(lobby: Lobby, websocket: bool) -> None:
     listener = await lobby.listen(websocket)

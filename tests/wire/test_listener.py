@@ -201,7 +201,7 @@ async def test_who_does_not_read_is_cut_and_the_others_go_on(lobby: Lobby, webso
     slow._transport.pause_reading()
     line = b"x" * 1000 + b"\r\n"
     sent = 0
-    async with asyncio.timeout(DEADLINE):
+    async with logged() as log, asyncio.timeout(DEADLINE):
         while not slow_here.reasons:
             for owner in (slow_here, good_here):
                 assert owner.connection is not None
@@ -209,6 +209,7 @@ async def test_who_does_not_read_is_cut_and_the_others_go_on(lobby: Lobby, webso
             sent += 50 * len(line)
             await good_owner.until(lambda sent=sent: len(good_owner.data) == sent)  # type: ignore[misc]
     assert slow_here.reasons == [NOT_READING]
+    assert (await log.said("connection_cut"))["reason"] == NOT_READING
     assert good_here.reasons == []
     slow._transport.resume_reading()
     assert (await slow_owner.gone()).startswith("connection lost")

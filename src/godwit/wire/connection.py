@@ -162,7 +162,10 @@ class Connection(asyncio.Protocol):
     def peer(self) -> str:
         """Address of the other side as `host:port`; empty when it is not known."""
         name = self._transport.get_extra_info("peername") if self._transport is not None else None
-        return f"{name[0]}:{name[1]}" if name else ""
+        if not name:
+            return ""
+        host, port = name[:2]
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     @property
     def buffered(self) -> int:
@@ -177,8 +180,12 @@ class Connection(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """Queue `data`; on WebSocket it becomes one text frame. Ignored once the connection closes."""
-        if self._state is State.OPEN:
-            self._put(data if self._codec is None else self._codec.encode(data))
+        if self._state is not State.OPEN:
+            return
+        if self._codec is None:
+            self._put(data)
+        elif self._codec.open:
+            self._put(self._codec.encode(data))
 
     def write_frames(self, pieces: Iterable[bytes]) -> None:
         """Queue pieces; on WebSocket each becomes one text frame (WS-2)."""
@@ -224,7 +231,9 @@ class Connection(asyncio.Protocol):
         """Cut the connection by a reset; what waits is dropped, here and in the operating system."""
         if self._state is State.CLOSED or self._transport is None:
             return
-        self._reason = self._reason or reason
+        if not self._reason:
+            self._reason = reason
+            log.info("connection_cut", reason=reason, peer=self.peer, buffered=self.buffered)
         self._state = State.CLOSING
         self._queue = None
         self._queued = 0

@@ -9,6 +9,9 @@ from godwit.wire.connection import Connection, Limits, Owner
 from godwit.wire.flusher import Flusher
 from godwit.wire.websocket import ClientCodec, Codec, parse_url
 
+CALL_LIMITS = Limits(max_frame=16_777_216)
+"""Limits of calls: a server's answer to the JOIN of a large room is one long frame (WS-2)."""
+
 
 class _Call:
     """The endpoint of one connection that we open."""
@@ -60,7 +63,7 @@ async def connect_tcp(
         OSError: nobody is there, or not in time (`TimeoutError`).
     """
     async with asyncio.timeout(timeout):
-        return await _connect(_Call(owner, limits or Limits()), None, host, port, ssl)
+        return await _connect(_Call(owner, limits or CALL_LIMITS), None, host, port, ssl)
 
 
 async def connect_ws(
@@ -84,7 +87,7 @@ async def connect_ws(
         OSError: nobody is there, or not in time (`TimeoutError`), or it does not speak WebSocket.
     """
     address = parse_url(url)
-    call = _Call(owner, limits or Limits())
+    call = _Call(owner, limits or CALL_LIMITS)
     codec = ClientCodec(address, call.limits.max_frame)
     context = (ssl or tls.create_default_context()) if address.secure else None
     async with asyncio.timeout(timeout):
