@@ -197,7 +197,7 @@ async def test_talking(stage: Stage) -> None:
 async def test_listening(stage: Stage) -> None:
     """What is heard is entered as it came."""
     client, link = await stage.enter(role="legacy", caps=TAGGED)
-    stage.ledger.sent("bob", "room", 1, numbered(1, "x"), "n", 1.0)
+    stage.ledger.sent("bob", "room", 1, numbered(1, "x"), "n", 0, 1.0)
     stage.ledger.acknowledged("n", "bob1", 1.0)
     assert stage.ledger.verdict().lost == 1
     link.feed(_chat("1-8"))

@@ -34,8 +34,8 @@ MOVING = 8
 PACE = (0.1, 0.5)
 """Seconds between two messages of a talker: at least, at most."""
 
-CALM = 1.0
-"""Seconds of plain talk before the first move, between two moves of a channel, and after the last."""
+CALM = 4
+"""Messages in a channel before its first move, between two of its moves, and after the last."""
 
 MOVE_PATIENCE = 30.0
 """Seconds that a move may take, with followers back and everybody told."""
@@ -200,14 +200,22 @@ class Drill:
                     chance = random.Random(f"{self._options.seed} {client.part.name}")
                     talking.create_task(talk(client, stop, _words(chance), _pace(chance)))
             try:
-                await asyncio.sleep(CALM)
+                await self._calm(*self._channels)
                 self._phase = "moving"
                 async with asyncio.TaskGroup() as moving:
                     for channel in self._channels:
                         moving.create_task(self._move_there_and_back(channel))
-                await asyncio.sleep(CALM)
+                await self._calm(*self._channels)
             finally:
                 stop.set()
+
+    async def _calm(self, *channels: str) -> None:
+        """Let people talk for a while in each channel."""
+        enough = {channel: self._said(channel) + CALM for channel in channels}
+        await _until(lambda: all(self._said(channel) >= said for channel, said in enough.items()), LAST_PATIENCE)
+
+    def _said(self, channel: str) -> int:
+        return sum(client.rooms[channel].said for client in self._clients if channel in client.rooms)
 
     async def _finish(self) -> None:
         """Wait for what is still under way, then flush, so that what has not come does not come."""
@@ -228,7 +236,7 @@ class Drill:
         for number in range(self._options.moves):
             source, target = (HOME, AWAY) if number % 2 == 0 else (AWAY, HOME)
             if number:
-                await asyncio.sleep(CALM)
+                await self._calm(channel)
             async with self._moving:
                 row = MoveRow(channel, source, target)
                 self._rows.append(row)

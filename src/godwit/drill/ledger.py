@@ -6,7 +6,7 @@ USERSTATE that acknowledged it, and each PRIVMSG line as it came from a socket.
 The rules of the account:
 
 1. A message is *expected* at every client that had joined its channel when it was sent and had not
-   left it when it was acknowledged, except at its sender (protocol row MSG-echo). One that was never
+   left it when it was acknowledged, except at its sender (protocol row MSG-1). One that was never
    acknowledged is expected nowhere.
 2. A client listens to a channel on one connection at a time: the last on which its JOIN was answered.
    A message counts as *delivered* when its line comes on that connection, or came on an earlier one
@@ -15,10 +15,12 @@ The rules of the account:
 4. A line that comes twice on one connection is *duplicated*, whether it was expected or not.
    A follower's line that comes on two of its connections is *overlap*, which is right and counted
    apart; but if the two carry different ids the follower could not tell, and it is duplicated.
+   A talker's own line on another connection than it was sent on is overlap too.
 5. A line is *misordered* if on its connection, or among the lines its client listened to, it comes
    after a line that belongs behind it: by the one order that fits all readers, or by its talker's numbers.
 6. A line that nobody said like that, in that channel, to that client is *foreign*: unknown, altered,
-   under another id than was acknowledged, one's own, or in a channel that was not joined.
+   under another id than was acknowledged, in a channel that was not joined, or back on the connection
+   that it was sent on (MSG-1).
 7. The *silence* of a delivered line is the time from its sending to its arrival; the longest one
    per role is told, over every client of the role and every expected message.
 """
@@ -95,6 +97,7 @@ class Count(msgspec.Struct, frozen=True):
 
 class _Sent(msgspec.Struct):
     text: str
+    connection: int
     at: float
     id: str = ""
     acknowledged_at: float = math.inf
@@ -144,9 +147,9 @@ class Ledger:
         """`client` left the channel altogether, on its own wish."""
         self._channels[channel].readers[client].until = at
 
-    def sent(self, talker: str, channel: str, number: int, text: str, nonce: str, at: float) -> None:
-        """`talker` wrote its message `number` of this channel to its socket."""
-        message = _Sent(text, at)
+    def sent(self, talker: str, channel: str, number: int, text: str, nonce: str, connection: int, at: float) -> None:
+        """`talker` wrote its message `number` of this channel to the socket of `connection`."""
+        message = _Sent(text, connection, at)
         self._channels[channel].sent[talker, number] = message
         self._by_nonce[nonce] = message
         self._unacknowledged += 1
@@ -274,6 +277,7 @@ class _Audit:
         listening: int | None = None
         seen: dict[int, set[Key | str]] = defaultdict(set)
         ids: dict[Key, str] = {}
+        elsewhere: set[Key] = set()
         for entry in reader.log:
             if isinstance(entry, int):
                 listening = entry
@@ -289,14 +293,13 @@ class _Audit:
             here.add(key)
             if entry.id:
                 here.add(entry.id)
-            if key not in ids:
-                ids[key] = entry.id
-            elif ids[key] == entry.id:
-                self._overlap += 1
-            else:
+            if ids.setdefault(key, entry.id) != entry.id:
                 self._offend("heard twice", client, key, entry.id)
+            elif key in elsewhere or client == entry.talker:
+                self._overlap += 1
+            elsewhere.add(key)
             lines.by_connection.setdefault(entry.connection, []).append(key)
-            if entry.connection == listening and key not in lines.arrived:
+            if entry.connection == listening and key not in lines.arrived and client != entry.talker:
                 lines.listened.append(key)
                 lines.arrived[key] = entry.at
         return lines
@@ -306,7 +309,7 @@ class _Audit:
         return (
             message is not None
             and message.text == entry.text
-            and client != entry.talker
+            and not (client == entry.talker and message.connection == entry.connection)
             and not (message.id and entry.id and message.id != entry.id)
             and reader.since < math.inf
         )

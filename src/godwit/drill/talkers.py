@@ -146,8 +146,9 @@ class Client:
         nonce = f"{self.part.name}-{channel}-{room.said}"
         text = numbered(room.said, words)
         room.waiting.add(nonce)
-        self._witness.ledger.sent(self.part.name, channel, room.said, text, nonce, self._witness.now())
         side = self.sides.get(self._speaking(room))
+        number = side.number if side is not None else 0
+        self._witness.ledger.sent(self.part.name, channel, room.said, text, nonce, number, self._witness.now())
         if side is not None:
             side.send(f"@client-nonce={nonce} PRIVMSG #{channel} :{text}")
 

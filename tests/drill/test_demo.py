@@ -1,0 +1,131 @@
+"""A whole drill against a toy server: green when that is right, red when anything is wrong."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import pytest
+
+from godwit.drill import demo
+from godwit.drill.demo import Drill
+from godwit.drill.faults import Fault
+from godwit.drill.result import DemoOptions, Result, Snapshot
+from tests.drill.toy import Sabotage, Toy
+
+SMALL = DemoOptions(channels=2, talkers=4, followers=4, legacy=4, moves=2)
+
+
+@pytest.fixture(autouse=True)
+def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Talk fast."""
+    monkeypatch.setattr(demo, "PACE", (0.002, 0.02))
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give up early, where something will not come."""
+    monkeypatch.setattr(demo, "LAST_PATIENCE", 0.3)
+    monkeypatch.setattr(demo, "MOVE_PATIENCE", 0.6)
+
+
+async def _drill(options: DemoOptions = SMALL, sabotage: Sabotage = "") -> Result:
+    async with Toy(sabotage) as toy:
+        drill = Drill(options, toy.ready, None, time.monotonic())
+        await drill.run()
+        return drill.result()
+
+
+async def test_green() -> None:
+    """Everything is counted, and it is exact."""
+    result = await _drill()
+    assert result.problems == ()
+    assert result.ok
+    assert (result.channels, result.clients, result.moves) == (2, 12, 4)
+    assert result.sent == result.acknowledged > 0
+    assert result.expected == result.delivered > result.sent
+    assert (result.lost, result.duplicated, result.misordered, result.foreign, result.unacknowledged) == (0,) * 5
+    assert result.serverchange_seen == result.serverchange_expected > 8
+    assert set(result.longest_silence_ms) == {"follower", "legacy"}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        replace(SMALL, legacy=0),
+        replace(SMALL, followers=0),
+        replace(SMALL, channels=5, talkers=2),
+        replace(SMALL, moves=3),
+        replace(SMALL, seed=2),
+    ],
+)
+async def test_green_in_other_sizes(options: DemoOptions) -> None:
+    """Without one of the roles, with few talkers, ending elsewhere."""
+    result = await _drill(options)
+    assert result.problems == ()
+    assert result.ok
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("fault", ["drop", "repeat", "swap"])
+async def test_a_fault_turns_it_red(fault: Fault) -> None:
+    """Each in its own column."""
+    result = await _drill(replace(SMALL, fault=fault))
+    assert not result.ok
+    assert {
+        "drop": result.lost,
+        "repeat": result.duplicated,
+        "swap": result.misordered,
+    }[fault] >= 1
+    assert "FAILED" in result.verdict
+    assert result.problems
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("fault", ["drop", "repeat", "swap"])
+@pytest.mark.parametrize(
+    "options", [replace(SMALL, legacy=0), replace(SMALL, legacy=0, followers=0, talkers=3, channels=1)]
+)
+async def test_a_fault_finds_a_victim_anyway(fault: Fault, options: DemoOptions) -> None:
+    """Also without legacy listeners, and without any listeners."""
+    assert not (await _drill(replace(options, fault=fault))).ok
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    ("sabotage", "problem"),
+    [
+        ("lose", "lost: message"),
+        ("late", "out of order: message"),
+        ("unacknowledged", "not acknowledged: message"),
+        ("mute", "no SERVERCHANGE for"),
+        ("fail", "failed"),
+        ("refuse", "it is moving already"),
+        ("deaf", "lost: message"),
+        ("hang-up", "lost its connection to main"),
+    ],
+)
+async def test_a_bad_server_is_found_out(sabotage: Sabotage, problem: str) -> None:
+    """Whatever it does wrong is named."""
+    result = await _drill(sabotage=sabotage)
+    assert not result.ok
+    assert any(problem in text for text in result.problems), result.problems
+
+
+async def test_it_reports() -> None:
+    """Snapshots come on the way, the last one with the final counts."""
+    seen: list[Snapshot] = []
+    async with Toy() as toy:
+        drill = Drill(SMALL, toy.ready, seen.append, time.monotonic())
+        await drill.run()
+    assert [view.channel for view in seen[0].channels] == ["drill000", "drill001"]
+    assert seen[-1].total.delivered == drill.result().delivered
+    assert seen[-1].channels[0].moves == (("aws", "settled"), ("main", "settled"))
+
+
+async def test_a_server_that_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a problem in the result, with the server's last words."""
+    monkeypatch.setattr("godwit.drill.server.SERVE", ("false",))
+    result = await demo.run(SMALL)
+    assert not result.ok
+    assert "the server is not ready" in result.problems[0]
