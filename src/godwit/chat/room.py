@@ -31,14 +31,16 @@ class Ruling(msgspec.Struct, frozen=True):
     """A ban or timeout as it stands for one account.
 
     Attributes:
-        until: end of a timeout in log time; 0 for a ban.
+        since: log time of the act.
+        seconds: length of a timeout; 0 for a ban.
         lifted: it was taken back.
     """
 
     id: str
     target: str
     position: Position
-    until: float = 0.0
+    since: float = 0.0
+    seconds: int = 0
     lifted: bool = False
 
 
@@ -122,9 +124,9 @@ class RoomState:
         ruling = self._rulings.get(user_id)
         if ruling is None or ruling.lifted:
             return None
-        if not ruling.until:
+        if not ruling.seconds:
             return "banned"
-        return "timedout" if max(ruling.until - time, 0.0) else None
+        return "timedout" if max(time - ruling.since, 0.0) < ruling.seconds else None  # R4
 
     def ruling(self, user_id: str) -> Ruling | None:
         """What stands against an account, lifted or not."""
@@ -144,8 +146,8 @@ class RoomState:
 
     def _act(self, act: Act, time: float) -> None:
         if act.kind in ("ban", "timeout", "lift"):
-            until = time + act.seconds if act.kind == "timeout" else 0.0
-            self._rule(Ruling(act.id, act.target, self.position, until, lifted=act.kind == "lift"))
+            seconds = act.seconds if act.kind == "timeout" else 0
+            self._rule(Ruling(act.id, act.target, self.position, time, seconds, lifted=act.kind == "lift"))
 
     def _rule(self, ruling: Ruling) -> None:
         known = self._rulings.get(ruling.target)

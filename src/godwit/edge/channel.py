@@ -298,6 +298,11 @@ class EdgeChannel:
         return self._history.lines
 
     @property
+    def recent_since(self) -> Position:
+        """`recent` is complete after this position."""
+        return self._history.since
+
+    @property
     def settings(self) -> dict[str, int]:
         """The room's settings."""
         return self._room.settings if self._room else {}
@@ -666,5 +671,5 @@ class EdgeChannel:
 
 def _ruling(row: Sanction) -> Ruling:
     assert row.position
-    until = row.time + row.seconds if row.kind == "timeout" else 0.0
-    return Ruling(row.id, row.target, row.position, until, lifted=row.kind == "lift")
+    seconds = row.seconds if row.kind == "timeout" else 0
+    return Ruling(row.id, row.target, row.position, row.time, seconds, lifted=row.kind == "lift")

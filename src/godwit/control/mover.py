@@ -1,0 +1,166 @@
+"""Carrying one move out: journal, act, journal (`docs/architecture.md`, "The move").
+
+`carry` may be stopped at any await and started again by anybody from the journal, and two that
+carry the same move do no harm: every append is stored once per id, the first valid seal decides
+(C2), the commit is a compare-and-set (C3), and the journal's versions let one of them go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Mapping
+
+import msgspec
+
+from godwit.chatlog.base import ChatLog
+from godwit.clock import Clock
+from godwit.errors import ChatLogUnavailable, InvalidRequest
+from godwit.rollout import moves
+from godwit.settings import MoveSettings
+from godwit.store.base import Store
+from godwit.values import Entry, Move, MoveState, Seal, Segment
+
+Step = Callable[[Move], Awaitable[Move | None]]
+
+
+class Superseded(Exception):
+    """The journal was written by another controller: leave the move to it."""
+
+
+class Mover:
+    """Carries moves out, one step after the other.
+
+    Args:
+        store, logs, clock: the ports; `logs` by cluster.
+        settings: lease and drain.
+        skip_seal: for the demo's `--fault skip-seal` only: commits without a seal, and so loses lines.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        logs: Mapping[str, ChatLog],
+        clock: Clock,
+        settings: MoveSettings,
+        *,
+        clusters: Collection[str] = (),
+        skip_seal: bool = False,
+    ) -> None:
+        self._store = store
+        self._logs = logs
+        self._clock = clock
+        self._settings = settings
+        self._clusters = clusters or tuple(logs)
+        self._skip_seal = skip_seal
+        self._steps: dict[MoveState, Step] = {
+            "wished": self._admit,
+            "opening": self._open,
+            "opened": self._recheck,
+            "sealing": self._seal,
+            "sealed": self._commit,
+        }
+
+    async def carry(self, move: Move) -> Move:
+        """Go on with a move until it is draining, or over.
+
+        Returns:
+            The move as last journaled.
+
+        Raises:
+            ChatLogUnavailable, StoreUnavailable: try again later; nothing is half done.
+            Superseded: another controller went on with it.
+        """
+        while step := self._steps.get(move.state):
+            after = await step(move)
+            if after is None:
+                raise Superseded(move.id)
+            move = after
+        return move
+
+    async def settle(self, move: Move) -> Move:
+        """End the drain of a move (step 7)."""
+        await self._store.settle(move.channel, move.epoch)
+        return await self._journal(move, "settled") or move
+
+    async def _admit(self, move: Move) -> Move | None:
+        placement = await self._store.placement(move.channel)
+        try:
+            moves.admit(
+                move,
+                placement=placement,
+                clusters=self._clusters,
+                live=await self._store.is_live(move.channel),
+            )
+        except InvalidRequest as error:
+            return await self._journal(move, "failed", error=str(error))
+        if placement.default:  # the segment that is to be sealed must stand in the store (C10)
+            await self._store.pin([move.channel])
+            placement = await self._store.placement(move.channel)
+        return await self._journal(moves.begin(move, placement), "opening")
+
+    async def _open(self, move: Move) -> Move | None:
+        log = self._logs[move.target]
+        stream = log.stream(move.channel)
+        at = await log.append(move.channel, moves.open_record(move), stream=stream)
+        return await self._journal(move, "opened", at=at, stream=stream)
+
+    async def _recheck(self, move: Move) -> Move | None:
+        """Only offline: looked at once more just before the seal; until here cancelling costs nothing."""
+        if not move.forced and await self._store.is_live(move.channel):
+            return await self._journal(move, "cancelled", error=f"#{move.channel} went live before the switch")
+        return await self._journal(move, "sealing")
+
+    async def _seal(self, move: Move) -> Move | None:
+        assert move.source
+        if move.evacuate:
+            return await self._journal(move, "sealed")
+        if self._skip_seal:
+            return await self._journal(move, "sealed")
+        if verdict := await self._overtaken(move):
+            return verdict
+        log = self._logs[move.source.cluster]
+        await log.append(move.channel, moves.seal_record(move), stream=move.source.stream)
+        seal = await self._read_seal(log, move.channel, move.source)
+        if seal is None:
+            raise ChatLogUnavailable(f"the seal of #{move.channel} is not to be seen yet")
+        if seal.id == moves.seal_record(move).id:
+            return await self._journal(move, "sealed", at=seal.to.at, stream=seal.to.stream)
+        await self._commit_segment(move.channel, seal.to)  # C2: another one decided; C3: anyone commits it
+        return await self._journal(move, "cancelled", error=f"another move came first: it is on {seal.to.cluster}")
+
+    async def _overtaken(self, move: Move) -> Move | None:
+        """What the move becomes if the store knows a newer segment than its source already."""
+        assert move.source
+        chain = [segment for segment in await self._store.segments(move.channel) if segment.epoch > move.source.epoch]
+        if not chain:
+            return None
+        if destination := next((segment for segment in chain if _opened_by(move, segment)), None):
+            return await self._journal(move, "sealed", at=destination.at, stream=destination.stream)
+        return await self._journal(move, "cancelled", error=f"another move came first: it is on {chain[-1].cluster}")
+
+    async def _commit(self, move: Move) -> Move | None:
+        await self._commit_segment(move.channel, moves.destination(move))
+        return await self._journal(move, "draining")
+
+    async def _commit_segment(self, channel: str, to: Segment) -> None:
+        now = self._clock.now()
+        await self._store.commit(channel, to, drain_until=now + self._settings.drain, now=now)
+
+    async def _read_seal(self, log: ChatLog, channel: str, segment: Segment) -> Seal | None:
+        after = segment.at
+        while True:
+            page = await log.read(channel, after)
+            found: list[Entry] = list(page.entries)
+            if seal := moves.first_valid_seal(segment, found):
+                return seal
+            if not page.more:
+                return None
+            after = page.upto
+
+    async def _journal(self, move: Move, state: MoveState, **changes: object) -> Move | None:
+        moves.check(move, state)
+        changed: Move = msgspec.structs.replace(move, **changes)
+        return await self._store.journal(changed, state, self._clock.now())
+
+
+def _opened_by(move: Move, segment: Segment) -> bool:
+    return (segment.epoch, segment.cluster, segment.at, segment.stream) == (move.epoch, move.target, move.at, move.stream)

@@ -1,0 +1,218 @@
+"""What was promised, checked after each run from what was sent and what the logs hold.
+
+The authority is worked out here from every record ever appended, with the rules written down once
+more and differently, so that a fault in the product's own reading shows.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from godwit.values import Act, Entry, Message, Placement, Position, Produced, Seal, Segment
+from tests.model.clients import Connection, Following
+
+if TYPE_CHECKING:
+    from tests.model.world import World
+
+
+class Ledger:
+    """What was said on which connection, and what became of it."""
+
+    def __init__(self) -> None:
+        self.sent: dict[str, Connection] = {}
+        self.order: dict[str, list[str]] = {}
+        self.acked: dict[str, Position] = {}
+        self.void: dict[str, str] = {}
+        self.lost: set[str] = set()
+        self.problems: list[str] = []
+
+    def said(self, message: Message, connection: Connection) -> None:
+        self.sent[message.id] = connection
+        self.order.setdefault(connection.producer, []).append(message.id)
+
+    def acknowledged(self, record: Produced, position: Position) -> None:
+        self._once(record, "acknowledged")
+        self.acked[record.id] = position
+
+    def voided(self, record: Produced, reason: str) -> None:
+        self._once(record, "voided")
+        self.void[record.id] = reason
+
+    def unknown(self, record: Produced) -> None:
+        self._once(record, "unknown")
+        self.lost.add(record.id)
+
+    def _once(self, record: Produced, what: str) -> None:
+        if record.id in self.acked or record.id in self.void or record.id in self.lost:
+            self.problems.append(f"{record.id} was answered before it was {what}")
+
+
+class Checker:
+    """Finds broken promises."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.problems: list[str] = []
+        self._redirected = 0
+        self._stored_epoch = 0
+
+    # while it runs ------------------------------------------------------------------------------
+
+    def redirected(self, placement: Placement) -> None:
+        """C5: nobody is sent away before the store says so."""
+        stored = self.world.placement().segment
+        if stored.epoch < placement.segment.epoch:
+            self.problems.append(f"SERVERCHANGE to epoch {placement.segment.epoch}, the store is at {stored.epoch}")
+
+    def follower_epoch(self, before: int, after: int) -> None:
+        if after < before:
+            self.problems.append(f"a follower went back from epoch {before} to {after}")
+
+    def stored(self, placement: Placement) -> None:
+        if placement.segment.epoch < self._stored_epoch:
+            self.problems.append(f"the store went back to epoch {placement.segment.epoch}")
+        self._stored_epoch = placement.segment.epoch
+
+    # afterwards ---------------------------------------------------------------------------------
+
+    def authority(self) -> list[tuple[Position, Message]]:
+        """The messages that are in force, in order."""
+        found: list[tuple[Position, Message]] = []
+        seen: dict[str, int] = {}
+        bans: dict[str, tuple[float, int] | None] = {}
+        segment: Segment | None = self.world.first_segment()
+        chain = self.world.chain()
+        while segment is not None:
+            following: Segment | None = None
+            for entry in self.world.records.get(segment.stream, []):
+                if entry.sequence <= segment.at or entry.record.epoch != segment.epoch:
+                    continue
+                if isinstance(entry.record, Seal):
+                    following = entry.record.to
+                    break
+                self._weigh(segment, entry, seen, bans, found)
+            if following is None:
+                epoch = segment.epoch
+                following = next((later for later in chain if later.epoch > epoch and later.unclean), None)
+            segment = following
+        return found
+
+    def _weigh(
+        self,
+        segment: Segment,
+        entry: Entry,
+        seen: dict[str, int],
+        bans: dict[str, tuple[float, int] | None],
+        found: list[tuple[Position, Message]],
+    ) -> None:
+        record = entry.record
+        producer = getattr(record, "producer", None)
+        if producer is None or record.number <= seen.get(producer, 0):  # type: ignore[union-attr]
+            return
+        seen[producer] = record.number  # type: ignore[union-attr]
+        if isinstance(record, Act):
+            bans[record.target] = None if record.kind == "lift" else (entry.time, record.seconds)
+        elif isinstance(record, Message):
+            ban = bans.get(record.author.user_id)
+            if ban is None or (ban[1] and max(entry.time - ban[0], 0.0) >= ban[1]):
+                found.append((Position(segment.epoch, entry.sequence), record))
+
+    def verdict(self) -> list[str]:
+        """All broken promises of the run."""
+        problems = [*self.problems, *self.world.ledger.problems]
+        ledger, authority = self.world.ledger, self.authority()
+        rank = {message.id: (number, position) for number, (position, message) in enumerate(authority)}
+        if len(rank) != len(authority):
+            problems.append("a message is in force twice")
+        for name, position in ledger.acked.items():
+            if name.startswith("m") and rank.get(name, (0, None))[1] != position:
+                problems.append(f"acknowledged at {position}, in force at {rank.get(name)}: {name}")
+        for name, connection in ledger.sent.items():
+            answered = name in ledger.acked or name in ledger.void or name in ledger.lost
+            if connection.edge.alive and not answered:
+                problems.append(f"never answered: {name} of {connection.owner.account}")
+        connections = [c for client in self.world.clients for c in client.connections]
+        for connection in connections:
+            problems += self._connection(connection, rank)
+        for client in self.world.clients:
+            if isinstance(client, Following):
+                problems += self._follower(client, rank)
+        problems += self._twins(rank)
+        problems += self._settled()
+        return problems
+
+    def _order(self, who: str, ids: list[str], rank: dict[str, tuple[int, Position]]) -> list[str]:
+        problems = []
+        if len(set(ids)) != len(ids):
+            problems.append(f"{who} was shown a message twice: {[i for i in ids if ids.count(i) > 1][:3]}")
+        strange = [name for name in ids if name not in rank]
+        if strange and not self.world.evacuated:
+            problems.append(f"{who} was shown what is not in force: {strange[:3]}")
+        ranks = [rank[name][0] for name in ids if name in rank]
+        if ranks != sorted(ranks) and not self.world.evacuated:
+            problems.append(f"{who} was shown messages out of order")
+        return problems
+
+    def _connection(self, connection: Connection, rank: dict[str, tuple[int, Position]]) -> list[str]:
+        who = f"{connection.owner.account} on {connection.edge.name} ({connection.producer})"
+        ids = [name for _, name, _ in connection.lines]
+        problems = self._order(who, ids, rank)
+        for name in self.world.ledger.order.get(connection.producer, []):
+            if name in ids:
+                problems.append(f"{who} heard itself: {name}")
+        if not (connection.open and connection.edge.alive and connection.member) or connection.since is None:
+            return problems
+        got = set(ids)
+        for name in self.world.ledger.acked:
+            if name not in rank or self.world.ledger.sent[name] is connection or name in got:
+                continue
+            position = rank[name][1]
+            if position > connection.since and not _excused(position, connection.excused):
+                problems.append(f"{who} joined at {connection.since} and never got {name} at {position}")
+        return problems
+
+    def _follower(self, client: Following, rank: dict[str, tuple[int, Position]]) -> list[str]:
+        who = f"follower {client.account}"
+        problems = self._order(who, [name for _, name in client.shown], rank)
+        side = client.follower.side
+        if side is None:
+            return [*problems, f"{who} is nowhere ({client.follower.state.name})"]
+        if side.cluster != self.world.placement().segment.cluster and client.follower.home == side.cluster:
+            problems.append(f"{who} believes that {side.cluster} is the home")
+        got = {name for _, name in client.shown}
+        own = {c.producer for c in client.connections}
+        for name in self.world.ledger.acked:
+            sender = self.world.ledger.sent.get(name)
+            if name not in rank or name in got or (sender and sender.producer in own):
+                continue
+            position = rank[name][1]
+            if client.since and position > client.since and not _excused(position, client.excused):
+                problems.append(f"{who} began at {client.since} and never got {name} at {position}")
+        return problems
+
+    def _twins(self, rank: dict[str, tuple[int, Position]]) -> list[str]:
+        """C12: an account that joined early is shown each line once, over all its connections."""
+        problems = []
+        for client in self.world.twins:
+            ids = [name for connection in client.connections for _, name, _ in connection.lines]
+            twice = {name for name in ids if ids.count(name) > 1}
+            if twice:
+                problems.append(f"twin {client.account} was shown twice over two connections: {sorted(twice)[:3]}")
+        return problems
+
+    def _settled(self) -> list[str]:
+        """When all is quiet: every edge stands where the store says, and no move hangs."""
+        problems = []
+        stored = self.world.placement()
+        for edge in self.world.edges:
+            segment = edge.channel.segment
+            if edge.alive and segment and not edge.channel.idle and segment.epoch != stored.segment.epoch:
+                problems.append(f"{edge.name} reads epoch {segment.epoch}, the store says {stored.segment.epoch}")
+        for move in self.world.moves():
+            if move.state not in ("settled", "cancelled", "failed"):
+                problems.append(f"move {move.id} hangs in {move.state}")
+        return problems
+
+
+def _excused(position: Position, gaps: list[tuple[Position, Position]]) -> bool:
+    return any(after < position <= upto for after, upto in gaps)

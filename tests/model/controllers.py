@@ -1,0 +1,127 @@
+"""Controllers of the simulation: the real `Mover`, driven by hand, that may die at every await.
+
+A dead one is replaced; a zombie freezes in mid-step and goes on much later, as if nothing had been.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+from godwit.chatlog.base import Page
+from godwit.control.mover import Mover, Superseded
+from godwit.errors import ChatLogUnavailable, MoveRefused, StoreUnavailable
+from godwit.values import Move, Record
+from tests.model.schedule import Call, Request
+
+if TYPE_CHECKING:
+    from tests.model.world import World
+
+
+class _Log:
+    """A log as a coroutine sees it."""
+
+    def __init__(self, world: World, cluster: str) -> None:
+        self._world = world
+        self.cluster = cluster
+
+    def stream(self, channel: str) -> str:
+        return self._world.logs[self.cluster].stream(channel)
+
+    async def append(self, channel: str, record: Record, *, stream: str) -> int:
+        log, timeout = self._world.logs[self.cluster], self._world.log_settings.append_timeout
+        self._world.label = f"append {type(record).__name__.lower()}"
+        sequence: int = await Call(lambda done, failed: log.append(channel, record, stream, done, failed, timeout))
+        return sequence
+
+    async def read(self, channel: str, after: int, limit: int = 500) -> Page:
+        log = self._world.logs[self.cluster]
+        self._world.label = "read"
+        page: Page = await Call(lambda done, failed: log.read(channel, after, done, failed))
+        return page
+
+
+class _Store:
+    """The store as a coroutine sees it."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def __getattr__(self, name: str) -> Any:
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            store = self._world.store
+            self._world.label = f"{name} {args[1]}" if name == "journal" else name
+            return await Call(lambda done, failed: store.call(name, args, kwargs, done, failed))
+
+        return call
+
+
+class Controller:
+    """Carries the run's moves out, one at a time, until it dies."""
+
+    def __init__(self, world: World, deadly: float) -> None:
+        self.world = world
+        self.deadly = deadly
+        self.alive = True
+        self._busy = False
+        logs = {cluster: _Log(world, cluster) for cluster in world.logs}
+        self._mover = Mover(_Store(world), logs, world.schedule.clock, world.move_settings)  # type: ignore[arg-type]
+
+    def wake(self) -> None:
+        if not self.alive or self._busy:
+            return
+        now = self.world.now()
+        for move in self.world.moves():
+            if move.state == "draining":
+                if now >= move.history[-1][1] + self.world.move_settings.drain:
+                    self._begin(self._mover.settle(move), move)
+                    return
+            elif move.state not in ("settled", "cancelled", "failed"):
+                self._begin(self._mover.carry(move), move)
+                return
+
+    def _begin(self, coroutine: Coroutine[Any, Any, Move], move: Move) -> None:
+        self._busy = True
+        self._step(coroutine, None, None)
+
+    def _step(self, coroutine: Coroutine[Any, Any, Move], value: Any, error: BaseException | None) -> None:
+        if not self.alive:
+            coroutine.close()
+            return
+        rng, schedule = self.world.rng, self.world.schedule
+        try:
+            request: Request = coroutine.throw(error) if error else coroutine.send(value)
+        except StopIteration:
+            self._busy = False
+            return
+        except (ChatLogUnavailable, StoreUnavailable, Superseded, MoveRefused) as refused:
+            self.world.visit(f"controller:{type(refused).__name__}")
+            self._busy = False
+            return
+        label = self.world.label
+        self.world.visit(f"step:{label}")
+        roll = rng.random()
+        if roll < self.deadly:
+            self.world.visit(f"crash before:{label}")
+            self._die()
+            return
+        after = roll < 2 * self.deadly
+        frozen = rng.uniform(5, 40) if roll > 1 - self.deadly else 0.0
+
+        def go_on(value: Any, error: BaseException | None) -> None:
+            if after:
+                self.world.visit(f"crash after:{label}")
+                self._die()
+            elif frozen and not self.world.healed:
+                self.world.visit(f"zombie:{label}")
+                self.world.replace(self, keep=True)
+                schedule.after(frozen, lambda: self._step(coroutine, value, error))
+            else:
+                self._step(coroutine, value, error)
+
+        request(lambda value: go_on(value, None), lambda error: go_on(None, error))
+
+    def _die(self) -> None:
+        if self.alive:
+            self.alive = False
+            self.world.replace(self)

@@ -1,0 +1,214 @@
+"""An edge of the simulation: the real `EdgeChannel` with the simulation as its node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from godwit.chatlog.base import Page
+from godwit.edge.channel import EdgeChannel, State
+from godwit.edge.ports import Member, Shown
+from godwit.errors import AppendUnknown
+from godwit.store.base import Sanction
+from godwit.values import Act, Change, Placement, Position, Produced, Record, Segment
+
+if TYPE_CHECKING:
+    from tests.model.clients import Connection
+    from tests.model.world import World
+
+
+class Edge:
+    """One edge with the run's one channel; implements `Backend` and `Audience`."""
+
+    def __init__(self, world: World, cluster: str, name: str) -> None:
+        self.world = world
+        self.cluster = cluster
+        self.name = name
+        self.alive = True
+        self.paused = False
+        self._held: list[Callable[[], None]] = []
+        self._closers: dict[Segment, Callable[[], None]] = {}
+        self.connections: dict[str, Connection] = {}
+        self.channel = EdgeChannel(
+            world.channel, cluster, self, self,
+            producer=f"{name}/edge", numbers=count(1),
+            log=world.log_settings, move=world.move_settings, edge=world.edge_settings,
+        )  # fmt: skip
+
+    # the world does things to it --------------------------------------------------------------
+
+    def run(self, action: Callable[[], None]) -> None:
+        """Do something in this process: at once, when it goes on again, or never."""
+        if self.paused:
+            self._held.append(action)
+        elif self.alive:
+            action()
+            self.world.visit(f"edge:{self.channel.state.value}")
+
+    def resume(self) -> None:
+        self.paused = False
+        held, self._held = self._held, []
+        for action in held:
+            self.run(action)
+
+    def die(self) -> None:
+        self.alive = False
+        for close in self._closers.values():
+            close()
+        for connection in list(self.connections.values()):
+            connection.lost()
+
+    def tick(self) -> None:
+        self.run(self.channel.tick)
+
+    def compare(self) -> None:
+        segment = self.channel.segment
+        if segment is None:
+            return
+        asked_at = self.world.now()
+
+        def done(answer: tuple[int, str]) -> None:
+            head, stream = answer
+            if stream != segment.stream:
+                self.run(lambda: self.channel.suspect(segment))
+            else:
+                self.run(lambda: self.channel.compared(segment, head, asked_at))
+
+        self.world.logs[segment.cluster].heads(
+            self.world.channel, done, lambda _: self.run(lambda: self.channel.read_failed(segment, 0))
+        )
+
+    # Backend ------------------------------------------------------------------------------------
+
+    def now(self) -> float:
+        return self.world.now()
+
+    def subscribe(self, segment: Segment) -> None:
+        self._closers[segment] = self.world.logs[segment.cluster].subscribe(
+            self.world.channel, lambda entry: self.run(lambda: self.channel.live(segment, entry))
+        )
+
+    def unsubscribe(self, segment: Segment) -> None:
+        if close := self._closers.pop(segment, None):
+            close()
+
+    def read(self, segment: Segment, after: int, purpose: int) -> None:
+        def done(page: Page) -> None:
+            self.run(lambda: self.channel.answer(segment, after, page, purpose))
+
+        self.world.logs[segment.cluster].read(
+            self.world.channel, after, done, lambda _: self.run(lambda: self.channel.read_failed(segment, purpose))
+        )
+
+    def append(self, segment: Segment, record: Record) -> None:
+        def failed(error: BaseException) -> None:
+            if isinstance(error, AppendUnknown):
+                self.run(lambda: self.channel.append_unknown(segment, record))  # type: ignore[arg-type]
+            else:
+                self.run(lambda: self.channel.append_failed(segment, record))  # type: ignore[arg-type]
+
+        def done(sequence: int) -> None:
+            self.run(lambda: self.channel.appended(segment, record, sequence))  # type: ignore[arg-type]
+
+        self.world.logs[segment.cluster].append(
+            self.world.channel, record, segment.stream, done, failed, self.world.log_settings.append_timeout
+        )
+
+    def ask(self) -> None:
+        asked_at = self.now()
+
+        def failed(_: BaseException) -> None:
+            self.run(self.channel.ask_failed)
+
+        def placement(placement: Placement) -> None:
+            def chain(chain: list[Segment]) -> None:
+                def sanctions(sanctions: list[Sanction]) -> None:
+                    self.run(lambda: self.channel.placed(placement, chain, sanctions, asked_at))
+
+                self._store("sanctions", (self.world.channel,), sanctions, failed)
+
+            self._store("segments", (self.world.channel,), chain, failed)
+
+        self._store("placement", (self.world.channel,), placement, failed)
+
+    def claim(self) -> None:
+        self._store("pin", ([self.world.channel],), lambda _: self.ask(), lambda _: self.run(self.channel.ask_failed))
+
+    def commit(self, to: Segment) -> None:
+        now = self.now()
+        self._store(
+            "commit", (self.world.channel, to),
+            lambda placement: self.run(lambda: self.channel.committed(placement)),
+            lambda _: self.run(self.channel.commit_failed),
+            drain_until=now + self.world.move_settings.drain, now=now,
+        )  # fmt: skip
+
+    def place_sanction(self, sanction_id: str, position: Position, time: float) -> None:
+        self.world.visit("edge:sanction placed")
+        self._store("place_sanction", (sanction_id, position, time), lambda _: None, lambda _: None)
+
+    def _store(self, name: str, args: tuple[Any, ...], done: Any, failed: Any, **kwargs: Any) -> None:
+        self.world.store.call(name, args, kwargs, done, failed)
+
+    # Audience -----------------------------------------------------------------------------------
+
+    def joined(self, member: Member, position: Position, *, home: bool, silent: bool, missing: int | None) -> None:
+        epoch = self.channel.segment.epoch if self.channel.segment else 0
+        self._of(member).joined(position, epoch, home=home, silent=silent, missing=missing)
+        self.world.visit(f"edge:joined home={home} silent={silent} missing={missing}")
+
+    def redirected(self, member: Member, placement: Placement) -> None:
+        self.world.checker.redirected(placement)
+        self._of(member).redirected(placement)
+
+    def refused(self, member: Member) -> None:
+        self.world.visit("edge:refused")
+        self._of(member).refused()
+
+    def shown(self, shown: Shown) -> None:
+        for member in self.channel.served:
+            if member.producer != shown.message.producer:
+                self._of(member).line(shown)
+
+    def replayed(self, member: Member, lines: list[Shown]) -> None:
+        for shown in lines:
+            if member.producer != shown.message.producer:
+                self._of(member).line(shown)
+
+    def acted(self, act: Act, position: Position, time: float) -> None:
+        self.world.visit(f"edge:acted {act.kind}")
+
+    def changed(self, change: Change, settings: dict[str, int]) -> None:
+        """Not used by the runs."""
+
+    def acknowledged(self, record: Produced, position: Position, time: float) -> None:
+        self.world.ledger.acknowledged(record, position)
+
+    def voided(self, record: Produced, reason: str) -> None:
+        self.world.visit(f"edge:voided {reason}")
+        self.world.ledger.voided(record, reason)
+
+    def unknown(self, record: Produced) -> None:
+        self.world.visit("edge:unknown")
+        self.world.ledger.unknown(record)
+
+    def gap(self, missing: int | None) -> None:
+        self.world.visit("edge:gap")
+        for member in self.channel.served:
+            self._of(member).gap(self.channel.recent_since)
+
+    def parted(self, member: Member) -> None:
+        self.world.visit("edge:parted")
+        self._of(member).parted()
+
+    def evicted(self, member: Member, placement: Placement) -> None:
+        self.world.visit("edge:evicted")
+        self._of(member).parted()
+
+    def _of(self, member: Member) -> Connection:
+        return self.connections[member.producer]
+
+    @property
+    def live(self) -> bool:
+        return self.channel.state is State.LIVE

@@ -1,0 +1,286 @@
+"""One run: a channel, three clusters, six edges, people, controllers and everything that goes wrong."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from godwit.errors import MoveRefused
+from godwit.settings import EdgeSettings, LogSettings, MoveSettings
+from godwit.store.base import Sanction
+from godwit.store.memory import MemoryStore
+from godwit.values import Act, Author, Entry, Move, Placement, Segment
+from tests.model.check import Checker, Ledger
+from tests.model.clients import Client, Following, Legacy
+from tests.model.controllers import Controller
+from tests.model.edges import Edge
+from tests.model.faults import Chances, Log, Store
+from tests.model.schedule import Schedule, at_once
+
+CLUSTERS = ("main", "aws", "event")
+TALK = 60.0
+"""Seconds during which people talk and things go wrong."""
+QUIET = 90.0
+"""Seconds after which all must be well again."""
+
+
+class World:
+    """Builds a run from its seed and plays it."""
+
+    channel = "room"
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.schedule = Schedule(seed)
+        self.rng = rng = self.schedule.rng
+        self.visits: Counter[str] = Counter()
+        self.label = ""
+        self.healed = False
+        self.evacuated = False
+        self._names = 0
+        self.chances = Chances() if rng.random() < 0.7 else Chances(*(p * 3 for p in msgspec.structs.astuple(Chances())))
+        if rng.random() < 0.2:
+            self.chances = Chances(0, 0, 0, 0, 0, 0, 0, 0)
+        self.log_settings = LogSettings(
+            max_age=rng.choice((25.0, 600.0)), max_records=rng.choice((8, 5000)), compare_interval=2.0,
+            append_timeout=2.0, hold=15.0, duplicate_window=40.0,
+        )  # fmt: skip
+        self.move_settings = MoveSettings(
+            lease=6.0, drain=8.0, legacy_rule=rng.choice(("bridge", "bridge", "part", "reconnect"))
+        )
+        self.edge_settings = EdgeSettings(recent=rng.choice((3, 500)), pending_per_sender=5)
+        self.records: dict[str, list[Entry]] = {}
+        self.logs = {
+            cluster: Log(cluster, self.schedule, self.log_settings, self.chances, rng.uniform(-30, 30))
+            for cluster in CLUSTERS
+        }
+        for cluster in CLUSTERS:
+            self._keep(cluster)
+        self.store = Store(MemoryStore(), self.schedule, self.chances)
+        first = Segment("main", 1, 0, self.logs["main"].real.stream(self.channel))
+        at_once(self.store.real.set_default(first, hold_until=0.0))
+        self._first = first
+        self.ledger = Ledger()
+        self.checker = Checker(self)
+        self.edges = [Edge(self, cluster, self.name(f"{cluster}-")) for cluster in CLUSTERS for _ in range(2)]
+        self.twins: list[Client] = []
+        self.clients: list[Client] = []
+        deadly = rng.choice((0.0, 0.03, 0.1))
+        self.controllers = [Controller(self, deadly) for _ in range(2)]
+        self._cast()
+        self._script()
+
+    # what the others ask ------------------------------------------------------------------------
+
+    def now(self) -> float:
+        return self.schedule.now()
+
+    def name(self, kind: str) -> str:
+        self._names += 1
+        return f"{kind}{self._names}"
+
+    def visit(self, what: str) -> None:
+        self.visits[what] += 1
+
+    def placement(self) -> Placement:
+        placement: Placement = at_once(self.store.real.placement(self.channel))
+        return placement
+
+    def chain(self) -> list[Segment]:
+        chain: list[Segment] = at_once(self.store.real.segments(self.channel))
+        return chain
+
+    def first_segment(self) -> Segment:
+        return self.chain()[0]
+
+    def moves(self) -> list[Move]:
+        moves: list[Move] = at_once(self.store.real.moves(channel=self.channel))
+        return moves
+
+    def replace(self, controller: Controller, *, keep: bool = False) -> None:
+        """Another controller takes over after a while; a zombie stays around."""
+        fresh = Controller(self, controller.deadly)
+        if not keep:
+            self.controllers.remove(controller)
+        if len(self.controllers) < 5:
+            self.schedule.after(self.rng.uniform(0.5, 4.0), lambda: self.controllers.append(fresh))
+
+    def _keep(self, cluster: str) -> None:
+        """Keep every record ever appended, for the checker."""
+        real = self.logs[cluster].real
+        kept = self.records.setdefault(real.stream(self.channel), [])
+        real.subscribe(self.channel, kept.append, lambda: None)
+
+    # who is there -------------------------------------------------------------------------------
+
+    def _cast(self) -> None:
+        rng = self.rng
+        for number in range(rng.randint(1, 3)):
+            self.clients.append(Legacy(self, f"legacy{number}", ("main",)))
+        self.clients.append(Legacy(self, "elsewhere", (rng.choice(("aws", "event")),)))
+        twin = Legacy(self, "twin", ("main", "aws"))
+        self.clients.append(twin)
+        for number in range(rng.randint(1, 3)):
+            self.clients.append(Following(self, f"follower{number}", rng.choice(CLUSTERS)))
+        self._twin = twin
+        for client in self.clients:
+            self.schedule.after(rng.uniform(0, 6), client.start)  # type: ignore[attr-defined]
+
+    # what happens -------------------------------------------------------------------------------
+
+    def _script(self) -> None:
+        rng = self.rng
+        at = self._at
+        for _ in range(rng.randint(30, 70)):
+            at(rng.uniform(0, TALK), lambda: rng.choice(self.clients).speak())
+        for _ in range(rng.randint(1, 6)):
+            at(rng.uniform(2, TALK), self._wish)
+        for _ in range(rng.randint(0, 5)):
+            at(rng.uniform(2, TALK), self._sanction)
+        for _ in range(rng.choice((0, 0, 1, 3))):
+            at(rng.uniform(5, TALK), self._edge_dies)
+        for _ in range(rng.choice((0, 0, 1, 3))):
+            at(rng.uniform(5, TALK), self._edge_pauses)
+        for _ in range(rng.choice((0, 0, 1, 2))):
+            at(rng.uniform(5, TALK), self._log_away)
+        for _ in range(rng.choice((0, 0, 1))):
+            at(rng.uniform(5, TALK), self._store_away)
+        if rng.random() < 0.15:
+            at(rng.uniform(20, TALK - 10), self._disaster)
+        if rng.random() < 0.15:
+            at(rng.uniform(0, 8), self._change_default)
+        at(TALK, self._heal)
+        for _ in range(10):
+            at(rng.uniform(TALK + 40, TALK + 60), lambda: rng.choice(self.clients).speak())
+        self._every(1.0, lambda: [edge.tick() for edge in self.edges if edge.channel.needs_tick])
+        self._every(self.log_settings.compare_interval, lambda: [edge.compare() for edge in self.edges if edge.alive])
+        self._every(0.5, lambda: [controller.wake() for controller in list(self.controllers)])
+        self._every(3.0, lambda: [log.real.expire() for log in self.logs.values()])
+        self._every(1.0, lambda: self.checker.stored(self.placement()))
+        self._every(self.move_settings.lease / 3, self._watch_default)
+
+    def _at(self, time: float, action: Callable[[], None]) -> None:
+        self.schedule.after(time, action)
+
+    def _every(self, interval: float, action: Callable[[], Any]) -> None:
+        def again() -> None:
+            action()
+            self.schedule.after(interval, again)
+
+        self.schedule.after(self.rng.uniform(0, interval), again)
+
+    def _wish(self, *, evacuate: bool = False, target: str = "") -> None:
+        here = self.placement().segment.cluster
+        target = target or self.rng.choice([cluster for cluster in CLUSTERS if cluster != here])
+        move = Move(
+            self.name("move"), self.channel, target, "wished", forced=evacuate, evacuate=evacuate, reason="a run"
+        )
+        try:
+            at_once(self.store.real.begin_move(move))
+        except MoveRefused:
+            self.visit("wish refused")
+            if evacuate:
+                self.schedule.after(1.0, lambda: self._wish(evacuate=True, target=target))
+
+    def _sanction(self) -> None:
+        """A moderator bans, times out or pardons somebody: the row first, then the record (rule R2)."""
+        moderators = [c for c in self.clients[0].connections if c.open and c.member and c.edge.alive]
+        if not moderators:
+            return
+        connection = moderators[-1]
+        target = self.rng.choice(self.clients[1:]).account
+        kind = self.rng.choice(("ban", "timeout", "lift", "lift"))
+        seconds = self.rng.randint(1, 30) if kind == "timeout" else 0
+        act = Act(
+            self.name("act"), 0, connection.producer, 0, kind, Author("legacy0", "legacy0"), target, target, seconds
+        )
+        row = Sanction(act.id, self.channel, kind, target, target, "legacy0", seconds=seconds)
+        at_once(self.store.real.add_sanction(row))
+        connection._do(lambda: connection.edge.channel.submit(act) and None)
+
+    def _edge_dies(self) -> None:
+        edge = self.rng.choice(self.edges)
+        if not edge.alive:
+            return
+        self.visit("edge dies")
+        edge.die()
+        fresh = Edge(self, edge.cluster, self.name(f"{edge.cluster}-"))
+        self.schedule.after(self.rng.uniform(0.5, 5.0), lambda: self.edges.append(fresh))
+
+    def _edge_pauses(self) -> None:
+        edge = self.rng.choice(self.edges)
+        edge.paused = True
+        self.visit("edge pauses")
+        self.schedule.after(self.rng.choice((1.0, 4.0, 10.0, 35.0)), edge.resume)
+
+    def _log_away(self) -> None:
+        log = self.logs[self.rng.choice(CLUSTERS)]
+        log.away = True
+        self.visit("log away")
+        self.schedule.after(self.rng.choice((1.0, 5.0, 20.0)), lambda: setattr(log, "away", False))
+        if self.rng.random() < 0.2 and self.placement().segment.cluster == log.cluster and not self.healed:
+            self._evacuate(log.cluster)
+
+    def _store_away(self) -> None:
+        self.store.away = True
+        self.visit("store away")
+        self.schedule.after(self.rng.choice((1.0, 5.0, 20.0)), lambda: setattr(self.store, "away", False))
+
+    def _disaster(self) -> None:
+        """A cluster's log is lost; what lived there is evacuated by force (rules L2, C8)."""
+        here = self.placement().segment.cluster
+        self.visit("log recreated")
+        self.logs[here].recreate()
+        self._keep(here)
+        if self.placement().default:
+            at_once(self.store.real.reopen({here: self.logs[here].real.stream(self.channel)}))
+            self.evacuated = True
+        else:
+            self._evacuate(here)
+
+    def _evacuate(self, cluster: str) -> None:
+        self.visit("evacuation")
+        self.evacuated = True
+        target = self.rng.choice([other for other in CLUSTERS if other != cluster])
+        self.schedule.after(self.rng.uniform(0.1, 3.0), lambda: self._wish(evacuate=True, target=target))
+
+    def _change_default(self) -> None:
+        """Channels without a row move at once (rule C10)."""
+        before = at_once(self.store.real.default_placement())
+        target = self.rng.choice(("aws", "event"))
+        to = Segment(target, before.epoch + 1, 0, self.logs[target].real.stream(self.channel))
+        at_once(self.store.real.set_default(to, hold_until=self.now() + self.move_settings.lease))
+        self.visit(f"default changed rowless={self.placement().default}")
+
+    def _watch_default(self) -> None:
+        for edge in self.edges:
+            if edge.alive and edge.channel.rowless:
+                edge.ask()
+
+    def _heal(self) -> None:
+        self.healed = True
+        for name in msgspec.structs.fields(Chances):
+            setattr(self.chances, name.name, 0.0)
+        for log in self.logs.values():
+            log.away = False
+        self.store.away = False
+        for edge in self.edges:
+            edge.resume()
+        for controller in self.controllers:
+            controller.deadly = 0.0
+
+    # playing ------------------------------------------------------------------------------------
+
+    def play(self) -> list[str]:
+        """Play the run; returns the broken promises."""
+        self.schedule.run(self.now() + TALK + QUIET)
+        for segment in zip(self.chain(), self.chain()[1:], strict=False):
+            self.visit(f"chain {segment[0].cluster}->{segment[1].cluster} unclean={segment[1].unclean}")
+        for move in self.moves():
+            states = [state for state, _ in move.history]
+            for before, after in zip(["wished", *states], states, strict=False):
+                self.visit(f"transition {before}->{after}")
+        return self.checker.verdict()
