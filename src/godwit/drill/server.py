@@ -52,16 +52,20 @@ class Server:
     Args:
         directory: for its files.
         settings: `--set` of each.
-        command: what to start; the options are appended.
+        command: what to start, by default `SERVE`; the options are appended.
     """
 
     def __init__(
-        self, directory: Path, settings: Mapping[str, str], fault: Fault = "none", command: Sequence[str] = SERVE
+        self,
+        directory: Path,
+        settings: Mapping[str, str],
+        fault: Fault = "none",
+        command: Sequence[str] | None = None,
     ) -> None:
         self._directory = directory
         self._settings = settings
         self._fault = fault
-        self._command = command
+        self._command = command or SERVE
         self._process: asyncio.subprocess.Process | None = None
         self._said: deque[str] = deque(maxlen=20)
         self._reading: asyncio.Task[None] | None = None
@@ -97,6 +101,11 @@ class Server:
         except (OSError, TimeoutError, msgspec.MsgspecError) as error:
             await self.stop()
             raise ServerFailed(f"the server is not ready ({error!r}): {self.last_words}") from error
+
+    async def wait_ended(self) -> None:
+        """Wait until it has ended, for whatever reason."""
+        if self._process is not None:
+            await self._process.wait()
 
     async def stop(self) -> str:
         """End it with SIGTERM; returns what was wrong with its end, or nothing."""
