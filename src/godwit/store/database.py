@@ -1,0 +1,163 @@
+"""The database behind `SqlStore`: engine, transactions, and what its silence is called."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import URL, Connection, Engine, Executable, Insert, Row, Table, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from godwit.errors import StoreUnavailable
+
+BUSY_TIMEOUT = 5.0
+"""Seconds to wait for another process that writes to the same SQLite file."""
+
+Result = TypeVar("Result")
+Work = Callable[[AsyncConnection], Awaitable[Result]]
+"""What is done within one transaction."""
+
+_OURS = (IntegrityError, DataError, ProgrammingError, NotSupportedError)
+
+
+def sqlite_url(path: str | Path) -> str:
+    """The URL of a SQLite file, whatever characters its path has."""
+    return URL.create("sqlite+aiosqlite", database=str(path)).render_as_string(hide_password=False)
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Turn a database that does not answer into `StoreUnavailable`; errors of ours stay what they are."""
+    try:
+        yield
+    except DBAPIError as error:
+        if isinstance(error, _OURS) and not error.connection_invalidated:
+            raise
+        raise StoreUnavailable(f"the store did not answer: {error.orig}") from error
+    except (OSError, PoolTimeout) as error:
+        raise StoreUnavailable(f"the store did not answer: {error}") from error
+
+
+class Database:
+    """An async engine with short transactions for reading and for writing.
+
+    SQLite runs in WAL mode, so readers do not wait for the writer. `synchronous` is FULL: an
+    acknowledged commit is on the disk. NORMAL would survive a killed process too, but not a loss of
+    power, and a placement that went back would hand out its epoch a second time: clients that know
+    the first would ignore the second. The price is one sync a write, and writes here are rare.
+
+    A transaction that has begun runs to its end, even if its caller is cancelled: a connection that is
+    torn away in the middle of a statement can hold the file's lock until it is garbage-collected.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Prepare; nothing is opened before `open`.
+
+        Args:
+            url: as SQLAlchemy has it, with an async driver (`sqlite_url` makes one).
+        """
+        self.url = url
+        self._is_sqlite = make_url(url).get_backend_name() == "sqlite"
+        self._engine = create_async_engine(url)
+        self._for_writing = self._engine.execution_options(godwit_write=True)
+        # SQLite has one writer; those of this process queue here instead of polling the file's lock.
+        self._writer: AbstractAsyncContextManager[None] = asyncio.Lock() if self._is_sqlite else nullcontext()
+        self._open = False
+        self._running: set[asyncio.Task[Any]] = set()
+        if self._is_sqlite:
+            event.listen(self._engine.sync_engine, "connect", _set_up_sqlite)
+            begin_explicitly(self._engine.sync_engine)
+
+    async def close(self) -> None:
+        """End what is under way, then close all connections; later calls raise `StoreUnavailable`."""
+        self._open = False
+        await asyncio.gather(*self._running, return_exceptions=True)
+        await self._engine.dispose()
+
+    async def _read(self, work: Work[Result]) -> Result:
+        """Do `work` in a transaction that only reads."""
+        return await self._to_the_end(self._transaction(self._engine, work))
+
+    async def _write(self, work: Work[Result]) -> Result:
+        """Do `work` in a transaction that writes: committed if it returns, undone if it raises."""
+
+        async def in_turn() -> Result:
+            async with self._writer:
+                return await self._transaction(self._for_writing, work)
+
+        return await self._to_the_end(in_turn())
+
+    async def _fetch(self, query: Executable) -> Sequence[Row[Any]]:
+        """The rows of one query."""
+
+        async def work(connection: AsyncConnection) -> Sequence[Row[Any]]:
+            return (await connection.execute(query)).all()
+
+        return await self._read(work)
+
+    async def _change(self, statement: Executable) -> int:
+        """Execute one statement; returns the number of rows that it changed."""
+
+        async def work(connection: AsyncConnection) -> int:
+            return (await connection.execute(statement)).rowcount
+
+        return await self._write(work)
+
+    async def _transaction(self, engine: AsyncEngine, work: Work[Result]) -> Result:
+        with answering():
+            async with engine.begin() as connection:
+                return await work(connection)
+
+    async def _to_the_end(self, call: Coroutine[Any, Any, Result]) -> Result:
+        if not self._open:
+            call.close()
+            raise StoreUnavailable("the store is not open")
+        task = asyncio.create_task(call)
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        return await asyncio.shield(task)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # if its caller has gone, nobody else asks for it
+
+    def _insert_new(self, table: Table) -> Insert:
+        """An INSERT that leaves a row alone which is there already (its `rowcount` is then 0)."""
+        if self._is_sqlite:
+            return sqlite.insert(table).on_conflict_do_nothing()
+        return postgresql.insert(table).on_conflict_do_nothing()
+
+
+def begin_explicitly(engine: Engine) -> None:
+    """Let the engine, and not SQLite's driver, say where a transaction begins; it then covers DDL too."""
+    event.listen(engine, "connect", _leave_transactions_alone)
+    event.listen(engine, "begin", _begin_sqlite)
+
+
+def _leave_transactions_alone(connection: Any, _record: object) -> None:
+    connection.isolation_level = None
+
+
+def _set_up_sqlite(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    for pragma in (
+        f"busy_timeout = {int(BUSY_TIMEOUT * 1000)}",
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A writer takes the lock at once: one that reads first and then finds that another wrote would fail.
+    writing = connection.get_execution_options().get("godwit_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")

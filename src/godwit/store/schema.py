@@ -1,0 +1,189 @@
+"""The tables (SQLAlchemy Core), for SQLite and PostgreSQL alike.
+
+The migrations make them; a test compares what they make with what stands here. Booleans, JSON and
+64-bit numbers are the portable kinds. Times are seconds since the Unix epoch.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+"""All tables. The names of constraints are fixed, so that migrations can speak of them."""
+
+clusters = Table(
+    "clusters",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("addresses", JSON, nullable=False),
+    Column("position", Integer, nullable=False),
+)
+"""The network's clusters with their public addresses, in order."""
+
+default_placement = Table(
+    "default_placement",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("cluster", String, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("stream", String, nullable=False),
+    Column("unclean", Boolean, nullable=False),
+    Column("hold_until", Double, nullable=False),
+)
+"""Where channels without a row are: one row. A table of its own, since no channel may have its name."""
+
+placements = Table(
+    "placements",
+    metadata,
+    Column("channel", String, primary_key=True),
+    Column("cluster", String, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("stream", String, nullable=False),
+    Column("unclean", Boolean, nullable=False),
+    Column("phase", String, nullable=False),
+    Column("drain_until", Double, nullable=False),
+    Index(None, "cluster"),
+)
+"""The newest segment of each channel that has a row."""
+
+segments = Table(
+    "segments",
+    metadata,
+    Column("channel", String, primary_key=True),
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),
+    Column("cluster", String, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("stream", String, nullable=False),
+    Column("unclean", Boolean, nullable=False),
+    Column("drain_until", Double, nullable=False),
+    Column("committed", Double),
+)
+"""The chains: rows are added and never changed.
+
+`drain_until` is the deadline of the cluster that was left, `committed` when the switch was written
+(empty where a chain begins and where a log was opened anew).
+"""
+
+live = Table(
+    "live",
+    metadata,
+    Column("channel", String, primary_key=True),
+    Column("live", Boolean, nullable=False),
+    Column("since", Double, nullable=False),
+)
+"""Whether a channel's stream runs."""
+
+moves = Table(
+    "moves",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("id", String, nullable=False, unique=True),
+    Column("channel", String, nullable=False, index=True),
+    Column("finished", Boolean, nullable=False),
+    Column("target", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("source", JSON(none_as_null=True)),
+    Column("epoch", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("stream", String, nullable=False),
+    Column("forced", Boolean, nullable=False),
+    Column("evacuate", Boolean, nullable=False),
+    Column("by", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("error", String, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("history", JSON, nullable=False),
+    Index(
+        "uq_moves_unfinished",
+        "channel",
+        unique=True,
+        sqlite_where=text("NOT finished"),
+        postgresql_where=text("NOT finished"),
+    ),
+)
+"""The journal of moves; `number` is the order in which they began."""
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("user_id", String, primary_key=True),
+    Column("login", String, nullable=False, unique=True),
+    Column("display_name", String, nullable=False),
+    Column("color", String, nullable=False),
+    Column("user_type", String, nullable=False),
+    Column("bot", String, nullable=False),
+)
+"""Who may log in."""
+
+counters = Table(
+    "counters",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+"""Numbers that only grow: `user_id` is the highest that any account ever had."""
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("hash", String, primary_key=True),
+    Column("id", String, nullable=False, unique=True),
+    Column("login", String, ForeignKey("accounts.login", ondelete="CASCADE"), nullable=False, index=True),
+    Column("scopes", JSON, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("revoked", Boolean, nullable=False),
+)
+"""Tokens by their SHA-256 (`tokens.py` says why a fast hash is right); the token itself is nowhere."""
+
+sanctions = Table(
+    "sanctions",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("id", String, nullable=False, unique=True),
+    Column("channel", String, nullable=False, index=True),
+    Column("kind", String, nullable=False),
+    Column("target", String, nullable=False),
+    Column("target_login", String, nullable=False),
+    Column("by", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("seconds", Integer, nullable=False),
+    Column("epoch", BigInteger),
+    Column("sequence", BigInteger),
+    Column("time", Double, nullable=False),
+)
+"""Moderation acts; `epoch` and `sequence` are empty until the act's record has been read."""
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("time", Double, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("subject", String, nullable=False, index=True),
+    Column("reason", String, nullable=False),
+    Column("details", String, nullable=False),
+)
+"""Who did what, when and why."""
