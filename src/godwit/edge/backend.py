@@ -1,0 +1,258 @@
+"""The I/O of one channel: chat logs and store behind the port `Backend`.
+
+Every answer reaches the channel from the event loop, never from within the call that asked. The
+coroutines of a `MemoryLog` never suspend, so they are run in the loop's next turn without a task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from godwit.chatlog.base import ChatLog, Page, Subscription
+from godwit.chatlog.memory import MemoryLog
+from godwit.clock import Clock
+from godwit.edge.channel import EdgeChannel
+from godwit.edge.tasks import Tasks
+from godwit.errors import AppendUnknown, ChatLogUnavailable, StoreUnavailable
+from godwit.settings import Settings
+from godwit.store.base import Store
+from godwit.values import Account, Entry, Placement, Position, Record, Segment
+
+log = structlog.get_logger()
+
+TRIES = 3
+"""How often placement and chain are read until they agree: a commit may fall between the two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What the channels of a node share.
+
+    Attributes:
+        cluster: the node's cluster.
+        logs: cluster -> its chat log; an edge reads the logs of all clusters.
+        tasks: owner of everything that has to wait.
+    """
+
+    cluster: str
+    logs: Mapping[str, ChatLog]
+    store: Store
+    clock: Clock
+    settings: Settings
+    loop: asyncio.AbstractEventLoop
+    tasks: Tasks
+
+
+class RoomBackend:
+    """Answers one channel; see `ports.Backend`.
+
+    Args:
+        name: the channel's name.
+        outside: what it may use.
+        failed: called when the channel itself fails at an answer: it must be given up.
+    """
+
+    __slots__ = ("_failed", "_name", "_open", "_outside", "_subscriptions", "channel", "room_id")
+
+    def __init__(self, name: str, outside: Outside, failed: Callable[[], None]) -> None:
+        self._name = name
+        self._outside = outside
+        self._failed = failed
+        self._open = True
+        self._subscriptions: dict[Segment, Subscription] = {}
+        self.channel: EdgeChannel
+        self.room_id: str | None = None
+
+    # what the room uses -----------------------------------------------------------------------
+
+    def call(self, method: Callable[..., Any], *args: Any) -> None:
+        """Call a method of the channel, unless it was given up; it is if the method fails."""
+        if not self._open:
+            return
+        try:
+            method(*args)
+        except Exception:
+            # One channel's fault must not reach the others, nor the log that delivers to it.
+            log.exception("channel_failed", channel=self._name, cluster=self._outside.cluster)
+            self._failed()
+
+    def close(self) -> None:
+        """Answer nothing any more."""
+        self._open = False
+        for subscription in self._subscriptions.values():
+            subscription.close()
+        self._subscriptions.clear()
+
+    # what the channel uses --------------------------------------------------------------------
+
+    def now(self) -> float:
+        """The time, in seconds since the Unix epoch."""
+        return self._outside.clock.now()
+
+    def subscribe(self, segment: Segment) -> None:
+        """Open the live path of the segment's cluster."""
+        log_ = self._outside.logs.get(segment.cluster)
+        if log_ is None or segment in self._subscriptions:
+            return
+
+        def deliver(entry: Entry) -> None:
+            self.call(self.channel.live, segment, entry)
+
+        def suspect() -> None:
+            self._outside.loop.call_soon(self.call, self.channel.suspect, segment)
+
+        self._subscriptions[segment] = log_.subscribe(self._name, deliver, suspect)
+
+    def unsubscribe(self, segment: Segment) -> None:
+        """Close it."""
+        subscription = self._subscriptions.pop(segment, None)
+        if subscription is not None:
+            subscription.close()
+
+    def read(self, segment: Segment, after: int, purpose: int) -> None:
+        """Read the segment's log."""
+        self._start(segment, self._read, segment, after, purpose)
+
+    def append(self, segment: Segment, record: Record) -> None:
+        """Append to the segment's log."""
+        self._start(segment, self._append, segment, record)
+
+    def ask(self) -> None:
+        """Ask the store where the channel is."""
+        self._outside.tasks.start(self._ask(claim=False), f"ask {self._name}")
+
+    def claim(self) -> None:
+        """Give the channel a row, then ask."""
+        self._outside.tasks.start(self._ask(claim=True), f"claim {self._name}")
+
+    def commit(self, to: Segment) -> None:
+        """Commit the switch in the store."""
+        self._outside.tasks.start(self._commit(to), f"commit {self._name}")
+
+    def place_sanction(self, sanction_id: str, position: Position, time: float) -> None:
+        """Complete a sanction's row."""
+        self._outside.tasks.start(self._place(sanction_id, position, time), f"place sanction {sanction_id}")
+
+    # the log ----------------------------------------------------------------------------------
+
+    def _start(self, segment: Segment, work: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
+        if isinstance(self._outside.logs.get(segment.cluster), MemoryLog):
+            self._outside.loop.call_soon(_finish, work, args)
+        else:
+            self._outside.tasks.start(work(*args), f"{work.__name__} {self._name}")
+
+    async def _read(self, segment: Segment, after: int, purpose: int) -> None:
+        page: Page | None = None
+        log_ = self._outside.logs.get(segment.cluster)
+        try:
+            if log_ is not None:
+                page = await log_.read(self._name, after)
+        except ChatLogUnavailable as error:
+            log.warning("read_failed", channel=self._name, cluster=segment.cluster, error=str(error))
+        if page is None:
+            self.call(self.channel.read_failed, segment, purpose)
+        else:
+            self.call(self.channel.answer, segment, after, page, purpose)
+
+    async def _append(self, segment: Segment, record: Record) -> None:
+        log_ = self._outside.logs.get(segment.cluster)
+        try:
+            if log_ is None:
+                raise ChatLogUnavailable(f"no chat log of {segment.cluster} is known here")
+            if isinstance(log_, MemoryLog):
+                sequence = await log_.append(self._name, record, stream=segment.stream)
+            else:
+                async with asyncio.timeout(self._outside.settings.log.append_timeout):
+                    sequence = await log_.append(self._name, record, stream=segment.stream)
+        except (AppendUnknown, TimeoutError):
+            log.warning("append_unknown", channel=self._name, cluster=segment.cluster)
+            self.call(self.channel.append_unknown, segment, record)
+        except ChatLogUnavailable as error:
+            log.warning("append_failed", channel=self._name, cluster=segment.cluster, error=str(error))
+            self.call(self.channel.append_failed, segment, record)
+        else:
+            self.call(self.channel.appended, segment, record, sequence)
+
+    # the store --------------------------------------------------------------------------------
+
+    async def _ask(self, *, claim: bool) -> None:
+        asked_at = self.now()
+        store = self._outside.store
+        try:
+            if self.room_id is None:
+                self.room_id = await room_id(store, self._outside.settings, self._name)
+            if claim:
+                await store.pin([self._name])
+            placement, chain = await self._place_and_chain()
+            sanctions = await store.sanctions(self._name)
+        except StoreUnavailable as error:
+            log.warning("ask_failed", channel=self._name, error=str(error))
+            self.call(self.channel.ask_failed)
+        except Exception:
+            # Whatever the store died of, the channel must learn that no answer comes.
+            log.exception("ask_failed", channel=self._name)
+            self.call(self.channel.ask_failed)
+        else:
+            self.call(self.channel.placed, placement, chain, sanctions, asked_at)
+
+    async def _place_and_chain(self) -> tuple[Placement, list[Segment]]:
+        store = self._outside.store
+        for _ in range(TRIES):
+            placement = await store.placement(self._name)
+            chain = await store.segments(self._name)
+            if chain and chain[-1] == placement.segment:
+                return placement, chain
+        raise StoreUnavailable(f"placement and chain of {self._name} do not agree")
+
+    async def _commit(self, to: Segment) -> None:
+        now = self.now()
+        try:
+            placement = await self._outside.store.commit(
+                self._name, to, drain_until=now + self._outside.settings.move.drain, now=now
+            )
+        except StoreUnavailable as error:
+            log.warning("commit_failed", channel=self._name, epoch=to.epoch, error=str(error))
+            self.call(self.channel.commit_failed)
+        except Exception:
+            # As in `_ask`: the channel must learn that it has to try again.
+            log.exception("commit_failed", channel=self._name, epoch=to.epoch)
+            self.call(self.channel.commit_failed)
+        else:
+            self.call(self.channel.committed, placement)
+
+    async def _place(self, sanction_id: str, position: Position, time: float) -> None:
+        try:
+            await self._outside.store.place_sanction(sanction_id, position, time)
+        except StoreUnavailable as error:
+            log.warning("place_sanction_failed", channel=self._name, sanction=sanction_id, error=str(error))
+
+
+async def room_id(store: Store, settings: Settings, channel: str) -> str:
+    """The room id of a channel: the user id of its owner.
+
+    With open authentication every legal name has an owner, who comes to be when the channel is first
+    used; else a channel whose owner has no account has the id 0.
+    """
+    account = await store.account(channel)
+    if account is None and settings.auth.mode == "open":
+        account = await store.add_account(Account("", channel))
+    return account.user_id if account else "0"
+
+
+def _finish(work: Callable[..., Coroutine[Any, Any, None]], args: tuple[Any, ...]) -> None:
+    """Run a coroutine that never suspends to its end."""
+    coroutine = work(*args)
+    try:
+        coroutine.send(None)
+    except StopIteration:
+        return
+    coroutine.close()
+    raise RuntimeError(f"{work.__name__} suspended")
+
+
+__all__ = ["Outside", "RoomBackend", "room_id"]

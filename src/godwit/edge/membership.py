@@ -1,0 +1,70 @@
+"""JOIN, PART and INQUIRE (JOIN-1 to JOIN-7, PART-1, INQ-1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import structlog
+
+from godwit.errors import StoreUnavailable
+from godwit.tmi import render
+from godwit.tmi.events import InquireRequested, JoinRequested, PartRequested
+from godwit.values import Addresses
+
+if TYPE_CHECKING:
+    from godwit.edge.session import Session
+
+log = structlog.get_logger()
+
+
+def join_requested(session: Session, event: JoinRequested) -> None:
+    """Let the connection into channels; each is answered by itself, once it is known where it lives."""
+    for name in event.channels:
+        if session.node.quiet:
+            session.write(
+                render.join_burst(session.caps, name, session.author(name), room_id="0", settings={}, home=False)
+            )
+        else:
+            room = session.rooms.get(name)
+            if room is None:
+                room = session.rooms[name] = session.node.room(name)
+            room.join(session, event.after.get(name))
+
+
+def part_requested(session: Session, event: PartRequested) -> None:
+    """Let the connection out of channels; lines that wait for it come before the answer (PART-1)."""
+    for name in event.channels:
+        room = session.rooms.pop(name, None)
+        if room is not None:
+            room.leave(session)
+        if room is not None or session.node.quiet:
+            session.write(render.part(session.nick, name))
+
+
+def inquire_requested(session: Session, event: InquireRequested) -> None:
+    """Say where channels are, a line each (INQ-1)."""
+    session.node.tasks.start(_inquire(session, event.channels), "inquire")
+
+
+async def _inquire(session: Session, channels: Sequence[str]) -> None:
+    try:
+        placements = await session.node.store.placements(channels)
+    except StoreUnavailable as error:
+        log.warning("inquire_failed", nick=session.nick, error=str(error))
+        return
+    for placement in placements:
+        cluster = placement.segment.cluster
+        address = _address(session.node.addresses(cluster), session.websocket)
+        session.write(
+            render.inquire(placement.channel, cluster, address, caps=session.caps, epoch=placement.segment.epoch)
+        )
+
+
+def _address(addresses: Addresses, websocket: bool) -> str:
+    """An address of the kind the client uses, else of any kind; `-` if none is known."""
+    if websocket:
+        kinds = (addresses.ws, addresses.wss, addresses.tcp, addresses.tls)
+    else:
+        kinds = (addresses.tcp, addresses.tls, addresses.ws, addresses.wss)
+    return next((kind[0] for kind in kinds if kind), "-")

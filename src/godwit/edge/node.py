@@ -1,0 +1,276 @@
+"""An edge: the connections and channels of one cluster that one loop serves.
+
+Who owns what: the node owns its sessions, rooms and tasks; each changes from the loop's thread only.
+A fault in a session closes that session, one in a channel gives that channel up; the rest goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from itertools import count
+from uuid import uuid4
+
+import structlog
+
+from godwit.chatlog.base import ChatLog
+from godwit.clock import Clock
+from godwit.edge.backend import Outside
+from godwit.edge.deadlines import Wheel
+from godwit.edge.fanout import Turn
+from godwit.edge.metrics import Counts, EdgeStatistics
+from godwit.edge.room import Room
+from godwit.edge.session import Session
+from godwit.edge.tasks import Tasks
+from godwit.errors import ChatLogUnavailable, StoreUnavailable
+from godwit.settings import Settings
+from godwit.store.base import Store
+from godwit.tmi import render
+from godwit.values import Addresses, Segment
+from godwit.wire.connection import Connection
+
+log = structlog.get_logger()
+
+GROUP = "group"
+"""The cluster of group chat: ordinary channels are silent there and never move there."""
+
+SWEEP = 1.0
+"""Seconds between two looks at deadlines and at channels that need one."""
+
+ANNOUNCE = 10.0
+"""Seconds for which JOIN and PART of others are collected."""
+
+SLICE = 500
+"""Channels that are compared with their logs in one question."""
+
+
+class EdgeNode:
+    """One edge of a cluster.
+
+    Attributes:
+        name: unique for ever; part of the names of everything that this node produces.
+        quiet: ordinary channels are silent here (the cluster of group chat).
+        counts: what has happened so far.
+
+    Args:
+        logs: cluster -> its chat log; an edge reads those of all clusters.
+        addresses: gives a cluster's public addresses.
+        numbers: counts the records of the process, if several nodes share it.
+    """
+
+    def __init__(
+        self,
+        cluster: str,
+        logs: Mapping[str, ChatLog],
+        store: Store,
+        settings: Settings,
+        clock: Clock,
+        addresses: Callable[[str], Addresses],
+        *,
+        numbers: Iterator[int] | None = None,
+    ) -> None:
+        self.cluster = cluster
+        self.store = store
+        self.settings = settings
+        self.clock = clock
+        self.addresses = addresses
+        self.loop = asyncio.get_running_loop()
+        self.name = uuid4().hex
+        self.quiet = cluster == GROUP
+        self.counts = Counts()
+        self.tasks = Tasks()
+        self.turn = Turn(self.loop)
+        self.wheel = Wheel(self.loop.time())
+        self._logs = logs
+        self._outside = Outside(cluster, logs, store, clock, settings, self.loop, self.tasks)
+        self._numbers = numbers or count(1)
+        self._names = count(1)
+        self._sessions: dict[str, Session] = {}
+        self._rooms: dict[str, Room] = {}
+        self._stopping = False
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self._default: Segment | None = None
+        self._announced = self.loop.time()
+
+    # connections ------------------------------------------------------------------------------
+
+    def accept(self, connection: Connection) -> Session:
+        """Take a connection that is ready; returns its owner. A `wire.listener.Factory`."""
+        session = Session(self, connection, f"{self.name}-{next(self._names)}")
+        self._sessions[session.producer] = session
+        self._empty.clear()
+        self.wheel.set(session, self.loop.time() + self.settings.edge.login_timeout)
+        if self._stopping:
+            session.close("shutting down")
+        return session
+
+    def logged_in(self, session: Session) -> None:
+        """Take note that a connection has logged in: from now on it must answer PINGs."""
+        self.counts.logins += 1
+        self.wheel.set(session, session.heard + self.settings.edge.ping_interval)
+
+    def forget(self, session: Session) -> None:
+        """Take note that a connection has gone."""
+        self.wheel.clear(session)
+        self._sessions.pop(session.producer, None)
+        if not self._sessions:
+            self._empty.set()
+
+    # channels ---------------------------------------------------------------------------------
+
+    def room(self, name: str) -> Room:
+        """The channel of that name, made if it is not held yet."""
+        room = self._rooms.get(name)
+        if room is None:
+            room = self._rooms[name] = Room(
+                name,
+                self._outside,
+                producer=f"{self.name}-{next(self._names)}",
+                numbers=self._numbers,
+                turn=self.turn,
+                counts=self.counts,
+                sessions=self._sessions,
+                addresses=self.addresses,
+                gone=self._give_up,
+            )
+        room.idle_since = None
+        return room
+
+    def members(self, name: str) -> int:
+        """How many connections are in a channel, on this node."""
+        room = self._rooms.get(name)
+        return len(room.channel.members) if room else 0
+
+    def _give_up(self, room: Room) -> None:
+        if self._rooms.get(room.name) is room:
+            del self._rooms[room.name]
+
+    # the node's life --------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to look after deadlines and channels; ends with `stop`."""
+        log_, move = self.settings.log, self.settings.move
+        self.tasks.start(self._repeat(SWEEP, self._sweep), f"sweep {self.cluster}")
+        self.tasks.start(self._repeat(log_.compare_interval, self.compare), f"compare {self.cluster}")
+        self.tasks.start(self._repeat(move.lease / 2, self.check_default), f"default placement {self.cluster}")
+
+    async def stop(self, grace: float) -> None:
+        """End: RECONNECT to all, lines for `grace` seconds more, then close (RC-1, RC-2).
+
+        Who hands connections to the node must have stopped accepting.
+
+        Args:
+            grace: seconds; it ends early when nobody is left.
+        """
+        self._stopping = True
+        log.info("edge_stopping", cluster=self.cluster, connections=len(self._sessions), grace=grace)
+        for session in list(self._sessions.values()):
+            session.write(render.reconnect(session.caps))
+        await self._wait_empty(grace)
+        self.turn.flush()
+        for session in list(self._sessions.values()):
+            session.close("shutting down")
+        for room in list(self._rooms.values()):
+            room.close()
+        await self.tasks.close()
+
+    async def wait_empty(self) -> None:
+        """Wait until every connection is gone."""
+        await self._empty.wait()
+
+    async def _wait_empty(self, patience: float) -> None:
+        try:
+            async with asyncio.timeout(patience):
+                await self._empty.wait()
+        except TimeoutError:
+            return
+
+    def statistics(self) -> EdgeStatistics:
+        """How the node is doing."""
+        return EdgeStatistics(
+            cluster=self.cluster,
+            connections=len(self._sessions),
+            channels=len(self._rooms),
+            home=sum(room.channel.home == self.cluster for room in self._rooms.values()),
+            members=sum(len(room.channel.members) for room in self._rooms.values()),
+            deliveries=self.turn.delivered,
+            tasks=len(self.tasks),
+            counts=self.counts,
+        )
+
+    # looking after things ---------------------------------------------------------------------
+
+    async def _repeat(self, interval: float, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await asyncio.sleep(interval)
+            try:
+                await work()
+            except Exception:
+                # Whatever it met this time, there must be a next time.
+                log.exception("upkeep_failed", cluster=self.cluster, work=work.__name__)
+
+    async def _sweep(self) -> None:
+        self.sweep(self.loop.time())
+
+    def sweep(self, now: float) -> None:
+        """See to what is due by loop time `now`: deadlines, channels in trouble, idle channels, JOIN and PART."""
+        for timed in self.wheel.expire(now):
+            timed.due(now)
+        for room in list(self._rooms.values()):
+            if room.channel.needs_tick:
+                room.tick()
+            self._drop_if_idle(room, now)
+        if now - self._announced >= ANNOUNCE:
+            self._announced = now
+            for room in self._rooms.values():
+                room.audience.announce()
+
+    def _drop_if_idle(self, room: Room, now: float) -> None:
+        if not room.channel.idle:
+            room.idle_since = None
+        elif room.idle_since is None:
+            room.idle_since = now
+        elif now - room.idle_since >= self.settings.edge.linger:
+            room.close()
+            del self._rooms[room.name]
+
+    async def compare(self) -> None:
+        """Compare every channel with the end of its log (rule L1), then let each see what is due."""
+        by_cluster: dict[str, list[tuple[Room, Segment]]] = {}
+        for room in self._rooms.values():
+            segment = room.channel.segment
+            if segment is not None:
+                by_cluster.setdefault(segment.cluster, []).append((room, segment))
+        for cluster, pairs in by_cluster.items():
+            chat_log = self._logs.get(cluster)
+            if chat_log is None:
+                continue
+            for start in range(0, len(pairs), SLICE):
+                await self._compare(chat_log, pairs[start : start + SLICE])
+        for room in list(self._rooms.values()):
+            room.tick()
+
+    async def _compare(self, chat_log: ChatLog, pairs: list[tuple[Room, Segment]]) -> None:
+        asked_at = self.clock.now()
+        try:
+            async with asyncio.timeout(self.settings.log.append_timeout):
+                heads = await chat_log.heads([room.name for room, _ in pairs])
+        except (ChatLogUnavailable, TimeoutError) as error:
+            log.warning("compare_failed", cluster=chat_log.cluster, channels=len(pairs), error=repr(error))
+            return
+        for (room, segment), head in zip(pairs, heads, strict=True):
+            room.compared(segment, head, asked_at)
+
+    async def check_default(self) -> None:
+        """See whether the default placement has changed; if so channels without a row ask anew (rule C10)."""
+        try:
+            default = await self.store.default_placement()
+        except StoreUnavailable as error:
+            log.warning("default_unknown", cluster=self.cluster, error=str(error))
+            return
+        if default != self._default:
+            for room in self._rooms.values():
+                if room.channel.rowless and room.channel.segment != default:
+                    room.refresh()
+        self._default = default

@@ -1,0 +1,181 @@
+"""One channel on one node, with all that belongs to it.
+
+Whatever comes into a channel passes here, so that a fault in one channel ends with this channel: it is
+logged and given up, its members get PART, and the next JOIN makes it anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Literal
+
+import structlog
+
+from godwit.edge.audience import RoomAudience
+from godwit.edge.backend import Outside, RoomBackend
+from godwit.edge.channel import EdgeChannel
+from godwit.edge.fanout import Fanout, Turn
+from godwit.edge.metrics import Counts
+from godwit.tmi import render
+from godwit.values import Addresses, Message, Position, Produced, Segment
+
+if TYPE_CHECKING:
+    from godwit.edge.session import Session
+
+log = structlog.get_logger()
+
+
+class Room:
+    """A channel, its readers, its I/O.
+
+    Attributes:
+        name: the channel's name.
+        idle_since: loop time since which nobody is here; None while somebody is.
+        moderating: held while an act is checked and written, so that acts keep their order.
+
+    Args:
+        producer: a name for the channel's own records, unique for ever.
+        numbers: counts all records of the process.
+        gone: called when the room is given up.
+    """
+
+    __slots__ = (
+        "_backend",
+        "_gone",
+        "_outside",
+        "_sessions",
+        "audience",
+        "channel",
+        "counts",
+        "fanout",
+        "idle_since",
+        "moderating",
+        "name",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        outside: Outside,
+        *,
+        producer: str,
+        numbers: Iterator[int],
+        turn: Turn,
+        counts: Counts,
+        sessions: Mapping[str, Session],
+        addresses: Callable[[str], Addresses],
+        gone: Callable[[Room], None],
+    ) -> None:
+        self.name = name
+        self.counts = counts
+        self.idle_since: float | None = None
+        self.moderating = asyncio.Lock()
+        self.fanout = Fanout(name, turn)
+        self.audience = RoomAudience(self, sessions, addresses)
+        self._outside = outside
+        self._sessions = sessions
+        self._gone = gone
+        self._backend = RoomBackend(name, outside, self.fail)
+        settings = outside.settings
+        self.channel = EdgeChannel(
+            name,
+            outside.cluster,
+            self._backend,
+            self.audience,
+            producer=producer,
+            numbers=numbers,
+            log=settings.log,
+            move=settings.move,
+            edge=settings.edge,
+        )
+        self._backend.channel = self.channel
+
+    @property
+    def cluster(self) -> str:
+        """The cluster of the node."""
+        return self._outside.cluster
+
+    @property
+    def room_id(self) -> str:
+        """User id of the channel's owner; 0 if there is none."""
+        return self._backend.room_id or "0"
+
+    @property
+    def destination(self) -> Literal["tags", "parameter", "none"]:
+        """How SERVERCHANGE names the destination."""
+        return self._outside.settings.move.destination
+
+    @property
+    def legacy_rule(self) -> Literal["bridge", "part", "reconnect"]:
+        """What happens to members that have not followed when the drain is over."""
+        return self._outside.settings.move.legacy_rule
+
+    @property
+    def segment(self) -> Segment | None:
+        """The segment that is read."""
+        return self.channel.segment
+
+    def message(self, msg_id: str) -> Message | None:
+        """A recent message by its id."""
+        for shown in reversed(self.channel.recent):
+            if shown.message.id == msg_id:
+                return shown.message
+        return None
+
+    def tell(self, session: Session, data: bytes) -> None:
+        """Send one element to one connection, behind what waits for it in the channel; nothing for b""."""
+        if data and not self.fanout.only(session, data):
+            session.write(data)
+
+    # what sessions do -------------------------------------------------------------------------
+
+    def join(self, session: Session, after: Position | None) -> None:
+        """A connection wants in; the audience answers."""
+        self._backend.call(self.channel.join, session, after)
+
+    def leave(self, session: Session) -> None:
+        """A connection is out."""
+        self._backend.call(self.channel.leave, session)
+        self.audience.left(session)
+
+    def submit(self, record: Produced) -> bool:
+        """Take a record to append; False if too many of its producer wait already."""
+        taken = True
+
+        def submit() -> None:
+            nonlocal taken
+            taken = self.channel.submit(record)
+
+        self._backend.call(submit)
+        if taken:
+            self.counts.accepted += 1
+        return taken
+
+    # what the node does -----------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """Let the channel try again what failed and end what is over."""
+        self._backend.call(self.channel.tick)
+
+    def compared(self, segment: Segment, head: int, asked_at: float) -> None:
+        """Tell the channel where its log ends (rule L1)."""
+        self._backend.call(self.channel.compared, segment, head, asked_at)
+
+    def refresh(self) -> None:
+        """Ask the store where the channel is, though nothing looks wrong (rule C10)."""
+        self._backend.ask()
+
+    def close(self) -> None:
+        """Read nothing any more."""
+        self._backend.close()
+
+    def fail(self) -> None:
+        """Give the channel up because of a fault: its members are out, the next JOIN makes it anew."""
+        self._backend.close()
+        self.counts.channels_failed += 1
+        self._gone(self)
+        for session in [session for session in self._sessions.values() if session.rooms.get(self.name) is self]:
+            del session.rooms[self.name]
+            self.tell(session, render.part(session.nick, self.name))
+            self.fanout.remove(session)

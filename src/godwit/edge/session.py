@@ -1,0 +1,220 @@
+"""One client connection: a transport, the protocol, deadlines, and the channels it is in.
+
+Handlers are functions by event, one module per family: `login`, `membership`, `talk`. A fault in one of
+them is logged and closes this connection only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from godwit.edge import login, membership, moderation, notices, talk
+from godwit.tmi import events, render
+from godwit.tmi.capabilities import Caps
+from godwit.tmi.login import LoginFailure
+from godwit.tmi.server import ServerConnection
+from godwit.values import Account, Author
+from godwit.wire.connection import NOT_READING, Connection
+from godwit.wire.websocket import GOING_AWAY
+
+if TYPE_CHECKING:
+    from godwit.edge.node import EdgeNode
+    from godwit.edge.room import Room
+
+log = structlog.get_logger()
+
+BROADCASTER = "broadcaster/1"
+"""The badge of a channel's owner."""
+
+
+class Session:
+    """A client connection on a node; in its channels a `ports.Member`.
+
+    Attributes:
+        producer: its name as a producer of records, unique for ever.
+        identity: who logged in; None before that.
+        rooms: the channels it is in, or wants to be in, by name.
+        heard: loop time of the last bytes from the client.
+        pinged: loop time of the last PING to it; 0 before the first.
+        slot: the deadline wheel's note.
+    """
+
+    __slots__ = (
+        "_leaving",
+        "connection",
+        "heard",
+        "identity",
+        "node",
+        "pinged",
+        "producer",
+        "protocol",
+        "rooms",
+        "slot",
+    )
+
+    def __init__(self, node: EdgeNode, connection: Connection, producer: str) -> None:
+        self.node = node
+        self.connection = connection
+        self.producer = producer
+        self.protocol = ServerConnection(node.settings.edge.max_line)
+        self.identity: Account | None = None
+        self.rooms: dict[str, Room] = {}
+        self.heard = node.loop.time()
+        self.pinged = 0.0
+        self.slot = 0
+        self._leaving = False
+
+    # who it is --------------------------------------------------------------------------------
+
+    @property
+    def nick(self) -> str:
+        """Its login; '' before the login is done."""
+        return self.protocol.nick
+
+    @property
+    def account(self) -> str:
+        """User id of its account, '' for anonymous connections."""
+        return self.identity.user_id if self.identity else ""
+
+    @property
+    def caps(self) -> Caps:
+        """Its capabilities now."""
+        return self.protocol.caps
+
+    @property
+    def websocket(self) -> bool:
+        """Whether it came in over WebSocket."""
+        return self.connection.websocket
+
+    def owns(self, channel: str) -> bool:
+        """Whether it is the broadcaster of the channel."""
+        return self.nick == channel and bool(self.account)
+
+    def author(self, channel: str) -> Author:
+        """Its account as the channel sees it (rule R1: these facts travel in the record)."""
+        account = self.identity or Account("", self.nick)
+        return Author(
+            user_id=account.user_id,
+            login=account.login,
+            display_name=account.display_name,
+            color=account.color,
+            badges=(BROADCASTER,) if self.owns(channel) else (),
+            user_type=account.user_type,
+        )
+
+    # what the connection says -----------------------------------------------------------------
+
+    def data_received(self, connection: Connection, data: bytes) -> None:
+        """Act on what the client sent."""
+        self.heard = self.node.loop.time()
+        self.act(self.protocol.receive_data(data))
+
+    def closed(self, connection: Connection, reason: str) -> None:
+        """Leave everything."""
+        if reason == NOT_READING:
+            self.node.counts.slow_readers += 1
+        for room in list(self.rooms.values()):
+            room.leave(self)
+        self.rooms.clear()
+        self.node.forget(self)
+
+    # what goes to the client ------------------------------------------------------------------
+
+    def act(self, happened: Iterable[events.Event]) -> None:
+        """Act on events in their order, then send what the protocol has to say."""
+        try:
+            for event in happened:
+                _HANDLERS[type(event)](self, event)
+            self.drain()
+        except Exception:
+            # One session's fault must not reach the others.
+            log.exception("session_failed", nick=self.nick, peer=self.connection.peer)
+            self.node.counts.sessions_failed += 1
+            self.connection.close("internal error")
+
+    def drain(self) -> None:
+        """Send what the protocol has to say, behind the lines that wait in channels."""
+        pieces = self.protocol.data_to_send()
+        if pieces:
+            self.node.turn.flush()
+            self.connection.write_frames(pieces)
+        if self.protocol.closing:
+            self.connection.close("closed by the protocol")
+
+    def write(self, element: bytes) -> None:
+        """Send one element (one WebSocket frame) behind the lines that wait in channels."""
+        if element:
+            self.node.turn.flush()
+            self.connection.write(element)
+
+    def notice(self, channel: str, msg_id: str, /, **values: object) -> None:
+        """Send a NOTICE about a channel, behind the lines that wait in it (NOTICE-1)."""
+        data = render.notice(self.caps, channel, msg_id, notices.text(msg_id, **values))
+        room = self.rooms.get(channel)
+        if room is None:
+            self.write(data)
+        else:
+            room.tell(self, data)
+
+    def close(self, reason: str) -> None:
+        """Close in order: what is queued goes out first."""
+        self.connection.close(reason, GOING_AWAY)
+
+    def send_away(self) -> None:
+        """Send RECONNECT, and close after the grace time (RC-1, RC-2)."""
+        if not self._leaving:
+            self._leaving = True
+            self.write(render.reconnect(self.caps))
+            self.node.wheel.set(self, self.node.loop.time() + self.node.settings.edge.reconnect_grace)
+
+    # deadlines --------------------------------------------------------------------------------
+
+    def due(self, now: float) -> None:
+        """End a login that takes too long, ask a silent client, close a dead one (LOGIN-10, PING-2, PING-3)."""
+        edge = self.node.settings.edge
+        if self._leaving:
+            self.close("reconnect")
+        elif not self.protocol.registered:
+            self.node.counts.overdue += 1
+            if not self.protocol.closing:
+                self.protocol.login_failed(LoginFailure.UNSUCCESSFUL)
+            self.drain()
+        elif self.pinged > self.heard:
+            self.node.counts.overdue += 1
+            self.close("ping timeout")
+        elif now - self.heard >= edge.ping_interval:
+            self.pinged = now
+            self.write(render.ping())
+            self.node.wheel.set(self, now + edge.pong_timeout)
+        else:
+            self.node.wheel.set(self, self.heard + edge.ping_interval)
+
+
+def _capabilities_changed(session: Session, event: events.CapabilitiesChanged) -> None:
+    for room in session.rooms.values():
+        room.fanout.regroup(session)
+
+
+def _nothing(session: Session, event: events.Event) -> None:
+    """Nothing is to be done: that it was heard is enough."""
+
+
+def _refused(session: Session, event: events.Refused) -> None:
+    log.debug("refused", nick=session.nick, reason=event.reason)
+
+
+_HANDLERS: dict[type[Any], Callable[[Session, Any], None]] = {
+    events.LoginRequested: login.login_requested,
+    events.JoinRequested: membership.join_requested,
+    events.PartRequested: membership.part_requested,
+    events.InquireRequested: membership.inquire_requested,
+    events.MessageSent: talk.message_sent,
+    events.CommandSent: moderation.command_sent,
+    events.CapabilitiesChanged: _capabilities_changed,
+    events.PongReceived: _nothing,
+    events.QuitRequested: _nothing,
+    events.Refused: _refused,
+}

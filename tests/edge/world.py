@@ -1,0 +1,207 @@
+"""A small network on loopback for the tests of the edge: clusters, a store in memory, raw clients."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+from godwit.chatlog.base import ChatLog
+from godwit.chatlog.memory import MemoryLog
+from godwit.clock import FakeClock
+from godwit.edge.front import Front
+from godwit.edge.node import EdgeNode
+from godwit.settings import Settings
+from godwit.store.memory import MemoryStore
+from godwit.values import Addresses, Open, Seal, Segment
+from godwit.wire.connection import Connection
+from godwit.wire.dial import connect_ws
+
+DEADLINE = 10.0
+"""Seconds after which a test that waits for something fails."""
+
+ALL = "twitch.tv/tags twitch.tv/commands"
+
+
+class Client:
+    """A raw TCP client."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+        self._pings = 0
+
+    def send(self, *lines: str) -> None:
+        """Send lines in one write."""
+        self.writer.write("".join(f"{line}\r\n" for line in lines).encode())
+
+    async def line(self) -> str:
+        """The next line; '' once the server has closed."""
+        async with asyncio.timeout(DEADLINE):
+            return (await self.reader.readline()).decode().rstrip("\r\n")
+
+    async def until(self, part: str) -> list[str]:
+        """Lines up to the first one that contains `part`, this one included."""
+        lines = [await self.line()]
+        while part not in lines[-1]:
+            assert lines[-1], f"closed before {part!r}: {lines}"
+            lines.append(await self.line())
+        return lines
+
+    async def rest(self) -> list[str]:
+        """Lines up to the end of the connection."""
+        lines = []
+        while line := await self.line():
+            lines.append(line)
+        return lines
+
+    async def flush(self) -> list[str]:
+        """All lines that come before the answer to a PING sent now."""
+        self._pings += 1
+        token = f"flush{self._pings}"
+        self.send(f"PING :{token}")
+        return (await self.until(token))[:-1]
+
+    def close(self) -> None:
+        """Hang up."""
+        self.writer.close()
+
+
+class Frames:
+    """A raw WebSocket client: the owner of a connection, keeps each frame."""
+
+    def __init__(self) -> None:
+        self.frames: deque[str] = deque()
+        self.came = asyncio.Event()
+        self.connection: Connection
+
+    def data_received(self, connection: Connection, data: bytes) -> None:
+        self.frames.append(data.decode())
+        self.came.set()
+
+    def closed(self, connection: Connection, reason: str) -> None:
+        self.frames.append("")
+        self.came.set()
+
+    def send(self, *lines: str) -> None:
+        """Send lines in one frame."""
+        self.connection.write("\r\n".join(lines).encode())
+
+    async def frame(self) -> str:
+        """The next text, whole frames."""
+        async with asyncio.timeout(DEADLINE):
+            while not self.frames:
+                self.came.clear()
+                await self.came.wait()
+        return self.frames.popleft()
+
+
+class World:
+    """Clusters with one edge each, on free ports."""
+
+    def __init__(self, settings: Settings, wrap: Callable[[ChatLog], ChatLog]) -> None:
+        self.settings = settings
+        self.clock = FakeClock()
+        self.store = MemoryStore()
+        self.logs: dict[str, ChatLog] = {
+            name: wrap(MemoryLog(name, f"stream-{name}", self.clock)) for name in settings.clusters
+        }
+        self.nodes: dict[str, EdgeNode] = {}
+        self.fronts: dict[str, Front] = {}
+        self._clients: list[Client] = []
+        self._seals = 0
+
+    async def start(self) -> None:
+        """Listen everywhere."""
+        first = self.settings.clusters[0]
+        await self.store.set_default(Segment(first, 1, 0, f"stream-{first}"), hold_until=0.0)
+        for name in self.settings.clusters:
+            self.nodes[name] = EdgeNode(name, self.logs, self.store, self.settings, self.clock, self.addresses)
+            self.fronts[name] = Front([self.nodes[name]], self.settings.edge)
+            await self.fronts[name].listen(tcp_port=0, ws_port=0)
+
+    async def stop(self) -> None:
+        """Close everything."""
+        for client in self._clients:
+            client.close()
+        for front in self.fronts.values():
+            front.close()
+        for node in self.nodes.values():
+            await node.stop(0.0)
+        async with asyncio.timeout(DEADLINE):
+            for front in self.fronts.values():
+                await front.wait_empty()
+
+    def addresses(self, cluster: str) -> Addresses:
+        """Where a cluster is."""
+        front = self.fronts[cluster]
+        assert front.tcp and front.ws
+        return Addresses(tcp=(f"127.0.0.1:{front.tcp.port}",), ws=(f"127.0.0.1:{front.ws.port}",))
+
+    async def connect(self, cluster: str = "main") -> Client:
+        """A TCP connection that has said nothing yet."""
+        tcp = self.fronts[cluster].tcp
+        assert tcp
+        client = Client(*await asyncio.open_connection("127.0.0.1", tcp.port))
+        self._clients.append(client)
+        return client
+
+    async def login(self, nick: str, cluster: str = "main", caps: str = ALL) -> Client:
+        """A client that is logged in and welcomed."""
+        client = await self.connect(cluster)
+        if caps:
+            client.send(f"CAP REQ :{caps}")
+        client.send("PASS oauth:x", f"NICK {nick}")
+        await client.until(f" 376 {nick} ")
+        if "commands" in caps and not nick.startswith("justinfan"):
+            await client.until("GLOBALUSERSTATE")
+        return client
+
+    async def join(self, nick: str, channel: str = "room", cluster: str = "main", caps: str = ALL) -> Client:
+        """A client that is in a channel."""
+        client = await self.login(nick, cluster, caps)
+        client.send(f"JOIN #{channel}")
+        await client.until(" 366 ")
+        if "commands" in caps:
+            await client.until("ROOMSTATE")
+        return client
+
+    async def websocket(self, nick: str, cluster: str = "main", caps: str = ALL) -> Frames:
+        """A WebSocket client that is logged in; its first frames are still to be taken."""
+        ws = self.fronts[cluster].ws
+        assert ws
+        client = Frames()
+        client.connection = await connect_ws(f"ws://127.0.0.1:{ws.port}/", client)
+        client.send(f"CAP REQ :{caps}")
+        client.send("PASS oauth:x", f"NICK {nick}")
+        return client
+
+    async def move(self, channel: str, to: str) -> None:
+        """Move a channel as a controller does: open and seal; the edges do the rest."""
+        self._seals += 1
+        source = (await self.store.placement(channel)).segment
+        stream, epoch = f"stream-{to}", source.epoch + 1
+        at = await self.logs[to].append(channel, Open(f"open-{self._seals}", epoch), stream=stream)
+        seal = Seal(f"seal-{self._seals}", source.epoch, Segment(to, epoch, at, stream))
+        await self.logs[source.cluster].append(channel, seal, stream=source.stream)
+
+
+@asynccontextmanager
+async def world(wrap: Callable[[ChatLog], ChatLog] = lambda log: log, **changed: dict[str, Any]) -> AsyncIterator[World]:
+    """A network that runs.
+
+    Args:
+        wrap: put around each chat log.
+        changed: section -> changed settings.
+    """
+    settings = Settings(clusters=("main", "aws", "group"))
+    for section, values in changed.items():
+        settings = replace(settings, **{section: replace(getattr(settings, section), **values)})
+    net = World(settings, wrap)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(net.stop)
+        await net.start()
+        yield net
