@@ -1,0 +1,112 @@
+"""Talking to a server's HTTP API from the command line."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from godwit.cli import ready
+from godwit.errors import InvalidRequest
+
+TIMEOUT = 60.0
+"""Seconds to wait for an answer; a long poll takes 25."""
+
+
+class Api:
+    """A server's HTTP API."""
+
+    def __init__(self, url: str, token: str) -> None:
+        """Take the address and the admin token.
+
+        Raises:
+            InvalidRequest: the address is none.
+        """
+        parts = urlsplit(url)
+        try:
+            port = parts.port
+        except ValueError:
+            port = -1
+        if parts.scheme not in ("http", "https") or not parts.hostname or port == -1:
+            raise InvalidRequest(f"{url!r} is not the address of an API: write it like http://127.0.0.1:8000")
+        if not (token.isascii() and token.isprintable()):
+            raise InvalidRequest("the admin token has characters that no token has: copy it from the ready file")
+        self._kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        self._host, self._port, self._base = parts.hostname, port, parts.path.rstrip("/")
+        self._url = url
+        self._token = token
+
+    def get(self, *path: str, **query: object) -> Any:
+        """Ask; `query` items that are None are left out."""
+        return self._call("GET", path, query, None)
+
+    def post(self, *path: str, body: Mapping[str, object]) -> Any:
+        """Have something done."""
+        return self._call("POST", path, {}, body)
+
+    def delete(self, *path: str, **query: object) -> Any:
+        """Have something removed."""
+        return self._call("DELETE", path, query, None)
+
+    def _call(
+        self, method: str, path: tuple[str, ...], query: Mapping[str, object], body: Mapping[str, object] | None
+    ) -> Any:
+        """Send a request and give the decoded answer.
+
+        Raises:
+            InvalidRequest: there is no answer, or it is a refusal; with the server's own words.
+        """
+        target = self._base + "/" + "/".join(quote(part, safe="") for part in path)
+        known = {name: value for name, value in query.items() if value is not None}
+        if known:
+            target += "?" + urlencode(known)
+        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
+        connection = self._kind(self._host, self._port, timeout=TIMEOUT)
+        try:
+            connection.request(method, target, None if body is None else json.dumps(body), headers)
+            response = connection.getresponse()
+            status, content = response.status, response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise InvalidRequest(
+                f"no answer from {self._url} ({error}): is the server running? Start one with 'godwit serve', or name "
+                "another with --api"
+            ) from error
+        finally:
+            connection.close()
+        try:
+            answer = json.loads(content) if content else None
+        except ValueError:
+            raise InvalidRequest(f"{self._url} is no Godwit API: it answered {status} and no JSON") from None
+        if status >= 400:
+            text = answer.get("error") if isinstance(answer, dict) else None
+            raise InvalidRequest(str(text or f"{self._url} answered {status}"))
+        return answer
+
+
+def connect(url: str | None, token: str | None, environ: Mapping[str, str]) -> Api:
+    """The API that the options, the environment or the ready file name.
+
+    Args:
+        url: as given by --api or GODWIT_API.
+        token: as given by --token or GODWIT_TOKEN.
+
+    Raises:
+        InvalidRequest: nothing names one.
+    """
+    if url and token:
+        return Api(url, token)
+    found = ready.read(ready.path_of(None, environ)) if not url else _same(url, environ)
+    if found is None:
+        raise InvalidRequest(f"no token for {url}: give it with --token or GODWIT_TOKEN")
+    return Api(url or found.api, token or found.admin_token)
+
+
+def _same(url: str, environ: Mapping[str, str]) -> ready.Ready | None:
+    """The ready file, if it speaks of the server at `url`: its token is nobody else's business."""
+    try:
+        found = ready.read(ready.path_of(None, environ))
+    except InvalidRequest:
+        return None
+    return found if found.api.rstrip("/") == url.rstrip("/") else None

@@ -1,0 +1,76 @@
+"""What `godwit serve` tells whoever started it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from rich.console import Console
+from rich.table import Table
+
+from godwit.settings import Settings
+
+OPEN = (
+    "Authentication is open: any valid nick with any oauth: token may log in, exists, and owns the channel of its "
+    "name. Only this machine can connect."
+)
+TOKENS = "Authentication is by tokens: godwit account add NICK, then godwit account token NICK."
+
+
+def show(settings: Settings, told: Mapping[str, Any], ready_file: Path, console: Console | None = None) -> None:
+    """Print what listens where, and what to try next.
+
+    Args:
+        told: what the ready file says.
+    """
+    target = console or Console()
+    target.print(_table(told))
+    for line in _lines(settings, told, ready_file):
+        # Made for pasting: no colours, and no line is broken.
+        target.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _table(told: Mapping[str, Any]) -> Table:
+    table = Table(title="What listens where")
+    for heading in ("cluster", "TCP", "TLS", "WebSocket"):
+        table.add_column(heading, overflow="fold")
+    for name, cluster in told["clusters"].items():
+        table.add_row(name, *(cluster.get(kind) or "-" for kind in ("tcp", "tls", "ws")))
+    return table
+
+
+def _lines(settings: Settings, told: Mapping[str, Any], ready_file: Path) -> list[str]:
+    first = next(iter(told["clusters"]))
+    other = next((name for name in told["clusters"] if name != first), first)
+    is_open = settings.auth.mode == "open"
+    lines = [
+        f"Directory and API: {told['api']} (try {told['api']}/servers?channel=alice; described in /openapi.json)",
+        f"Ready file: {ready_file} (holds the admin token)",
+        OPEN if is_open else TOKENS,
+        "",
+        "Try next, in other terminals:",
+        f"  export GODWIT_READY_FILE={ready_file}",
+        f"  godwit chat '#alice' --nick bob{'' if is_open else ' --password oauth:TOKEN'}",
+        f"  godwit channel move '#alice' --to {other}",
+    ]
+    ws = told["clusters"][first].get("ws")
+    return [*lines, *_snippet(ws, "oauth:anything" if is_open else "oauth:TOKEN")] if ws else lines
+
+
+def _snippet(ws: str, password: str) -> list[str]:
+    url = urlsplit(ws)
+    return [
+        "",
+        "A bot with tmi.js (npm install tmi.js):",
+        "  const tmi = require('tmi.js');",
+        "  const client = new tmi.Client({",
+        f"    connection: {{ server: '{url.hostname}', port: {url.port}, secure: false, reconnect: true }},",
+        f"    identity: {{ username: 'mybot', password: '{password}' }},",
+        "    channels: ['alice'],",
+        "  });",
+        "  client.on('message', (channel, tags, text) => console.log(channel, tags.username, text));",
+        "  client.connect();",
+        "",
+    ]

@@ -1,0 +1,164 @@
+"""`godwit channel`: where channels are, and moving them."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from godwit.cli.api import Api, connect
+from godwit.cli.options import ApiUrl, By, Json, Token, actor
+from godwit.errors import InvalidRequest
+from godwit.web.names import channel_name
+
+app = typer.Typer(
+    no_args_is_help=True, help="Where channels are, and moving them. Example: godwit channel show '#alice'"
+)
+
+POLL = 25
+"""Seconds that one request waits for a move's next step."""
+
+Name = Annotated[str, typer.Argument(metavar="CHANNEL", help="Such as '#alice'; quote it, since # begins a comment.")]
+
+
+class Wait(StrEnum):
+    """What `move` waits for."""
+
+    DRAINING = "draining"
+    SETTLED = "settled"
+
+
+@app.command()
+def show(name: Name, api: ApiUrl = None, token: Token = None, as_json: Json = False) -> None:
+    """Show where a channel is and how its last move went.
+
+    Example: godwit channel show '#alice' --json
+    """
+    found = connect(api, token, os.environ).get("channels", channel_name(name))
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    typer.echo(f"#{found['channel']} is on {found['cluster']}, epoch {found['epoch']}, {found['state']}")
+    if found["state"] == "draining":
+        typer.echo(f"the drain of {', '.join(found['previous'])} ends at {_clock(found['drain_until'])}")
+    elif found["previous"]:
+        typer.echo(f"it was on {', '.join(found['previous'])} before")
+    if found["default"]:
+        typer.echo("nobody placed it: it is where the default placement says")
+    typer.echo(f"live: {'yes' if found['live'] else 'no'}")
+    if found["move"]:
+        typer.echo(_summary(found["move"]))
+
+
+@app.command()
+def move(
+    name: Name,
+    to: Annotated[str, typer.Option("--to", metavar="CLUSTER", help="The cluster to go to.")],
+    wait: Annotated[
+        Wait, typer.Option("--wait", help="Return when the switch is committed, or when the drain is over too.")
+    ] = Wait.DRAINING,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Return when the wish is recorded.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Move although the channel is live; needs --reason.")] = False,
+    reason: Annotated[str, typer.Option("--reason", help="Why, for the audit.")] = "",
+    by: By = None,
+    api: ApiUrl = None,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """Move a channel to another cluster while people talk.
+
+    Prints each state with its time. Returns when the switch is committed: the new cluster is home, the old one drains.
+
+    Exit status: 0 done; 1 the move was cancelled or failed; 2 it was refused and nothing was changed.
+
+    Example: godwit channel move '#alice' --to aws
+    """
+    channel = channel_name(name)
+    server = connect(api, token, os.environ)
+    wish = {"to": to, "force": force, "reason": reason, "by": actor(by)}
+    found = server.post("channels", channel, "move", body=wish)
+    steps = _Steps(silent=as_json)
+    steps.show(found)
+    if not no_wait:
+        found = _follow(server, found, wait, steps)
+    if as_json:
+        typer.echo(json.dumps(found))
+    if found["state"] in ("cancelled", "failed"):
+        why = f": {found['error']}" if found["error"] else ""
+        typer.echo(f"godwit: the move of #{channel} to {found['to']} was not done ({found['state']}{why})", err=True)
+        raise typer.Exit(1)
+
+
+@app.command()
+def live(name: Name, by: By = None, api: ApiUrl = None, token: Token = None) -> None:
+    """Say that a channel's stream runs: it is moved by force only.
+
+    Example: godwit channel live '#alice'
+    """
+    _set_live(name, True, by, connect(api, token, os.environ))
+
+
+@app.command()
+def offline(name: Name, by: By = None, api: ApiUrl = None, token: Token = None) -> None:
+    """Say that a channel's stream has ended: it may be moved.
+
+    Example: godwit channel offline '#alice'
+    """
+    _set_live(name, False, by, connect(api, token, os.environ))
+
+
+def _set_live(name: str, value: bool, by: str | None, server: Api) -> None:
+    channel = channel_name(name)
+    server.post("channels", channel, "live", body={"live": value, "by": actor(by)})
+    typer.echo(f"#{channel} is {'live' if value else 'offline'}")
+
+
+def _follow(server: Api, found: dict[str, Any], wait: Wait, steps: _Steps) -> dict[str, Any]:
+    """Wait until a move has come far enough, showing each step."""
+    enough = {"settled", "cancelled", "failed", wait.value}
+    while found["state"] not in enough:
+        try:
+            found = server.get(
+                "moves", found["id"], "wait", until=wait.value, after_version=found["version"], timeout=POLL
+            )
+        except InvalidRequest as error:
+            raise InvalidRequest(
+                f"lost sight of move {found['id']}, last seen {found['state']}; it may go on: {error}"
+            ) from error
+        steps.show(found)
+    return found
+
+
+class _Steps:
+    """Prints each state of a move once, with its time."""
+
+    def __init__(self, silent: bool) -> None:
+        self._silent = silent
+        self._shown = 0
+
+    def show(self, found: dict[str, Any]) -> None:
+        """Print the states that are new."""
+        if self._silent:
+            return
+        history = found["history"]
+        for step in history[self._shown :]:
+            since = step["time"] - history[0]["time"]
+            typer.echo(f"{_clock(step['time'])}  +{since:.3f} s  {step['state']}")
+        self._shown = len(history)
+
+
+def _summary(found: dict[str, Any]) -> str:
+    way = f"{found['from']} -> {found['to']}" if found["from"] else f"to {found['to']}"
+    forced = ", by force" if found["forced"] else ""
+    reason = f", because: {found['reason']}" if found["reason"] else ""
+    error = f", {found['error']}" if found["error"] else ""
+    return f"last move {found['id']}: {way}, {found['state']}{error}{forced}, wished by {found['by']}{reason}"
+
+
+def _clock(time: float) -> str:
+    """A time as people and logs write it, in UTC to the millisecond."""
+    return datetime.fromtimestamp(time, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

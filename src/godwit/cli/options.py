@@ -1,0 +1,40 @@
+"""Options that several commands take."""
+
+from __future__ import annotations
+
+import getpass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ApiUrl = Annotated[
+    str | None,
+    typer.Option("--api", envvar="GODWIT_API", help="Address of the server's API; else the ready file says it."),
+]
+
+Token = Annotated[
+    str | None,
+    typer.Option("--token", envvar="GODWIT_TOKEN", help="The admin token; else the ready file says it."),
+]
+
+By = Annotated[str | None, typer.Option("--by", help="Who does it, for the audit; else your user name.")]
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+
+Config = Annotated[Path | None, typer.Option("--config", help="A TOML file with settings.")]
+
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="A setting, such as edge.ping_interval=60; may be repeated."),
+]
+
+
+def actor(by: str | None) -> str:
+    """Who acts: as given, else the user that runs the command."""
+    if by:
+        return by
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "cli"

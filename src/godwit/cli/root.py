@@ -1,0 +1,59 @@
+"""The tree of commands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from godwit.cli import account, channel, chat, config, demo, serve
+from godwit.errors import GodwitError
+
+REFUSED = 2
+"""Exit status when something was refused; the reason is one line on stderr."""
+
+
+class Root(TyperGroup):
+    """Tells every error of Godwit as one line."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except GodwitError as error:
+            typer.echo(f"godwit: {' '.join(str(error).split())}", err=True)
+            raise typer.Exit(REFUSED) from error
+
+
+app = typer.Typer(
+    cls=Root,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    # Local variables hold tokens; a traceback must not show them.
+    pretty_exceptions_show_locals=False,
+    help="Live chat that moves house without hanging up. Begin with: godwit demo, or godwit serve",
+)
+app.command("serve")(serve.serve)
+app.command("chat")(chat.chat)
+app.command("demo")(demo.demo)
+app.add_typer(channel.app, name="channel")
+app.add_typer(account.app, name="account")
+app.add_typer(config.app, name="config")
+
+
+def commands() -> list[str]:
+    """Every command as it is typed, such as `channel move`."""
+    found: list[str] = []
+
+    def walk(command: Any, path: tuple[str, ...]) -> None:
+        inner = getattr(command, "commands", None)
+        if inner is None:
+            found.append(" ".join(path))
+            return
+        for name, child in inner.items():
+            walk(child, (*path, name))
+
+    walk(typer.main.get_command(app), ())
+    return found

@@ -1,0 +1,207 @@
+"""`godwit serve`: all roles in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Coroutine, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
+
+import typer
+
+from godwit.cli import ready
+from godwit.cli.options import Config, Set
+from godwit.errors import GodwitError, InvalidRequest
+
+if TYPE_CHECKING:
+    from godwit.settings import Settings
+
+READY = "godwit: ready"
+"""The line on stderr that says that everything listens and the ready file is written."""
+
+
+class Ports(StrEnum):
+    """Where the port numbers come from."""
+
+    FIXED = "fixed"
+    AUTO = "auto"
+
+
+class Program(Protocol):
+    """What is served (`godwit.app.App`)."""
+
+    async def start(self) -> Mapping[str, Any]:
+        """Listen everywhere; returns what the ready file says."""
+        ...
+
+    async def wait_stopped(self) -> None:
+        """Wait for its end, whatever causes it."""
+        ...
+
+    async def stop(self) -> None:
+        """Drain the edges and end."""
+        ...
+
+
+def serve(
+    config: Config = None,
+    settings: Set = None,
+    ports: Annotated[Ports, typer.Option("--ports", help="auto takes free ports.")] = Ports.FIXED,
+    ready_file: Annotated[
+        Path | None,
+        typer.Option("--ready-file", envvar=ready.VARIABLE, help="Where to write addresses and admin token."),
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option("--host", help="Address to listen on: short for edge.host and directory.host.")
+    ] = None,
+) -> None:
+    """Run a chat server: all clusters, the directory, the API and the controller in one process.
+
+    Stops at SIGTERM or Ctrl-C; clients are told to reconnect and get a grace time first.
+
+    Example: godwit serve --ports auto --set edge.ping_interval=60
+    """
+    from godwit import config as loading
+
+    given = list(settings or [])
+    if host is not None:
+        given += [f"edge.host={host}", f"directory.host={host}"]
+    found = loading.load(config, os.environ, given).settings
+    loading.check_exposure(found)
+    if ports is Ports.FIXED:
+        loading.check_ports(found)
+        check_free(found)
+    _log_to_stderr()
+    _allow_many_files()
+    path = ready.path_of(ready_file, os.environ)
+
+    from godwit.app import App
+
+    def announce(told: Mapping[str, Any]) -> None:
+        from godwit.cli.banner import show
+
+        show(found, told, path)
+
+    _run(run(App(found, ports_auto=ports is Ports.AUTO), path, announce))
+
+
+async def run(program: Program, path: Path, announce: Callable[[Mapping[str, Any]], None]) -> None:
+    """Run `program` until SIGTERM or SIGINT, or its own end.
+
+    Args:
+        path: where the ready file goes while it runs.
+        announce: tells people what listens where.
+
+    Raises:
+        InvalidRequest: it could not start.
+        GodwitError: it ended by itself.
+    """
+    loop = asyncio.get_running_loop()
+    asked = asyncio.Event()
+
+    def ask() -> None:
+        # A second signal finds Python's own handling: whoever is in a hurry gets an end at once.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+        asked.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ask)
+    try:
+        told = await program.start()
+    except OSError as error:
+        raise InvalidRequest(f"cannot start: {_reason(error)}") from error
+    try:
+        ready.write(path, told)
+        announce(told)
+        print(READY, file=sys.stderr, flush=True)
+        ended = asyncio.create_task(program.wait_stopped())
+        waiting = {ended, asyncio.create_task(asked.wait())}
+        done, pending = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        if ended in done:
+            await ended
+            raise GodwitError("the server ended by itself; the log above tells why")
+    finally:
+        ready.remove(path, os.getpid())
+        await program.stop()
+
+
+def check_free(settings: Settings) -> None:
+    """Refuse to start where somebody else listens already.
+
+    Raises:
+        InvalidRequest: which ports, and what to do.
+    """
+    from godwit.config import listeners
+
+    taken: dict[str, list[str]] = {}
+    for what, setting, host, port in listeners(settings):
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        try:
+            socket.create_server((host, port), family=family).close()
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise InvalidRequest(f"cannot listen on {host}:{port} ({what}): {error.strerror or error}") from error
+            taken.setdefault(setting, []).append(f"{port} ({what})")
+    if taken:
+        listed = ", ".join(port for found in taken.values() for port in found)
+        raise InvalidRequest(
+            f"in use already: {listed}; stop what listens there, set {' and '.join(taken)}, or add --ports auto"
+        )
+
+
+def _reason(error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"{error}; stop what listens there, set other ports, or add --ports auto"
+    return str(error)
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    """Run `work` on uvloop where it can be had, else on asyncio's own loop."""
+    try:
+        from uvloop import new_event_loop
+    except ImportError:
+        asyncio.run(work)
+        return
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(work)
+
+
+def _log_to_stderr() -> None:
+    """Send the log to stderr, one event a line, as keys and values."""
+    import logging
+
+    import structlog
+
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.format_exc_info,
+            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], bool_as_flag=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+    )
+
+
+def _allow_many_files() -> None:
+    """Raise the limit of open files to what the system allows: each connection takes one."""
+    try:
+        import resource
+    except ImportError:
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

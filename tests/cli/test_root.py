@@ -1,0 +1,67 @@
+"""The tree of commands."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from godwit.cli.root import commands
+from tests.cli.conftest import run
+
+COMMANDS = [
+    "serve",
+    "chat",
+    "demo",
+    "channel show",
+    "channel move",
+    "channel live",
+    "channel offline",
+    "account add",
+    "account token",
+    "account list",
+    "account remove",
+    "config show",
+    "config check",
+    "config explain",
+]
+
+
+def test_all_commands() -> None:
+    """Those of the manual, no others."""
+    assert sorted(commands()) == sorted(COMMANDS)
+
+
+@pytest.mark.parametrize("command", ["", "channel", "account", "config", *COMMANDS])
+def test_every_help_teaches(command: str) -> None:
+    """A sentence and an example."""
+    done = run(*command.split(), "--help")
+    assert done.status == 0
+    text = " ".join(done.out.split())
+    if command:
+        assert f"Example: godwit {command}" in text
+    else:
+        assert "Begin with: godwit demo" in text
+
+
+def test_hidden_switches_are_not_told() -> None:
+    """`--fault` is for tests."""
+    assert "--fault" not in run("demo", "--help").out
+
+
+def test_python_minus_m() -> None:
+    """It works as a module, and asking for help loads nothing heavy."""
+    code = (
+        "import sys, runpy\n"
+        "sys.argv = ['godwit', '--help']\n"
+        "try:\n"
+        "    runpy.run_module('godwit', run_name='__main__')\n"
+        "finally:\n"
+        "    heavy = {'fastapi', 'sqlalchemy', 'uvicorn', 'pydantic', 'alembic', 'godwit.app'} & set(sys.modules)\n"
+        "    print('heavy:', sorted(heavy))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Usage: godwit" in done.stdout
+    assert done.stdout.rstrip().endswith("heavy: []")
