@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import socket
 import ssl as tls
 from collections.abc import AsyncIterator
@@ -17,10 +19,11 @@ from tests.wire.peers import DEADLINE, Lobby, Recorder
 
 
 @pytest_asyncio.fixture
-async def mute() -> AsyncIterator[int]:
-    """A port that takes connections and never says anything."""
+async def mute() -> AsyncIterator[socket.socket]:
+    """A listening socket of somebody who never says anything."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        yield listening.getsockname()[1]
+        listening.setblocking(False)
+        yield listening
 
 
 async def free_port() -> int:
@@ -40,19 +43,46 @@ async def test_nobody_is_there() -> None:
     assert owner.reasons == []
 
 
-async def test_a_server_that_never_answers_the_handshake_is_given_up(mute: int) -> None:
+async def test_a_server_that_never_answers_the_handshake_is_given_up(mute: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
     owner = Recorder()
     with pytest.raises(TimeoutError):
-        await connect_ws(f"ws://127.0.0.1:{mute}/", owner, timeout=0.01)
+        await connect_ws(f"ws://127.0.0.1:{mute.getsockname()[1]}/", owner, timeout=0.01)
     assert owner.reasons == []
+    async with asyncio.timeout(DEADLINE):
+        accepted, _ = await loop.sock_accept(mute)
+        with accepted, contextlib.suppress(ConnectionResetError):
+            while await loop.sock_recv(accepted, 4096):
+                pass
 
 
-async def test_a_call_may_be_cancelled(mute: int) -> None:
-    call = asyncio.create_task(connect_ws(f"ws://127.0.0.1:{mute}/", Recorder()))
-    await asyncio.sleep(0)
-    call.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await call
+@pytest.mark.parametrize("websocket", [False, True])
+async def test_a_call_may_be_cancelled_at_any_time(lobby: Lobby, websocket: bool) -> None:
+    """Its owner hears nothing then, and the connection does not stay open."""
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    listener = await lobby.listen(websocket)
+    cancelled: list[Recorder] = []
+    for turns in range(30):
+        owner = Recorder()
+        if websocket:
+            call = asyncio.create_task(connect_ws(f"ws://127.0.0.1:{listener.port}/", owner))
+        else:
+            call = asyncio.create_task(connect_tcp("127.0.0.1", listener.port, owner))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        call.cancel()
+        try:
+            (await call).abort("came in time")
+        except asyncio.CancelledError:
+            cancelled.append(owner)
+    async with asyncio.timeout(DEADLINE):
+        await listener.wait_empty()
+    assert cancelled
+    assert [owner.reasons for owner in cancelled] == [[]] * len(cancelled)
+    del call
+    gc.collect()
+    assert complaints == []
 
 
 async def test_a_server_that_does_not_speak_websocket_is_refused(lobby: Lobby) -> None:

@@ -279,28 +279,29 @@ async def test_an_owner_that_fails_loses_its_own_connection_only(lobby: Lobby) -
     assert [repr(failure) for failure in failures] == ["RuntimeError('a bug of ours')"]
 
 
-async def test_running_out_of_file_descriptors_is_logged_once_and_not_fatal(lobby: Lobby) -> None:
+async def test_running_out_of_file_descriptors_is_logged_once_each_time_and_not_fatal(lobby: Lobby) -> None:
     listener = await lobby.listen(websocket=False, limits=Limits(accept_retry=0))
     before, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     loop = asyncio.get_running_loop()
-    async with logged() as log:
+    for outage in (1, 2):
         with socket.socket() as plain:
             plain.setblocking(False)
             free = os.dup(0)
             os.close(free)
-            resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
-            try:
-                await loop.sock_connect(plain, ("127.0.0.1", listener.port))
-                await log.said("accept_failed")
-                for _ in range(20):  # it goes on trying
-                    await asyncio.sleep(0)
-            finally:
-                resource.setrlimit(resource.RLIMIT_NOFILE, (before, hard))
-            await lobby.came()
-            await loop.sock_sendall(plain, b"at last\r\n")
-            async with asyncio.timeout(DEADLINE):
-                assert await loop.sock_recv(plain, 100) == b"at last\r\n"
-    assert len(log.all("accept_failed")) == 1
+            async with logged() as log:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+                try:
+                    await loop.sock_connect(plain, ("127.0.0.1", listener.port))
+                    await log.said("accept_failed")
+                    for _ in range(20):  # it goes on trying
+                        await asyncio.sleep(0)
+                finally:
+                    resource.setrlimit(resource.RLIMIT_NOFILE, (before, hard))
+                await lobby.came(outage)
+                await loop.sock_sendall(plain, b"at last\r\n")
+                async with asyncio.timeout(DEADLINE):
+                    assert await loop.sock_recv(plain, 100) == b"at last\r\n"
+            assert len(log.all("accept_failed")) == 1
 
 
 async def test_a_taken_port_is_an_error(lobby: Lobby) -> None:

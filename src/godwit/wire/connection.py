@@ -243,6 +243,10 @@ class Connection(asyncio.Protocol):
                 transport_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._transport.abort()
 
+    def disown(self) -> None:
+        """Let the owner hear nothing any more, not even of the end."""
+        self._owner = None
+
     # What the event loop calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

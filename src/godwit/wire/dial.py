@@ -24,8 +24,8 @@ class _Call:
         self._owner = owner
 
     def opening(self, connection: Connection) -> bool:
-        """Want the connection as long as somebody waits for it."""
-        return not self.ready.done()
+        """Want the connection: it was asked for."""
+        return True
 
     def opened(self, connection: Connection) -> Owner:
         """Say that the connection is ready."""
@@ -37,11 +37,6 @@ class _Call:
         """Fail the call if the connection never was ready."""
         if not self.ready.done():
             self.ready.set_exception(ConnectionRefusedError(f"not a chat server: {reason}"))
-
-    def give_up(self) -> None:
-        """Forget the call: nobody waits for it any more."""
-        if not self.ready.cancel() and not self.ready.cancelled():
-            self.ready.exception()
 
 
 async def connect_tcp(
@@ -56,7 +51,7 @@ async def connect_tcp(
     """Open a TCP connection, ready to write to.
 
     Args:
-        owner: hears what comes, possibly before this returns.
+        owner: hears what comes, possibly before this returns; nothing more once this has raised.
         timeout: seconds for all of it.
 
     Raises:
@@ -78,7 +73,7 @@ async def connect_ws(
 
     Args:
         url: `ws://HOST:PORT/` or `wss://HOST:PORT/`.
-        owner: hears what comes, possibly before this returns.
+        owner: hears what comes, possibly before this returns; nothing more once this has raised.
         ssl: for `wss`; by default the machine's certificates are trusted.
         timeout: seconds for all of it.
 
@@ -100,7 +95,8 @@ async def _connect(call: _Call, codec: Codec | None, host: str, port: int, ssl: 
         await call.loop.create_connection(lambda: connection, host, port, ssl=ssl)
         await call.ready
     except BaseException:
-        call.give_up()
+        call.ready.cancel()
+        connection.disown()
         connection.abort("call given up")
         raise
     return connection
