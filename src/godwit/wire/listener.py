@@ -132,8 +132,8 @@ class Listener:
             self._accepted += 1
             self._empty.clear()
             accepted.setblocking(False)
-            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
-            with contextlib.suppress(OSError):  # not every kernel has it
+            with contextlib.suppress(OSError):  # gone already, or a kernel that lacks the second one
+                accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
                 accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _KERNEL_UNSENT)
             task = self.loop.create_task(self._admit(accepted, address))
             self._admitting.add(task)
