@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 from typing import Any
 from urllib.parse import urlsplit
 
 from rich.console import Console
 from rich.table import Table
 
+from godwit.cli.ready import VARIABLE
 from godwit.settings import Settings
 
 OPEN = (
@@ -51,7 +53,7 @@ def _lines(settings: Settings, told: Mapping[str, Any], ready_file: Path) -> lis
         OPEN if is_open else TOKENS,
         "",
         "Try next, in other terminals:",
-        f"  export GODWIT_READY_FILE={ready_file}",
+        f"  export {VARIABLE}={quote(str(ready_file))}",
         f"  godwit chat '#alice' --nick bob{'' if is_open else ' --password oauth:TOKEN'}",
         f"  godwit channel move '#alice' --to {other}",
     ]

@@ -80,7 +80,7 @@ def serve(
         check_free(found)
     _log_to_stderr()
     _allow_many_files()
-    path = ready.path_of(ready_file, os.environ)
+    path = ready.path_of(ready_file, os.environ).absolute()
 
     from godwit.app import App
 
