@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from godwit.drill import demo
 from godwit.drill.demo import Drill
 from godwit.drill.faults import Fault
 from godwit.drill.result import DemoOptions, Result, Snapshot
+from godwit.drill.server import Ready
 from tests.drill.toy import Sabotage, Toy
 
 SMALL = DemoOptions(channels=2, talkers=4, followers=4, legacy=4, moves=2)
@@ -18,7 +20,8 @@ SMALL = DemoOptions(channels=2, talkers=4, followers=4, legacy=4, moves=2)
 
 @pytest.fixture(autouse=True)
 def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Talk fast."""
+    """Talk fast, and not for long."""
+    monkeypatch.setattr(demo, "CALM", 4)
     monkeypatch.setattr(demo, "PACE", (0.002, 0.02))
 
 
@@ -129,3 +132,29 @@ async def test_a_server_that_does_not_start(monkeypatch: pytest.MonkeyPatch) -> 
     result = await demo.run(SMALL)
     assert not result.ok
     assert "the server is not ready" in result.problems[0]
+
+
+@pytest.mark.parametrize("end", ["", "the server ended with status 3"])
+async def test_the_servers_end_counts(monkeypatch: pytest.MonkeyPatch, end: str) -> None:
+    """A whole run is green only if the server ends well."""
+    async with Toy() as toy:
+
+        class FakeServer:
+            """Is there already; ends as the test wants."""
+
+            def __init__(self, directory: Path, settings: dict[str, str], fault: Fault) -> None:
+                assert Path(settings["store.path"]).parent == directory
+                assert directory.is_dir()
+
+            async def start(self) -> Ready:
+                """Say where the toy is."""
+                return toy.ready
+
+            async def stop(self) -> str:
+                """Say how it ended."""
+                return end
+
+        monkeypatch.setattr(demo, "Server", FakeServer)
+        result = await demo.run(SMALL)
+    assert result.problems == ((end,) if end else ())
+    assert result.ok == (not end)

@@ -31,14 +31,17 @@ class Story:
         """A JOIN is answered."""
         self.ledger.joined(client, role, ROOM, connection, self.tick())
 
-    def say(self, talker: str, *, acknowledged: bool = True, connection: int = -1) -> tuple[str, str, str]:
+    def say(
+        self, talker: str, *, acknowledged: bool = True, connection: int = -1, msg_id: str = ""
+    ) -> tuple[str, str, str]:
         """A message is sent and acknowledged; returns what a line of it says."""
         number = self._numbers[talker] = self._numbers.get(talker, 0) + 1
         nonce, text = f"{talker}{number}", numbered(number, "hello")
         self.ledger.sent(talker, ROOM, number, text, nonce, connection, self.tick())
+        msg_id = msg_id or f"id-{nonce}"
         if acknowledged:
-            self.ledger.acknowledged(nonce, f"id-{nonce}", self.tick())
-        return talker, text, f"id-{nonce}"
+            self.ledger.acknowledged(nonce, msg_id, self.tick())
+        return talker, text, msg_id
 
     def hear(
         self, client: str, connection: int, *said: tuple[str, str, str], role: Role = "legacy", tags: bool = True
@@ -110,6 +113,14 @@ def test_stored_twice(story: Story) -> None:
     story.hear("lee", 0, said, (*said[:2], "id-other"))
     count = story.verdict()
     assert count.duplicated == 1
+
+
+def test_one_id_for_two_messages(story: Story) -> None:
+    """A connection sees an id once, whatever it stands for."""
+    said = [story.say("ann", msg_id="same"), story.say("ann", msg_id="same")]
+    story.hear("lee", 0, *said)
+    story.hear("bob", 2, *said, tags=False)
+    assert story.verdict().duplicated == 1
 
 
 def test_misordered_among_talkers(story: Story) -> None:

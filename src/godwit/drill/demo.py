@@ -34,7 +34,7 @@ MOVING = 8
 PACE = (0.1, 0.5)
 """Seconds between two messages of a talker: at least, at most."""
 
-CALM = 4
+CALM = 10
 """Messages in a channel before its first move, between two of its moves, and after the last."""
 
 MOVE_PATIENCE = 30.0
@@ -155,6 +155,7 @@ class Drill:
                     reporting.cancel()
         self._verdict = self._ledger.verdict()
         if self._report is not None:
+            self._phase = "done"
             self._counts = {channel: self._ledger.count(channel) for channel in self._channels}
             self._report(self._snapshot())
 
