@@ -146,7 +146,10 @@ class Edge:
 
     def place_sanction(self, sanction_id: str, position: Position, time: float) -> None:
         self.world.visit("edge:sanction placed")
-        self._store("place_sanction", (sanction_id, position, time), lambda _: None, lambda _: None)
+        self._store(
+            "place_sanction", (sanction_id, position, time),
+            lambda _: self.run(lambda: self.channel.sanction_placed(sanction_id)), lambda _: None,
+        )  # fmt: skip
 
     def _store(self, name: str, args: tuple[Any, ...], done: Any, failed: Any, **kwargs: Any) -> None:
         self.world.store.call(name, args, kwargs, done, failed)

@@ -121,10 +121,10 @@ class Log:
                 schedule.after(self.delay(), lambda: failed(ChatLogUnavailable("no answer")))
                 return
             page: Page = at_once(self.real.read(channel, after, limit=rng.choice((2, 5, 500))))
-            if page.entries and rng.random() < self.chances.stale_read:
+            if page.entries and page.floor <= after and rng.random() < self.chances.stale_read:
                 kept = page.entries[: rng.randrange(len(page.entries))]
                 upto = kept[-1].sequence if kept else max(after, page.entries[0].sequence - 1)
-                page = Page(page.stream, kept, upto, min(page.floor, after))
+                page = Page(page.stream, kept, upto, page.floor)
             schedule.after(self.delay(), lambda: done(page))
 
         schedule.after(self.delay(), arrive)

@@ -45,7 +45,7 @@ class World:
         if rng.random() < 0.2:
             self.chances = Chances(0, 0, 0, 0, 0, 0, 0, 0)
         self.log_settings = LogSettings(
-            max_age=rng.choice((25.0, 600.0)), max_records=rng.choice((8, 5000)), compare_interval=2.0,
+            max_age=rng.choice((45.0, 600.0)), max_records=rng.choice((60, 5000)), compare_interval=2.0,
             append_timeout=2.0, hold=15.0, duplicate_window=40.0,
         )  # fmt: skip
         self.move_settings = MoveSettings(
@@ -214,7 +214,7 @@ class World:
         edge = self.rng.choice(self.edges)
         edge.paused = True
         self.visit("edge pauses")
-        self.schedule.after(self.rng.choice((1.0, 4.0, 10.0, 35.0)), edge.resume)
+        self.schedule.after(self.rng.choice((1.0, 4.0, 10.0, 35.0, 55.0)), edge.resume)
 
     def _log_away(self) -> None:
         log = self.logs[self.rng.choice(CLUSTERS)]

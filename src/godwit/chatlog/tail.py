@@ -30,13 +30,19 @@ class Hole(msgspec.Struct, frozen=True):
     floor: int
 
 
+class Skipped(msgspec.Struct, frozen=True):
+    """A new reader began with what is left: records up to `floor` may be missing (rules L4, L5)."""
+
+    floor: int
+
+
 class Dead(msgspec.Struct, frozen=True):
     """The log that answered is another one than the segment names; nothing follows (rule L2)."""
 
     stream: str
 
 
-TailEvent = Entry | Current | Hole | Dead
+TailEvent = Entry | Current | Hole | Skipped | Dead
 
 
 class Tail:
@@ -112,10 +118,13 @@ class Tail:
         if page.stream != self.stream:
             self._ended = True
             return [Dead(page.stream)]
-        if page.floor > self.position and not self._fresh:
-            self._ended = True
-            return [Hole(self.position, page.floor)]
-        events: list[TailEvent] = list(self._deliver(page.entries))
+        events: list[TailEvent] = []
+        if page.floor > self.position:
+            if not self._fresh:
+                self._ended = True
+                return [Hole(self.position, page.floor)]
+            events.append(Skipped(page.floor))
+        events.extend(self._deliver(page.entries))
         self.position = max(self.position, page.upto)
         events.extend(self._deliver(self._chained()))
         self._ahead = {sequence: entry for sequence, entry in self._ahead.items() if sequence > self.position}

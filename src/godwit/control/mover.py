@@ -13,7 +13,7 @@ import msgspec
 
 from godwit.chatlog.base import ChatLog
 from godwit.clock import Clock
-from godwit.errors import ChatLogUnavailable, InvalidRequest
+from godwit.errors import ChatLogUnavailable, DeadLog, InvalidRequest
 from godwit.rollout import moves
 from godwit.settings import MoveSettings
 from godwit.store.base import Store
@@ -77,7 +77,13 @@ class Mover:
         return move
 
     async def settle(self, move: Move) -> Move:
-        """End the drain of a move (step 7)."""
+        """End the drain of a move (step 7); a dead log that is back is sealed first (rule C8).
+
+        Raises:
+            ChatLogUnavailable, StoreUnavailable: try again later.
+        """
+        if move.evacuate:
+            await self._seal_dead(move)
         await self._store.settle(move.channel, move.epoch)
         return await self._journal(move, "settled") or move
 
@@ -118,8 +124,11 @@ class Mover:
         if verdict := await self._overtaken(move):
             return verdict
         log = self._logs[move.source.cluster]
-        await log.append(move.channel, moves.seal_record(move), stream=move.source.stream)
-        seal = await self._read_seal(log, move.channel, move.source)
+        try:
+            await log.append(move.channel, moves.seal_record(move), stream=move.source.stream)
+            seal = await self._read_seal(log, move.channel, move.source)
+        except DeadLog:  # nobody will read that seal any more; whoever did has committed it (C3)
+            return await self._journal(move, "cancelled", error=f"the log of {move.source.cluster} is gone: evacuate")
         if seal is None:
             raise ChatLogUnavailable(f"the seal of #{move.channel} is not to be seen yet")
         if seal.id == moves.seal_record(move).id:
@@ -141,6 +150,15 @@ class Mover:
         await self._commit_segment(move.channel, moves.destination(move))
         return await self._journal(move, "draining")
 
+    async def _seal_dead(self, move: Move) -> None:
+        """Send whoever still stands in the segment that was given up after the others."""
+        assert move.source
+        try:
+            log = self._logs[move.source.cluster]
+            await log.append(move.channel, moves.seal_record(move), stream=move.source.stream)
+        except DeadLog:
+            return  # it never comes back
+
     async def _commit_segment(self, channel: str, to: Segment) -> None:
         now = self._clock.now()
         await self._store.commit(channel, to, drain_until=now + self._settings.drain, now=now)
@@ -149,6 +167,8 @@ class Mover:
         after = segment.at
         while True:
             page = await log.read(channel, after)
+            if page.stream != segment.stream:
+                raise DeadLog(f"log of {segment.cluster} is {page.stream}, not {segment.stream}")
             found: list[Entry] = list(page.entries)
             if seal := moves.first_valid_seal(segment, found):
                 return seal

@@ -26,8 +26,8 @@ from godwit.chat.admission import Admission, admit
 from godwit.chat.outbox import Outbox
 from godwit.chat.room import RoomState, Ruling, Sealed, Valid, Void
 from godwit.chatlog.base import Page
-from godwit.chatlog.tail import Current, Dead, Hole, Tail, TailEvent
-from godwit.edge.history import Backfill, History
+from godwit.chatlog.tail import Current, Dead, Hole, Skipped, Tail, TailEvent
+from godwit.edge.history import DOUBTS, Backfill, History
 from godwit.edge.ports import Audience, Backend, Member, Shown
 from godwit.settings import EdgeSettings, LogSettings, MoveSettings
 from godwit.store.base import Sanction
@@ -107,11 +107,13 @@ class EdgeChannel:
         self._chain: list[Segment] = []
         self._rulings: list[Ruling] = []
         self._unplaced: set[str] = set()
+        self._placing: dict[str, tuple[Position, float]] = {}
         self._asking = False
         self._claiming = False
         self._uncommitted: Segment | None = None
         self._committing = False
         self._dead = False
+        self._doubts = DOUBTS
         self._trouble = False
         self._verified = 0.0
         self._read_at = 0.0
@@ -155,10 +157,12 @@ class EdgeChannel:
             self._undelivered(record, tried)
         if self._uncommitted and not self._committing:
             self._commit(self._uncommitted)
+        for sanction_id, (position, time) in self._placing.items():
+            self._backend.place_sanction(sanction_id, position, time)
         self._evict(now)
         self._tail.compare()
         self._trouble = False
-        if self._room and not self._fresh(now):
+        if self._room and (self._unplaced or not self._fresh(now)):
             self._ask()
         self._settle()
 
@@ -187,6 +191,7 @@ class EdgeChannel:
             self._verified = asked_at
         elif newest.epoch == room.segment.epoch:
             self._know(placement)
+            room.load(self._rulings)
             if not self._dead:
                 self._verified = max(self._verified, asked_at)
                 if self.state is State.UNPLACED:
@@ -206,14 +211,18 @@ class EdgeChannel:
         if self._uncommitted and placement.segment.epoch >= self._uncommitted.epoch:
             self._uncommitted = None
             self._know(placement)
-            if placement.segment.cluster != self.cluster:
-                for member in list(self.members):
-                    self._audience.redirected(member, placement)
+            self._announce(placement)
+        if self._room and placement.segment.epoch > self._room.segment.epoch:
+            self._ask()  # others are ahead, perhaps by force (C8)
         self._settle()
 
     def commit_failed(self) -> None:
         """The store did not answer `commit`."""
         self._committing = False
+
+    def sanction_placed(self, sanction_id: str) -> None:
+        """The store has the position of a sanction."""
+        self._placing.pop(sanction_id, None)
 
     # answers of the log ---------------------------------------------------------------------
 
@@ -315,13 +324,13 @@ class EdgeChannel:
     @property
     def idle(self) -> bool:
         """Nobody is here and nothing is pending."""
-        return not (self.members or self._waiting or self._outbox or self._uncommitted)
+        return not (self.members or self._waiting or self._outbox or self._uncommitted or self._placing)
 
     @property
     def needs_tick(self) -> bool:
         """Whether a tick is due soon: something is waiting, in trouble or ending."""
         return bool(
-            self._waiting or self._outbox or self._uncommitted or self._trouble
+            self._waiting or self._outbox or self._uncommitted or self._placing or self._unplaced or self._trouble
             or self.state is not State.LIVE or self._tail.wants_read or self._drain_until
         )  # fmt: skip
 
@@ -420,8 +429,11 @@ class EdgeChannel:
             after = self._tail.position if segment.epoch == room.segment.epoch else segment.at
             if segment.epoch != room.segment.epoch:
                 room.follow(segment)
+                if segment.cluster == self.cluster:
+                    self._welcome_early()
         room.load(self._rulings)
         self._dead = False
+        self._doubts = DOUBTS
         self.state = State.READING
         self._tail = Tail(segment.stream, after, fresh=fresh)
         self._backend.subscribe(segment)
@@ -437,19 +449,28 @@ class EdgeChannel:
             self._history.restart(Position(unclean[-1].epoch, unclean[-1].at))
             self._begin(unclean[-1], fresh=False)
             self._audience.gap(None)
+            self._announce(placement)
             self._verified = asked_at
         elif self._rowless and all(segment.epoch != epoch for segment in self._chain):
             self._know(placement)  # C10: nobody has written where this reader stands
             self._begin(self._chain[0] if self._chain else placement.segment)
+            self._announce(placement)
             self._verified = asked_at
         elif self.state is State.UNPLACED:
             self._know(placement)
             self._lose(Position(placement.segment.epoch, placement.segment.at))
             self._begin(placement.segment)
+            self._announce(placement)
             self._verified = asked_at
         else:  # the seal is to be met; `_current` sees to it if it is gone
             self._tail.suspect()
             self._tail.current = False
+
+    def _announce(self, placement: Placement) -> None:
+        """Tell the members where the channel went, now that the store says so (rule C5)."""
+        if placement.segment.cluster != self.cluster:
+            for member in list(self.members):
+                self._audience.redirected(member, placement)
 
     def _lose(self, since: Position) -> None:
         for record, tried in self._outbox.lose():
@@ -466,6 +487,10 @@ class EdgeChannel:
                 self._apply(event)
             elif isinstance(event, Current):
                 self._current()
+            elif isinstance(event, Skipped):
+                assert self._room
+                self._history.restart(Position(self._room.segment.epoch, event.floor))
+                self._audience.gap(None)
             elif isinstance(event, Hole):
                 assert self._room
                 self.state = State.UNPLACED
@@ -483,9 +508,15 @@ class EdgeChannel:
         """The tail stands at the end: if the chain is known to go on, what should have led there is gone."""
         assert self._room
         later = [segment for segment in self._chain if segment.epoch > self._room.segment.epoch]
-        if later:
+        if later and self._doubts and not later[0].unclean:
+            self._doubts -= 1  # there must be a seal: the answer may have been a stale one
+            self._tail.suspect()
+            self._tail.current = False
+        elif later:
             self._lose(Position(later[0].epoch, later[0].at))
             self._begin(later[0])
+            if self._placement:
+                self._announce(self._placement)
         else:
             self.state = State.LIVE
 
@@ -511,9 +542,7 @@ class EdgeChannel:
             if position > self._reached:
                 self._audience.shown(shown)
         elif isinstance(record, Act):
-            if mine or record.id in self._unplaced:
-                self._unplaced.discard(record.id)
-                self._backend.place_sanction(record.id, position, outcome.time)
+            self._complete(record, position, outcome.time)
             if position > self._reached:
                 self._audience.acted(record, position, outcome.time)
         elif isinstance(record, Arrive):
@@ -524,12 +553,20 @@ class EdgeChannel:
         if mine and record.producer != self._producer:
             self._audience.acknowledged(record, position, outcome.time)
 
+    def _complete(self, act: Act, position: Position, time: float) -> None:
+        """Every reader sees to it that the act's row gets its position (rules R2, R3)."""
+        self._unplaced.discard(act.id)
+        if act.kind in ("ban", "timeout", "lift") and all(row.id != act.id for row in self._rulings):
+            self._placing[act.id] = (position, time)
+            self._backend.place_sanction(act.id, position, time)
+
     def _follow(self, to: Segment) -> None:
         """The first valid seal was met: go on in `to`, write there from now on (rules C2, C3, C6)."""
         assert self._room
         left = self._room.segment
         self._backend.unsubscribe(left)
         self._room.follow(to)
+        self._doubts = DOUBTS
         self._rowless = False
         self._previous = tuple(dict.fromkeys(c for c in (left.cluster, *self._previous) if c != to.cluster))
         self._drain_until = self._backend.now() + self._move.drain

@@ -6,9 +6,13 @@ from collections import deque
 
 from godwit.chat.room import RoomState, Ruling, Sealed, Valid
 from godwit.chatlog.base import Page
-from godwit.chatlog.tail import Current, Dead, Hole, Tail
+from godwit.chatlog.tail import Current, Dead, Hole, Skipped, Tail
 from godwit.edge.ports import Shown
 from godwit.values import Entry, Message, Position, Segment
+
+
+DOUBTS = 3
+"""How often a segment that must end with a seal is read again when none is found (rule L1)."""
 
 
 class History:
@@ -60,7 +64,7 @@ class Backfill:
         rulings: bans and timeouts that the store knows, by position.
     """
 
-    __slots__ = ("_room", "_tail", "chain", "done", "failed", "lines", "since", "until")
+    __slots__ = ("_doubts", "_room", "_tail", "chain", "done", "failed", "lines", "since", "until")
 
     def __init__(self, chain: list[Segment], until: Position, rulings: list[Ruling]) -> None:
         self.chain = chain
@@ -70,8 +74,9 @@ class Backfill:
         self.failed = False
         self._room = RoomState(chain[0])
         self._room.load(rulings)
-        self._tail = Tail(chain[0].stream, chain[0].at, fresh=True)
+        self._doubts = DOUBTS
         self.since = Position(chain[0].epoch, chain[0].at)
+        self._read(chain[0].at, fresh=True)
 
     @property
     def segment(self) -> Segment:
@@ -88,17 +93,21 @@ class Backfill:
 
     def answer(self, after: int, page: Page) -> None:
         """Take the answer to a read."""
-        if page.floor > after and after == self._tail.position:
-            self._begin(Position(self.segment.epoch, page.floor))
         tail = self._tail
         for event in tail.answer(after, page):
             if isinstance(event, Entry):
                 self._apply(event)
                 if tail is not self._tail:
                     return
+            elif isinstance(event, Skipped):
+                self._begin(Position(self.segment.epoch, event.floor))
             elif isinstance(event, Hole):
                 self._begin(Position(self.segment.epoch, event.floor))
-                self._tail = Tail(self.segment.stream, event.after, fresh=True)
+                self._read(event.after, fresh=True)
+                return
+            elif isinstance(event, Current) and self._doubts and self.segment.epoch < self.until.epoch:
+                self._doubts -= 1  # there must be a seal: the answer may have been a stale one
+                self._read(tail.position, fresh=True)
                 return
             elif isinstance(event, Dead | Current):
                 self._end_of_segment()
@@ -131,7 +140,13 @@ class Backfill:
             self.done = True
             return
         self._room.follow(to)
-        self._tail = Tail(to.stream, to.at)
+        self._doubts = DOUBTS
+        self._read(to.at, fresh=False)
+
+    def _read(self, after: int, *, fresh: bool) -> None:
+        self._tail = Tail(self.segment.stream, after, fresh=fresh)
+        if self.segment.epoch == self.until.epoch:
+            self._tail.known(self.until.sequence)
 
     def _begin(self, since: Position) -> None:
         """Something before `since` is missing."""

@@ -134,5 +134,5 @@ class Backend(Protocol):
         ...
 
     def place_sanction(self, sanction_id: str, position: Position, time: float) -> None:
-        """Complete a sanction's row (rules R2, R3). Not answered; may be repeated."""
+        """Complete a sanction's row (rules R2, R3): `sanction_placed`, or nothing; it is asked again."""
         ...
