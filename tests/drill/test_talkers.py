@@ -10,13 +10,14 @@ import pytest
 from godwit.drill.faults import Tamper
 from godwit.drill.ledger import Ledger, Role
 from godwit.drill.lines import numbered
-from godwit.drill.link import Link, Receiver
+from godwit.drill.link import Link, Receiver, SocketLink
 from godwit.drill.plan import FOLLOWING, PLAIN, TAGGED, Part, Transport
 from godwit.drill.talkers import Client, talk
 from godwit.drill.witness import Witness
 from godwit.values import Position
 
 MAIN: dict[Transport, str] = {"tcp": "main:1", "ws": "ws://main:2/"}
+KNOWN = {"main:1", "ws://main:2/", "aws:1", "aws:2"}
 CHANGE = "@godwit-cluster={};godwit-epoch={};godwit-tcp={}:1,other:1;godwit-ws={}:2 :tmi.twitch.tv SERVERCHANGE #room"
 
 
@@ -59,6 +60,8 @@ class FakeNet:
         """Open a link, unless the address is down."""
         if address in self.down:
             raise ConnectionRefusedError(address)
+        if address not in KNOWN:
+            return await SocketLink.open(transport, address, receiver)
         link = self.links[address] = FakeLink(receiver)
         return link
 
@@ -333,6 +336,16 @@ async def test_a_follower_that_finds_nobody(stage: Stage) -> None:
     client, old = await stage.enter()
     stage.net.down.add("aws:1")
     old.feed(CHANGE.format("aws", 2, "aws", "aws"))
+    await _turns()
+    assert "could not follow" in stage.witness.problems[0]
+    assert client.rooms["room"].listening == "main"
+
+
+@pytest.mark.parametrize(("transport", "address"), [("tcp", ""), ("tcp", "nonsense"), ("ws", ""), ("ws", "http://x/")])
+async def test_an_address_that_is_none(stage: Stage, transport: Transport, address: str) -> None:
+    """A server that says such a thing is told of; nothing breaks."""
+    client, old = await stage.enter(transport=transport)
+    old.feed(f"@godwit-cluster=aws;godwit-epoch=2;godwit-{transport}={address} :tmi.twitch.tv SERVERCHANGE #room")
     await _turns()
     assert "could not follow" in stage.witness.problems[0]
     assert client.rooms["room"].listening == "main"

@@ -19,6 +19,7 @@ from godwit.drill.lines import RawLine, numbered, read
 from godwit.drill.link import Dial, Link
 from godwit.drill.plan import Part, Transport
 from godwit.drill.witness import Witness
+from godwit.errors import GodwitError
 from godwit.values import Position
 
 PATIENCE = 20.0
@@ -137,7 +138,7 @@ class Client:
     @property
     def is_in_all_rooms(self) -> bool:
         """Say whether every JOIN was answered."""
-        return self._entered.done() and not self._entered.exception()
+        return all(room.listening for room in self.rooms.values())
 
     def say(self, channel: str, words: str) -> None:
         """Say the next message in a channel, not waiting for anything."""
@@ -258,7 +259,7 @@ class Client:
         if side.cluster == room.wanted:
             self._listen(side, channel, room)
         self._leave_others(channel, room)
-        if all(known.listening for known in self.rooms.values()) and not self._entered.done():
+        if self.is_in_all_rooms and not self._entered.done():
             self._entered.set_result(None)
 
     def _listen(self, side: Side, channel: str, room: Room) -> None:
@@ -284,7 +285,7 @@ class Client:
     async def _join_elsewhere(self, channel: str, room: Room, cluster: str, address: str) -> None:
         try:
             side = await self._side(cluster, address)
-        except (OSError, TimeoutError) as error:
+        except (OSError, ValueError, GodwitError) as error:
             self._witness.problems.append(f"{self.part.name} could not follow #{channel} to {cluster}: {error!r}")
             return
         after = f"@godwit-after={room.seen} " if room.seen is not None else ""
