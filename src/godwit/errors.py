@@ -14,7 +14,14 @@
     ├── ChatLogUnavailable       the chat log did not answer
     │   ├── AppendUnknown        a time-out: the append may still land
     │   └── DeadLog              the stream named by the segment is gone or another one (rule L2)
-    └── StoreUnavailable         the store did not answer
+    ├── StoreUnavailable         the store did not answer
+    └── ClientError              a chat client could not do what its user asked; never raised itself
+        ├── LoginRefused         the server refused the nick or the token: trying again is of no use
+        ├── JoinFailed           the client could not get into the channel; says why
+        ├── SayRefused           the server refused a message; carries the reason's id
+        ├── SayUnknown           a message was sent and not acknowledged: it may have been said
+        ├── ClientClosed         the client has been closed
+        └── DirectoryUnavailable the directory did not answer
 """
 
 from __future__ import annotations
@@ -78,3 +85,39 @@ class DeadLog(ChatLogUnavailable):
 
 class StoreUnavailable(GodwitError):
     """The store did not answer."""
+
+
+class ClientError(GodwitError):
+    """Base of what a chat client tells its user."""
+
+
+class LoginRefused(ClientError):
+    """The server refused the nick or the token; trying again is of no use."""
+
+
+class JoinFailed(ClientError):
+    """The client could not get into the channel; the message says why."""
+
+
+class SayRefused(ClientError):
+    """The server refused a message.
+
+    Attributes:
+        msg_id: the reason's id, such as `msg_banned`; empty if the client itself refused.
+    """
+
+    def __init__(self, message: str, msg_id: str = "") -> None:
+        super().__init__(message)
+        self.msg_id = msg_id
+
+
+class SayUnknown(ClientError):
+    """A message was sent and not acknowledged: it may have been said."""
+
+
+class ClientClosed(ClientError):
+    """The client has been closed, or was never opened."""
+
+
+class DirectoryUnavailable(ClientError):
+    """The directory did not answer, or not in a way that can be read."""
