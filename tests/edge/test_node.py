@@ -1,19 +1,199 @@
-"""An edge over real sockets: login, JOIN, PRIVMSG, and what a node does for its channels."""
+"""A node as a whole: what it holds, what it looks after, how it ends."""
 
 from __future__ import annotations
 
-from tests.edge.world import world
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from structlog.testing import capture_logs
+
+from godwit.chatlog.base import ChatLog, Subscription
+from godwit.errors import ChatLogUnavailable, StoreUnavailable
+from godwit.values import Entry, Message, Segment
+from tests.edge.logs import Gate
+from tests.edge.world import DEADLINE, world
 
 
-async def test_join_is_answered_in_one_burst_in_order() -> None:
+async def test_at_the_end_clients_are_asked_to_come_back_and_served_for_the_grace_time() -> None:
+    """RC-1, RC-2."""
     async with world() as net:
-        client = await net.login("ronni")
-        client.send("JOIN #dallas")
-        lines = await client.until("ROOMSTATE")
-        assert [line.split(" ")[2 if line.startswith("@") else 1] for line in lines] == [
-            "JOIN",
-            "353",
-            "366",
-            "USERSTATE",
-            "ROOMSTATE",
-        ]
+        ann, bob, plain = await net.join("ann"), await net.join("bob"), await net.join("plain", caps="")
+        net.fronts["main"].close()
+        ending = asyncio.create_task(net.nodes["main"].stop(DEADLINE))
+        assert await ann.line() == ":tmi.twitch.tv RECONNECT"
+        assert await bob.line() == ":tmi.twitch.tv RECONNECT"
+        ann.send("PRIVMSG #room :still here")
+        await ann.until("USERSTATE")
+        await bob.until(":still here")
+        assert [line.split(" :")[-1] for line in await plain.flush()] == ["still here"]
+        for client in (ann, bob, plain):
+            client.close()
+        await ending  # nobody is left: it does not wait for the rest of the grace time
+
+
+async def test_who_does_not_leave_is_closed_after_the_grace_time() -> None:
+    """RC-2."""
+    async with world() as net:
+        ann = await net.join("ann")
+        net.fronts["main"].close()
+        await net.nodes["main"].stop(0.0)
+        assert await ann.rest() == [":tmi.twitch.tv RECONNECT"]
+        await net.nodes["main"].wait_empty()
+
+
+async def test_a_channel_without_anybody_is_dropped_after_a_while() -> None:
+    async with world() as net:
+        node = net.nodes["main"]
+        ann = await net.join("ann")
+        now = node.loop.time()
+        node.sweep(now + 100.0)
+        assert node.statistics().channels == 1
+        ann.send("PART #room")
+        await ann.until("PART")
+        node.sweep(now + 200.0)
+        node.sweep(now + 229.0)
+        assert node.statistics().channels == 1
+        node.sweep(now + 231.0)
+        assert node.statistics().channels == 0
+        bob = await net.join("bob")
+        bob.send("PRIVMSG #room :back")
+        await bob.until("USERSTATE")
+
+
+async def test_a_channel_that_is_used_again_is_kept() -> None:
+    async with world() as net:
+        node = net.nodes["main"]
+        ann = await net.join("ann")
+        ann.send("PART #room")
+        await ann.until("PART")
+        now = node.loop.time()
+        node.sweep(now)
+        ann.send("JOIN #room", "PART #room")
+        await ann.until("PART")
+        node.sweep(now + 31.0)
+        assert node.statistics().channels == 1
+
+
+class _Deaf(Gate):
+    """A log whose live path is cut, as a hint may be."""
+
+    def subscribe(self, channel: str, deliver: Callable[[Entry], None], suspect: Callable[[], None]) -> Subscription:
+        subscription = super().subscribe(channel, deliver, suspect)
+        subscription.close()
+        return subscription
+
+
+async def test_what_the_live_path_missed_is_found_by_comparing() -> None:
+    """Rule L1."""
+    async with world(_Deaf) as net:
+        ann, bob = await net.join("ann"), await net.join("bob")
+        ann.send("PRIVMSG #room :hello")
+        author = net.session("ann").author("room")
+        await net.idle()
+        log = net.logs["main"]
+        await log.append("room", Message("m2", 1, "else", 1, author, "from elsewhere"), stream=log.stream("room"))
+        await net.nodes["main"].compare()
+        assert [line.split(" :")[-1] for line in await bob.until("elsewhere")] == ["hello", "from elsewhere"]
+
+
+async def test_a_comparison_that_fails_is_logged_and_tried_again() -> None:
+    gates: dict[str, Gate] = {}
+
+    async def heads(channels: object) -> list[int]:
+        raise ChatLogUnavailable("away")
+
+    async with world(lambda log: gates.setdefault(log.cluster, Gate(log))) as net:
+        ann = await net.join("ann")
+        gates["main"].heads = heads  # type: ignore[method-assign]
+        with capture_logs() as logs:
+            await net.nodes["main"].compare()
+        assert [entry["event"] for entry in logs] == ["compare_failed"]
+        del gates["main"].heads
+        await net.nodes["main"].compare()
+        assert await ann.flush() == []
+
+
+async def test_a_changed_default_placement_is_followed_by_channels_without_a_row() -> None:
+    """Rule C10."""
+    async with world() as net:
+        node = net.nodes["main"]
+        await node.check_default()
+        ann = await net.join("ann")
+        await net.store.set_default(Segment("aws", 2, 0, "stream-aws"), hold_until=0.0)
+        await node.check_default()
+        await ann.until("SERVERCHANGE")
+        ann.send("PRIVMSG #room :hello")
+        await ann.until("USERSTATE")
+        assert (await net.logs["aws"].heads(["room"])) != [0]
+        assert (await net.logs["main"].heads(["room"])) == [0]
+
+
+async def test_a_store_that_is_away_is_asked_again_for_the_default() -> None:
+    async with world() as net:
+        node = net.nodes["main"]
+
+        async def default_placement() -> Segment:
+            raise StoreUnavailable("down")
+
+        net.store.default_placement = default_placement  # type: ignore[method-assign]
+        with capture_logs() as logs:
+            await node.check_default()
+        assert [entry["event"] for entry in logs] == ["default_unknown"]
+
+
+async def test_statistics_count_what_is_here() -> None:
+    async with world() as net:
+        ann = await net.join("ann")
+        await net.join("bob")
+        ann.send("JOIN #second", "PRIVMSG #room :hello")
+        await ann.until("ROOMSTATE #second")
+        await ann.flush()
+        node = net.nodes["main"].statistics()
+        assert (node.cluster, node.connections, node.channels, node.home, node.members) == ("main", 2, 2, 2, 3)
+        assert (node.counts.logins, node.counts.accepted, node.counts.acknowledged) == (2, 1, 1)
+        assert node.deliveries >= 2
+
+
+async def test_a_node_that_runs_looks_after_things_by_itself_and_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with world(move={"lease": 0.02}, log={"compare_interval": 0.01}) as net:
+        node, swept, compared, asked = net.nodes["main"], asyncio.Event(), asyncio.Event(), asyncio.Event()
+        monkeypatch.setattr("godwit.edge.node.SWEEP", 0.01)
+
+        def sweep(now: float) -> None:
+            if swept.is_set():
+                return
+            swept.set()
+            raise RuntimeError("broken once")
+
+        async def compare() -> None:
+            compared.set()
+
+        async def check_default() -> None:
+            asked.set()
+
+        monkeypatch.setattr(node, "sweep", sweep)
+        monkeypatch.setattr(node, "compare", compare)
+        monkeypatch.setattr(node, "check_default", check_default)
+        with capture_logs() as logs:
+            node.start()
+            async with asyncio.timeout(DEADLINE):
+                await asyncio.gather(swept.wait(), compared.wait(), asked.wait())
+                await net.turns()
+        assert [entry["work"] for entry in logs if entry["event"] == "upkeep_failed"] == ["_sweep"]
+        assert node.statistics().tasks == 3
+        await node.stop(0.0)
+        assert node.statistics().tasks == 0
+
+
+async def test_slow_logs_work_in_tasks_and_fast_ones_without() -> None:
+    gates: dict[str, Gate] = {}
+
+    def gate(log: ChatLog) -> ChatLog:
+        return gates.setdefault(log.cluster, Gate(log))
+
+    for wrap in (gate, lambda log: log):
+        async with world(wrap) as net:
+            ann, bob = await net.join("ann"), await net.join("bob")
+            ann.send("PRIVMSG #room :hello")
+            assert [line.split(" :")[-1] for line in await bob.until("PRIVMSG")] == ["hello"]

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
 
 from godwit.chatlog.base import ChatLog
 from godwit.chatlog.memory import MemoryLog
 from godwit.clock import FakeClock
 from godwit.edge.front import Front
 from godwit.edge.node import EdgeNode
+from godwit.edge.session import Session
 from godwit.settings import Settings
 from godwit.store.memory import MemoryStore
 from godwit.values import Addresses, Open, Seal, Segment
-from godwit.wire.connection import Connection
-from godwit.wire.dial import connect_ws
 
 DEADLINE = 10.0
 """Seconds after which a test that waits for something fails."""
@@ -71,32 +73,24 @@ class Client:
 
 
 class Frames:
-    """A raw WebSocket client: the owner of a connection, keeps each frame."""
+    """A raw WebSocket client that keeps frames apart."""
 
-    def __init__(self) -> None:
-        self.frames: deque[str] = deque()
-        self.came = asyncio.Event()
-        self.connection: Connection
+    def __init__(self, connection: ClientConnection) -> None:
+        self._connection = connection
 
-    def data_received(self, connection: Connection, data: bytes) -> None:
-        self.frames.append(data.decode())
-        self.came.set()
-
-    def closed(self, connection: Connection, reason: str) -> None:
-        self.frames.append("")
-        self.came.set()
-
-    def send(self, *lines: str) -> None:
+    async def send(self, *lines: str) -> None:
         """Send lines in one frame."""
-        self.connection.write("\r\n".join(lines).encode())
+        await self._connection.send("\r\n".join(lines))
 
     async def frame(self) -> str:
-        """The next text, whole frames."""
-        async with asyncio.timeout(DEADLINE):
-            while not self.frames:
-                self.came.clear()
-                await self.came.wait()
-        return self.frames.popleft()
+        """The next frame; '' once the server has closed."""
+        try:
+            async with asyncio.timeout(DEADLINE):
+                frame = await self._connection.recv()
+        except ConnectionClosed:
+            return ""
+        assert isinstance(frame, str)
+        return frame
 
 
 class World:
@@ -112,6 +106,7 @@ class World:
         self.nodes: dict[str, EdgeNode] = {}
         self.fronts: dict[str, Front] = {}
         self._clients: list[Client] = []
+        self._sockets: list[ClientConnection] = []
         self._seals = 0
 
     async def start(self) -> None:
@@ -127,6 +122,8 @@ class World:
         """Close everything."""
         for client in self._clients:
             client.close()
+        for socket in self._sockets:
+            await socket.close()
         for front in self.fronts.values():
             front.close()
         for node in self.nodes.values():
@@ -138,7 +135,8 @@ class World:
     def addresses(self, cluster: str) -> Addresses:
         """Where a cluster is."""
         front = self.fronts[cluster]
-        assert front.tcp and front.ws
+        assert front.tcp
+        assert front.ws
         return Addresses(tcp=(f"127.0.0.1:{front.tcp.port}",), ws=(f"127.0.0.1:{front.ws.port}",))
 
     async def connect(self, cluster: str = "main") -> Client:
@@ -170,14 +168,50 @@ class World:
         return client
 
     async def websocket(self, nick: str, cluster: str = "main", caps: str = ALL) -> Frames:
-        """A WebSocket client that is logged in; its first frames are still to be taken."""
+        """A WebSocket client that has logged in; its welcome has been taken."""
         ws = self.fronts[cluster].ws
         assert ws
-        client = Frames()
-        client.connection = await connect_ws(f"ws://127.0.0.1:{ws.port}/", client)
-        client.send(f"CAP REQ :{caps}")
-        client.send("PASS oauth:x", f"NICK {nick}")
+        connection = await connect(f"ws://127.0.0.1:{ws.port}/", subprotocols=[Subprotocol("irc")], compression=None)
+        self._sockets.append(connection)
+        client = Frames(connection)
+        if caps:
+            await client.send(f"CAP REQ :{caps}")
+            assert "ACK" in await client.frame()
+        await client.send("PASS oauth:x", f"NICK {nick}")
+        assert f" 376 {nick} " in await client.frame()
         return client
+
+    def session(self, nick: str, cluster: str = "main") -> Session:
+        """The server's side of the one connection of a nick."""
+        (found,) = [session for session in self.nodes[cluster].sessions if session.nick == nick]
+        return found
+
+    async def claim(self, channel: str) -> None:
+        """Give a channel a row, as its first message does."""
+        await self.store.pin([channel])
+        for node in self.nodes.values():
+            node.room(channel).refresh()
+        await self.idle()
+
+    async def idle(self) -> None:
+        """Let the loop turn until the nodes have no short work under way."""
+        await self.turns()
+        await self.until(lambda: not any(node.statistics().tasks for node in self.nodes.values()))
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Let the loop turn until something is true."""
+        async with asyncio.timeout(DEADLINE):
+            while not condition():  # noqa: ASYNC110  (what it waits for has no event of its own)
+                await asyncio.sleep(0)
+
+    async def turns(self, number: int = 5) -> None:
+        """Let the loop turn a few times."""
+        for _ in range(number):
+            await asyncio.sleep(0)
+
+    def forget_log(self, cluster: str, stream: str) -> None:
+        """Replace a chat log by a new and empty one, as after a restart."""
+        self.logs[cluster] = MemoryLog(cluster, stream, self.clock)
 
     async def move(self, channel: str, to: str) -> None:
         """Move a channel as a controller does: open and seal; the edges do the rest."""
@@ -190,7 +224,9 @@ class World:
 
 
 @asynccontextmanager
-async def world(wrap: Callable[[ChatLog], ChatLog] = lambda log: log, **changed: dict[str, Any]) -> AsyncIterator[World]:
+async def world(
+    wrap: Callable[[ChatLog], ChatLog] = lambda log: log, **changed: dict[str, Any]
+) -> AsyncIterator[World]:
     """A network that runs.
 
     Args:

@@ -25,6 +25,9 @@ from godwit.values import Account, Entry, Placement, Position, Record, Segment
 
 log = structlog.get_logger()
 
+CLOCKS_DIFFER = 120.0
+"""Seconds by which the clocks of logs and edges may differ, at most."""
+
 TRIES = 3
 """How often placement and chain are read until they agree: a commit may fall between the two."""
 
@@ -189,7 +192,8 @@ class RoomBackend:
             if claim:
                 await store.pin([self._name])
             placement, chain = await self._place_and_chain()
-            sanctions = await store.sanctions(self._name)
+            since = asked_at - self._outside.settings.log.max_age - CLOCKS_DIFFER
+            sanctions = await store.sanctions(self._name, since=since)
         except StoreUnavailable as error:
             log.warning("ask_failed", channel=self._name, error=str(error))
             self.call(self.channel.ask_failed)

@@ -7,7 +7,7 @@ A fault in a session closes that session, one in a channel gives that channel up
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from itertools import count
 from uuid import uuid4
 
@@ -116,6 +116,11 @@ class EdgeNode:
         self._sessions.pop(session.producer, None)
         if not self._sessions:
             self._empty.set()
+
+    @property
+    def sessions(self) -> Collection[Session]:
+        """The connections, logged in or not."""
+        return self._sessions.values()
 
     # channels ---------------------------------------------------------------------------------
 
@@ -236,18 +241,20 @@ class EdgeNode:
             del self._rooms[room.name]
 
     async def compare(self) -> None:
-        """Compare every channel with the end of its log (rule L1), then let each see what is due."""
+        """Compare every channel with the end of its log (rule L1), then let each see what is due.
+
+        A log that is not the one the channel's segment names confirms nothing (rule L2): the channel's lease
+        runs out, and it asks the store.
+        """
         by_cluster: dict[str, list[tuple[Room, Segment]]] = {}
         for room in self._rooms.values():
             segment = room.channel.segment
-            if segment is not None:
+            chat_log = self._logs.get(segment.cluster) if segment is not None else None
+            if segment is not None and chat_log is not None and chat_log.stream(room.name) == segment.stream:
                 by_cluster.setdefault(segment.cluster, []).append((room, segment))
         for cluster, pairs in by_cluster.items():
-            chat_log = self._logs.get(cluster)
-            if chat_log is None:
-                continue
             for start in range(0, len(pairs), SLICE):
-                await self._compare(chat_log, pairs[start : start + SLICE])
+                await self._compare(self._logs[cluster], pairs[start : start + SLICE])
         for room in list(self._rooms.values()):
             room.tick()
 
