@@ -72,6 +72,14 @@ async def test_it_does_not_start(tmp_path: Path, script: str, message: str) -> N
         await _server(tmp_path, script).start()
 
 
+async def test_it_ends_at_once(tmp_path: Path) -> None:
+    """The status is its own, though it may be asked to end while it does."""
+    server = _server(tmp_path, "ready()\nsys.exit(3)")
+    await server.start()
+    await server.wait_silent()
+    assert "ended by itself with status 3" in await server.stop()
+
+
 async def test_it_ends_badly(tmp_path: Path) -> None:
     """A status other than 0 is told."""
     script = "signal.signal(signal.SIGTERM, lambda *_: sys.exit('no!'))\nready()\nwhile True: signal.pause()"
@@ -84,7 +92,7 @@ async def test_it_ends_by_itself(tmp_path: Path) -> None:
     """That is told too, even with status 0."""
     server = _server(tmp_path, "ready()")
     await server.start()
-    await server.wait_ended()
+    await server.wait_silent()
     assert "ended by itself with status 0" in await server.stop()
 
 

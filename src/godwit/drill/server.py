@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 from collections import deque
@@ -19,6 +20,9 @@ START_PATIENCE = 30.0
 
 STOP_PATIENCE = 20.0
 """Seconds that the server may take to end after SIGTERM."""
+
+END_PATIENCE = 2.0
+"""Seconds that a server may still take to end when it has closed its stderr."""
 
 SERVE = (sys.executable, "-m", "godwit", "serve")
 """The command that is started."""
@@ -67,7 +71,7 @@ class Server:
         self._fault = fault
         self._command = command or SERVE
         self._process: asyncio.subprocess.Process | None = None
-        self._said: deque[str] = deque(maxlen=20)
+        self._said: deque[str] = deque(maxlen=5)
         self._reading: asyncio.Task[None] | None = None
         self._is_ready = asyncio.Event()
 
@@ -102,16 +106,21 @@ class Server:
             await self.stop()
             raise ServerFailed(f"the server is not ready ({error!r}): {self.last_words}") from error
 
-    async def wait_ended(self) -> None:
-        """Wait until it has ended, for whatever reason."""
-        if self._process is not None:
-            await self._process.wait()
+    async def wait_silent(self) -> None:
+        """Wait until it says nothing any more, which is when it ends."""
+        if self._reading is not None:
+            await asyncio.shield(self._reading)
 
     async def stop(self) -> str:
         """End it with SIGTERM; returns what was wrong with its end, or nothing."""
         process = self._process
         if process is None:
             return ""
+        if self._reading is not None and self._reading.done():
+            # It closed its stderr, so it is ending by itself: a signal now would hide its status.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(END_PATIENCE):
+                    await process.wait()
         ended_before = process.returncode is not None
         if not ended_before:
             process.terminate()
