@@ -159,7 +159,7 @@ class Follower:
         seen: where an earlier session ended, to resume there.
     """
 
-    __slots__ = ("_addresses", "_last", "_target", "epoch", "home", "seen", "side", "state")
+    __slots__ = ("_addresses", "_anew", "_last", "_target", "epoch", "home", "seen", "side", "state")
 
     def __init__(self, home: str, seen: Position | None = None) -> None:
         self.state = FollowState.OUT
@@ -168,6 +168,7 @@ class Follower:
         self.home = home
         self.epoch = 0
         self._addresses = Addresses()
+        self._anew = 0
         self._target: str | None = None
         self._last = home
 
@@ -237,6 +238,11 @@ class Follower:
             return []
         if room.position is None or room.epoch < self.epoch or (self.side is not None and not room.home):
             return self._fail()
+        if self._anew and (self.seen is None or room.position > self.seen):
+            # Of several Joins that did not resume, only the first answer may set where showing begins.
+            self._anew -= 1
+            if self.seen is not None:
+                return self._fail()
         left, self.side, self._target = self.side, side, None
         self._last = side.cluster
         self.seen = room.position if self.seen is None else max(self.seen, room.position)
@@ -288,6 +294,7 @@ class Follower:
 
     def _ask(self, cluster: str) -> list[Effect]:
         self._target = cluster
+        self._anew += self.seen is None
         return [Join(cluster, self.seen, self._addresses if cluster == self.home else Addresses())]
 
     def _fail(self) -> list[Effect]:
