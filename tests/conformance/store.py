@@ -310,6 +310,15 @@ class StoreSuite:
         assert (noted.error, noted.version) == ("late", 2)
         assert await store.move("m1") == noted
 
+    async def test_begin_move_while_draining(self, store: Store) -> None:
+        """Once the switch is committed the channel may move on: nobody waits for a drain to roll back."""
+        move = await store.begin_move(Move("m1", "room", "aws", "wished"))
+        assert await store.journal(move, "draining", 5.0)
+        await store.begin_move(Move("m2", "room", "main", "wished"))
+        assert [move.id for move in await store.moves(unfinished=True)] == ["m2", "m1"]
+        with pytest.raises(MoveRefused, match="m2"):
+            await store.begin_move(Move("m3", "room", "event", "wished"))
+
     async def test_begin_move_again_after_the_end(self, store: Store) -> None:
         """A repeated beginning is answered with the move as it stands, even over a newer one."""
         move = await store.begin_move(Move("m1", "room", "aws", "wished"))
@@ -480,6 +489,14 @@ class StoreSuite:
             await store.add_sanction(sanction(name))
         await store.place_sanction("placed", Position(1, 5), 1.0)
         assert [row.id for row in await store.sanctions("room")] == ["placed", "w2", "w1", "w3"]
+
+    async def test_sanctions_since(self, store: Store) -> None:
+        """Rule R3: a reader that replays the log gets what was in force where it begins, and all later ones."""
+        for number, (target, time) in enumerate([("7", 1.0), ("7", 2.0), ("7", 5.0), ("7", 6.0), ("8", 3.0)], start=1):
+            await store.add_sanction(sanction(f"s{number}", target=target))
+            await store.place_sanction(f"s{number}", Position(1, number), time)
+        assert [row.id for row in await store.sanctions("room", since=4.0)] == ["s2", "s3", "s4", "s5"]
+        assert [row.id for row in await store.sanctions("room")] == ["s4", "s5"]
 
     async def test_sanctions_of_a_channel(self, store: Store) -> None:
         """Other channels' rows are no concern; an unknown act has no row to place."""

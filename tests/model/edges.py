@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from tests.model.clients import Connection
     from tests.model.world import World
 
+SLACK = 120.0
+"""Seconds by which the clocks of the logs may differ, and some."""
+
 
 class Edge:
     """One edge with the run's one channel; implements `Backend` and `Audience`."""
@@ -126,7 +129,8 @@ class Edge:
                 def sanctions(sanctions: list[Sanction]) -> None:
                     self.run(lambda: self.channel.placed(placement, chain, sanctions, asked_at))
 
-                self._store("sanctions", (self.world.channel,), sanctions, failed)
+                since = asked_at - self.world.log_settings.max_age - SLACK
+                self._store("sanctions", (self.world.channel,), sanctions, failed, since=since)
 
             self._store("segments", (self.world.channel,), chain, failed)
 

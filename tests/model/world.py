@@ -197,7 +197,7 @@ class World:
         act = Act(
             self.name("act"), 0, connection.producer, 0, kind, Author("legacy0", "legacy0"), target, target, seconds
         )
-        row = Sanction(act.id, self.channel, kind, target, target, "legacy0", seconds=seconds)
+        row = Sanction(act.id, self.channel, kind, target, target, "legacy0", seconds=seconds, time=self.now())
         at_once(self.store.real.add_sanction(row))
         connection._do(lambda: connection.edge.channel.submit(act) and None)
 

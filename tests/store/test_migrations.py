@@ -75,17 +75,17 @@ async def test_same_as_the_schema(file: Path) -> None:
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, metadata) == []
-        connection.exec_driver_sql("DROP INDEX uq_moves_unfinished")
+        connection.exec_driver_sql("DROP INDEX uq_moves_moving")
         connection.exec_driver_sql("ALTER TABLE tokens ADD COLUMN more VARCHAR")
         assert [difference[0] for difference in compare_metadata(context, metadata)] == ["add_index", "remove_column"]
     engine.dispose()
 
 
 async def test_partial_index(file: Path) -> None:
-    """The one unique index that `compare_metadata` does not look into: unfinished moves only."""
+    """The one unique index that `compare_metadata` does not look into: moves not yet committed only."""
     await migrate(sqlite_url(file))
-    [(statement,)] = execute(file, "SELECT sql FROM sqlite_master WHERE name = 'uq_moves_unfinished'")
-    assert statement == "CREATE UNIQUE INDEX uq_moves_unfinished ON moves (channel) WHERE NOT finished"
+    [(statement,)] = execute(file, "SELECT sql FROM sqlite_master WHERE name = 'uq_moves_moving'")
+    assert statement == "CREATE UNIQUE INDEX uq_moves_moving ON moves (channel) WHERE moving"
 
 
 async def test_second_run(file: Path) -> None:

@@ -32,6 +32,7 @@ class Mover:
     Args:
         store, logs, clock: the ports; `logs` by cluster.
         settings: lease and drain.
+        journaled: called with each step that was journaled.
         skip_seal: for the demo's `--fault skip-seal` only: commits without a seal, and so loses lines.
     """
 
@@ -43,6 +44,7 @@ class Mover:
         settings: MoveSettings,
         *,
         clusters: Collection[str] = (),
+        journaled: Callable[[Move], None] = lambda move: None,
         skip_seal: bool = False,
     ) -> None:
         self._store = store
@@ -50,6 +52,7 @@ class Mover:
         self._clock = clock
         self._settings = settings
         self._clusters = clusters or tuple(logs)
+        self._journaled = journaled
         self._skip_seal = skip_seal
         self._steps: dict[MoveState, Step] = {
             "wished": self._admit,
@@ -179,7 +182,10 @@ class Mover:
     async def _journal(self, move: Move, state: MoveState, **changes: object) -> Move | None:
         moves.check(move, state)
         changed: Move = msgspec.structs.replace(move, **changes)
-        return await self._store.journal(changed, state, self._clock.now())
+        written = await self._store.journal(changed, state, self._clock.now())
+        if written is not None:
+            self._journaled(written)
+        return written
 
 
 def _opened_by(move: Move, segment: Segment) -> bool:

@@ -182,7 +182,8 @@ class EdgeChannel:
                 waiting.confirmed = True
                 waiting.epoch = max(waiting.epoch, newest.epoch)
         self._rulings = [_ruling(row) for row in sanctions if row.position]
-        self._unplaced = {row.id for row in sanctions if not row.position}
+        horizon = asked_at - 2 * self._log.hold  # what was written before that will not be appended any more
+        self._unplaced = {row.id for row in sanctions if not row.position and row.time >= horizon}
         self._chain = list(chain)
         room = self._room
         if room is None:

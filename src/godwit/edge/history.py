@@ -131,6 +131,7 @@ class Backfill:
         later = [segment for segment in self.chain if segment.epoch > self.segment.epoch]
         if self.segment.epoch >= self.until.epoch or not later:
             self.done = True
+            self.failed = self.segment.epoch < self.until.epoch or self._tail.position < self.until.sequence
             return
         self._go_on(later[0])
         self._begin(Position(later[0].epoch, later[0].at))

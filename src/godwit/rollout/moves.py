@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from godwit.errors import MoveRefused, UnknownChannel, UnknownCluster
+from godwit.errors import InvalidRequest, MoveRefused, UnknownChannel, UnknownCluster
 from godwit.values import Entry, Move, MoveState, Open, Placement, Seal, Segment, is_login
 
 TRANSITIONS: dict[MoveState, tuple[MoveState, ...]] = {
@@ -62,7 +62,8 @@ def admit(
     Raises:
         UnknownChannel: the name cannot be a channel.
         UnknownCluster: the target is not configured, or is no home for channels.
-        MoveRefused: it is there already, live, under way, or forced without a reason.
+        InvalidRequest: forced without a reason.
+        MoveRefused: it is there already, live, or under way.
     """
     known = [cluster for cluster in clusters if cluster != "group"]
     if not is_login(move.channel):
@@ -70,7 +71,7 @@ def admit(
     if move.target not in known:
         raise UnknownCluster(f"no cluster '{move.target}' for channels: choose one of {', '.join(known)}")
     if move.forced and not move.reason:
-        raise MoveRefused("a forced move needs a reason: add --reason TEXT")
+        raise InvalidRequest("a forced move needs a reason: add --reason TEXT")
     if unfinished is not None and unfinished.id != move.id:
         raise MoveRefused(
             f"#{move.channel} is already moving to {unfinished.target} ({unfinished.state}, move {unfinished.id}): "

@@ -18,6 +18,9 @@ from godwit.values import Account, Addresses, Move, MoveState, Placement, Positi
 FINISHED: tuple[MoveState, ...] = ("settled", "cancelled", "failed")
 """States in which a move has ended; it never leaves them for an unfinished one."""
 
+MOVING: tuple[MoveState, ...] = ("wished", "opening", "opened", "sealing", "sealed")
+"""States before the switch is committed; a channel has one such move at most, and may drain meanwhile."""
+
 
 class Sanction(msgspec.Struct, frozen=True):
     """A moderation act as a row (rules R2, R3).
@@ -25,7 +28,7 @@ class Sanction(msgspec.Struct, frozen=True):
     Attributes:
         id: id of the act's record.
         position: where its first valid record lies; None until somebody has read it.
-        time: log time of that record.
+        time: log time of that record; until it is known, when the row was written.
         seconds: duration of a timeout.
     """
 
@@ -172,7 +175,7 @@ class Store(Protocol):
         """Journal a new move as it is given, history included; one whose id is known is returned as stored.
 
         Raises:
-            MoveRefused: the channel has an unfinished one; the message names it.
+            MoveRefused: the channel has one that is not committed yet; the message names it.
         """
         ...
 
@@ -251,11 +254,12 @@ class Store(Protocol):
         """
         ...
 
-    async def sanctions(self, channel: str) -> list[Sanction]:
-        """The rows that decide: the newest placed one per target, and all without a position (rule R3).
+    async def sanctions(self, channel: str, *, since: float | None = None) -> list[Sanction]:
+        """A channel's rows that decide.
 
-        Placed ones come first, by position, then the others as they were written. A `lift` is a row
-        like the others.
+        The newest placed row of each target by position, then those without a position in the order in
+        which they were added. With `since`, a log time: also every row placed since then and the newest
+        before it, which is what a reader that replays the log from there needs (rule R3).
         """
         ...
 

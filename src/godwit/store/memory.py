@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from godwit.store import refusals
-from godwit.store.base import FINISHED, AuditEntry, Sanction, Token
+from godwit.store.base import FINISHED, MOVING, AuditEntry, Sanction, Token
 from godwit.store.tokens import token_hash, token_id
 from godwit.values import Account, Addresses, Move, MoveState, Placement, Position, Segment
 
@@ -136,11 +136,11 @@ class MemoryStore:
     # moves ----------------------------------------------------------------------------------
 
     async def begin_move(self, move: Move) -> Move:
-        """Journal a new move; refused while the channel has an unfinished one."""
+        """Journal a new move; refused while the channel has one that is not committed."""
         if move.id in self._moves:
             return self._moves[move.id]
         for other in self._moves.values():
-            if other.channel == move.channel and other.state not in FINISHED:
+            if other.channel == move.channel and other.state in MOVING:
                 raise refusals.move_under_way(other)
         self._moves[move.id] = move
         return move
@@ -235,13 +235,18 @@ class MemoryStore:
         if row and row.position is None:
             self._sanctions[sanction_id] = msgspec.structs.replace(row, position=position, time=time)
 
-    async def sanctions(self, channel: str) -> list[Sanction]:
-        """The rows that decide: the newest placed one per target, and all without a position."""
+    async def sanctions(self, channel: str, *, since: float | None = None) -> list[Sanction]:
+        """The rows that decide: the newest placed one per target, those placed since, all without a position."""
         rows = [row for row in self._sanctions.values() if row.channel == channel]
-        placed = sorted((row.position, row.id, row) for row in rows if row.position is not None)
-        newest = {row.target: row for _, _, row in placed}
+        placed = [row for _, _, row in sorted((row.position, row.id, row) for row in rows if row.position is not None)]
+        newest = {row.target: row for row in placed}
+        before = {row.target: row for row in placed if since is not None and row.time < since}
         return [
-            *(row for _, _, row in placed if newest[row.target] is row),
+            *(
+                row
+                for row in placed
+                if row in (newest[row.target], before.get(row.target)) or (since is not None and row.time >= since)
+            ),
             *(row for row in rows if row.position is None),
         ]
 

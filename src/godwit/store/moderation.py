@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, false, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from godwit.store.base import AuditEntry, Sanction
@@ -43,14 +43,19 @@ class Moderation(Database):
         unplaced = update(sanctions).where(sanctions.c.id == sanction_id, sanctions.c.epoch.is_(None))
         await self._change(unplaced.values(epoch=position.epoch, sequence=position.sequence, time=time))
 
-    async def sanctions(self, channel: str) -> list[Sanction]:
-        """The rows that decide: the newest placed one per target, and all without a position."""
+    async def sanctions(self, channel: str, *, since: float | None = None) -> list[Sanction]:
+        """The rows that decide: the newest placed one per target, those placed since, all without a position."""
         rows = sanctions.c
         here = select(sanctions).where(rows.channel == channel)
         by_position = (rows.epoch.desc(), rows.sequence.desc(), rows.id.desc())
+        old = rows.time < since if since is not None else false()
         age = func.row_number().over(partition_by=rows.target, order_by=by_position).label("age")
-        placed = here.where(rows.epoch.is_not(None)).add_columns(age).subquery()
-        newest = select(placed).where(placed.c.age == 1).order_by(placed.c.epoch, placed.c.sequence, placed.c.id)
+        age_before = func.row_number().over(partition_by=(rows.target, old), order_by=by_position).label("age_before")
+        placed = here.where(rows.epoch.is_not(None)).add_columns(age, age_before).subquery()
+        wanted = placed.c.age == 1
+        if since is not None:
+            wanted = or_(wanted, placed.c.time >= since, placed.c.age_before == 1)
+        newest = select(placed).where(wanted).order_by(placed.c.epoch, placed.c.sequence, placed.c.id)
         waiting = here.where(rows.epoch.is_(None)).order_by(rows.number)
 
         async def work(connection: AsyncConnection) -> list[Sanction]:

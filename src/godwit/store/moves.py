@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, false, select, update
+from sqlalchemy import Row, false, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from godwit.store import refusals
-from godwit.store.base import FINISHED
+from godwit.store.base import FINISHED, MOVING
 from godwit.store.database import Database
 from godwit.store.schema import moves
 from godwit.values import Move, MoveState
@@ -17,7 +17,7 @@ from godwit.values import Move, MoveState
 
 def _values(move: Move) -> dict[str, Any]:
     values: dict[str, Any] = msgspec.to_builtins(move)
-    return values | {"finished": move.state in FINISHED}
+    return values | {"finished": move.state in FINISHED, "moving": move.state in MOVING}
 
 
 def _move(row: Row[Any]) -> Move:
@@ -28,11 +28,11 @@ class Moves(Database):
     """The part of `SqlStore` that remembers moves."""
 
     async def begin_move(self, move: Move) -> Move:
-        """Journal a new move; refused while the channel has an unfinished one."""
-        rival = select(moves).where(moves.c.channel == move.channel, moves.c.finished == false())
+        """Journal a new move; refused while the channel has one that is not committed."""
+        rival = select(moves).where(moves.c.channel == move.channel, moves.c.moving == true())
 
         async def work(connection: AsyncConnection) -> Move:
-            # Two unique keys may be in the way: the move's id, and its channel among unfinished ones.
+            # Two unique keys may be in the way: the move's id, and its channel among those not committed.
             await connection.execute(self._insert_new(moves).values(_values(move)))
             stored = (await connection.execute(select(moves).where(moves.c.id == move.id))).one_or_none()
             if stored is not None:

@@ -102,6 +102,7 @@ moves = Table(
     Column("id", String, nullable=False, unique=True),
     Column("channel", String, nullable=False, index=True),
     Column("finished", Boolean, nullable=False),
+    Column("moving", Boolean, nullable=False),
     Column("target", String, nullable=False),
     Column("state", String, nullable=False),
     Column("source", JSON(none_as_null=True)),
@@ -116,11 +117,11 @@ moves = Table(
     Column("version", Integer, nullable=False),
     Column("history", JSON, nullable=False),
     Index(
-        "uq_moves_unfinished",
+        "uq_moves_moving",
         "channel",
         unique=True,
-        sqlite_where=text("NOT finished"),
-        postgresql_where=text("NOT finished"),
+        sqlite_where=text("moving"),
+        postgresql_where=text("moving"),
     ),
 )
 """The journal of moves; `number` is the order in which they began."""

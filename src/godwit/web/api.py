@@ -16,7 +16,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from godwit.clock import Clock
-from godwit.errors import InvalidRequest, MoveRefused
+from godwit.errors import InvalidRequest
+from godwit.rollout import moves
 from godwit.store.base import AuditEntry, Store
 from godwit.values import Account, Move, Placement
 from godwit.web import views
@@ -77,39 +78,28 @@ class Operator:
             InvalidRequest: force without a reason.
             MoveRefused: the channel's state does not allow it; nothing was changed.
         """
-        name = channel_name(channel)
-        target = cluster_name(wish.to, self.clusters)
-        if wish.force and not wish.reason.strip():
-            raise InvalidRequest("a forced move needs a reason: say why (--reason, or 'reason' in the request)")
-        for move in await self.store.moves(channel=name, unfinished=True, limit=1):
-            raise MoveRefused(
-                f"#{name} is moving to {move.target} already (move {move.id}, {move.state}): "
-                f"watch it with GET /moves/{move.id}/wait or 'godwit channel show', and ask again when it has ended"
-            )
-        placement = await self.store.placement(name)
-        if placement.segment.cluster == target:
-            raise MoveRefused(f"#{name} is on {target} already: choose another cluster")
-        if not wish.force and await self.store.is_live(name):
-            raise MoveRefused(
-                f"#{name} is live: wait for its stream to end, or force the move with a reason (--force --reason WHY)"
-            )
         now = self.clock.now()
-        move = await self.store.begin_move(
-            Move(
-                id=secrets.token_hex(8),
-                channel=name,
-                target=target,
-                state="wished",
-                forced=wish.force,
-                by=wish.by,
-                reason=wish.reason,
-                history=(("wished", now),),
-            )
+        move = Move(
+            id=secrets.token_hex(8),
+            channel=channel_name(channel),
+            target=cluster_name(wish.to, self.clusters),
+            state="wished",
+            forced=wish.force,
+            by=wish.by,
+            reason=wish.reason.strip(),
+            history=(("wished", now),),
         )
+        moves.admit(
+            move,
+            placement=await self.store.placement(move.channel),
+            clusters=self.clusters,
+            live=await self.store.is_live(move.channel),
+        )
+        move = await self.store.begin_move(move)
         self.on_wish()
         self.changes.notify()
         forced = " by force" if wish.force else ""
-        await self._audit(wish.by, "move", name, wish.reason, f"to {target}{forced}, move {move.id}")
+        await self._audit(wish.by, "move", move.channel, wish.reason, f"to {move.target}{forced}, move {move.id}")
         return move
 
     async def set_live(self, channel: str, change: views.LiveChange) -> str:

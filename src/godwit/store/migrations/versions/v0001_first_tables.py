@@ -71,6 +71,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("channel", sa.String(), nullable=False),
         sa.Column("finished", sa.Boolean(), nullable=False),
+        sa.Column("moving", sa.Boolean(), nullable=False),
         sa.Column("target", sa.String(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("source", sa.JSON(none_as_null=True), nullable=True),
@@ -89,12 +90,12 @@ def upgrade() -> None:
     )
     op.create_index("ix_moves_channel", "moves", ["channel"], unique=False)
     op.create_index(
-        "uq_moves_unfinished",
+        "uq_moves_moving",
         "moves",
         ["channel"],
         unique=True,
-        sqlite_where=sa.text("NOT finished"),
-        postgresql_where=sa.text("NOT finished"),
+        sqlite_where=sa.text("moving"),
+        postgresql_where=sa.text("moving"),
     )
     op.create_table(
         "placements",
