@@ -118,7 +118,7 @@ class Client:
         self._ssl = ssl
         self._directory = HttpDirectory(directory) if isinstance(directory, str) else directory
         if isinstance(servers, str):
-            servers = {"": Addresses(**{transport: (servers,)})}
+            servers = {servers: Addresses(**{transport: (servers,)})}
         if not servers and self._directory is None:
             raise ValueError("a client needs the address of a server or of a directory")
         self._core = Core(
@@ -134,7 +134,7 @@ class Client:
         self._inbox = Inbox(self._options.queue)
         self._mail: deque[Callable[[], None]] = deque()
         self._has_mail = asyncio.Event()
-        self._tickets: dict[int, asyncio.Future[Sent | None]] = {}
+        self._futures: dict[int, asyncio.Future[Sent | None]] = {}
         self._last_ticket = 0
         self._calls: dict[int, asyncio.Task[None]] = {}
         self._connections: dict[int, Connection] = {}
@@ -248,7 +248,7 @@ class Client:
         self._last_ticket += 1
         ticket = self._last_ticket
         future: asyncio.Future[Sent | None] = asyncio.get_running_loop().create_future()
-        self._tickets[ticket] = future
+        self._futures[ticket] = future
         self._post(partial(call, ticket))
         try:
             return await future
@@ -256,7 +256,7 @@ class Client:
             self._post(partial(self._core.withdraw, ticket))
             raise
         finally:
-            self._tickets.pop(ticket, None)
+            self._futures.pop(ticket, None)
 
     def _perform(self, action: actions.Action, group: asyncio.TaskGroup) -> None:
         match action:
@@ -266,26 +266,26 @@ class Client:
             case actions.Tell(event):
                 self._inbox.put(event)
             case actions.Done(ticket, result):
-                if (future := self._tickets.get(ticket)) and not future.done():
+                if (future := self._futures.get(ticket)) and not future.done():
                     future.set_result(result)
             case actions.Failed(ticket, error):
-                if (future := self._tickets.get(ticket)) and not future.done():
+                if (future := self._futures.get(ticket)) and not future.done():
                     future.set_exception(error)
             case actions.Open(link, address):
-                self._calls[link] = group.create_task(self._open(link, address))
+                self._calls[link] = group.create_task(self._open(link, address), name=f"godwit-client-{link}")
             case actions.Close(link, reason):
                 if task := self._calls.pop(link, None):
                     task.cancel()
                 if connection := self._connections.get(link):
                     connection.close(reason)
             case actions.LookUp(channels):
-                self._calls[0] = group.create_task(self._look_up(channels))
+                self._calls[0] = group.create_task(self._look_up(channels), name="godwit-client-look-up")
             case actions.End(error):
                 self._end(error)
 
     def _end(self, error: Exception | None) -> None:
         self._inbox.close(error)
-        for future in self._tickets.values():
+        for future in self._futures.values():
             if not future.done():
                 future.set_exception(error or ClientClosed("the client has been closed"))
 
@@ -295,16 +295,17 @@ class Client:
             self._alarm[1].cancel()
             self._alarm = None
         if due is not None and self._alarm is None:
-            self._alarm = (due, group.create_task(self._wake(max(0.0, due - self._clock.now()))))
+            self._alarm = (due, group.create_task(self._wake(due), name="godwit-client-alarm"))
 
     # The messengers: each does one thing that takes time, and tells the owner.
 
-    async def _wake(self, seconds: float) -> None:
-        await self._sleep(seconds)
-        self._post(self._rung)
+    async def _wake(self, due: float) -> None:
+        await self._sleep(max(0.0, due - self._clock.now()))
+        self._post(partial(self._rung, due))
 
-    def _rung(self) -> None:
-        self._alarm = None
+    def _rung(self, due: float) -> None:
+        if self._alarm is not None and self._alarm[0] == due:
+            self._alarm = None
         self._core.tick()
 
     async def _open(self, link: int, address: str) -> None:
@@ -321,14 +322,11 @@ class Client:
         except (OSError, ValueError, GodwitError) as error:
             self._post(partial(self._core.closed, link, f"{address}: {error or type(error).__name__}"))
         else:
-            self._post(partial(self._opened, link, connection))
+            if connection.state < State.CLOSED:
+                self._connections[link] = connection
+                self._post(partial(self._core.opened, link))
         finally:
             self._calls.pop(link, None)
-
-    def _opened(self, link: int, connection: Connection) -> None:
-        if connection.state < State.CLOSED:
-            self._connections[link] = connection
-            self._core.opened(link)
 
     def _closed(self, link: int, reason: str) -> None:
         self._connections.pop(link, None)
