@@ -261,6 +261,19 @@ def test_first_join_refused() -> None:
     assert follower.seen == Position(2, 8)
 
 
+def test_late_answer_to_a_join_that_did_not_resume() -> None:
+    """FOLLOW-2: it begins behind what was missed meanwhile, so it doesn't count; the one asked for does."""
+    follower = Follower("main")
+    follower.start()
+    follower.failed("main")
+    assert follower.retry() == [Join("main", None)]
+    follower.answered(A, room("main", 1, "1-5"))
+    assert follower.parted(A) == [Join("main", Position(1, 5))]
+    assert follower.answered(A, room("main", 1, "1-6")) == [RetryLater()]
+    assert follower.answered(A, room("main", 1, "1-5")) == []
+    assert follower.line(A, line("1-6")) == [Show(line("1-6"))]
+
+
 def test_early_join_is_not_shown() -> None:
     """FOLLOW-2, JOIN-7: where nothing is promised nothing counts."""
     follower = Follower("aws")

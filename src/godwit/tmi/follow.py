@@ -22,6 +22,10 @@ from godwit.tmi.client_events import ChannelMessage, Gap, RoomState, ServerChang
 from godwit.values import Addresses, Position
 
 
+REMEMBERED = 200
+"""Ids of lines shown that are remembered: after a forced move a line may come again at a newer position."""
+
+
 class Side(msgspec.Struct, frozen=True):
     """A connection to a cluster on which the channel may be joined."""
 
@@ -195,6 +199,12 @@ class Follower:
             if self.seen is not None and position <= self.seen:
                 return []
             self.seen = position
+        if message.id:
+            if message.id in self._ids:
+                return []
+            self._ids[message.id] = None
+            if len(self._ids) > REMEMBERED:
+                del self._ids[next(iter(self._ids))]
         return [Show(message)]
 
     def gap(self, side: Side, gap: Gap) -> list[Effect]:
@@ -252,7 +262,6 @@ class Follower:
             self._take(_Step.WELCOMED)
             return [Part(left)] if left else []
         self._take(_Step.LODGED)
-        self._target = self.home
         return [RetryLater()]
 
     def parted(self, side: Side) -> list[Effect]:
