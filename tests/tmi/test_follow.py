@@ -13,6 +13,7 @@ from godwit.tmi import follow
 from godwit.tmi.client_events import ChannelMessage, Gap, RoomState, ServerChanged
 from godwit.tmi.follow import (
     _NEXT,
+    REMEMBERED,
     Cancel,
     Follower,
     FollowState,
@@ -64,6 +65,18 @@ def test_lines_are_shown_once_and_in_order(follower: Follower) -> None:
     assert follower.line(B, line("1-12")) == []
     assert follower.line(A, line("2-1")) == [Show(line("2-1"))]
     assert follower.seen == Position(2, 1)
+
+
+def test_line_that_comes_again_behind_a_forced_move(follower: Follower) -> None:
+    """FOLLOW-1: its id is known, so only its place counts."""
+    again = ChannelMessage("a", "1-11", "foo", "hi", False, {}, Position(3, 5))
+    assert follower.line(A, line("1-11")) == [Show(line("1-11"))]
+    assert follower.line(A, again) == []
+    assert follower.seen == Position(3, 5)
+    for number in range(REMEMBERED):
+        assert follower.line(A, line(f"3-{number + 6}")) != []
+    last = ChannelMessage("a", f"3-{REMEMBERED + 5}", "foo", "hi", False, {}, Position(4, 1))
+    assert follower.line(A, last) == []
 
 
 def test_line_without_position_is_shown(follower: Follower) -> None:

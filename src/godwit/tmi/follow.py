@@ -2,7 +2,8 @@
 
 Rules of this file:
 
-1. Lines of one side only are shown, and only those behind `seen`, the position of the last one shown.
+1. Lines of one side only are shown, and only those behind `seen`, the position of the last one shown,
+   with an id that was not shown lately.
 2. A new side is asked for everything behind `seen` while the old side goes on being shown; with its
    answer it takes over at once and the old side is left.
 3. A hint or an answer with an epoch that is not newer, or older, than what is known is ignored.
@@ -20,7 +21,6 @@ import msgspec
 
 from godwit.tmi.client_events import ChannelMessage, Gap, RoomState, ServerChanged
 from godwit.values import Addresses, Position
-
 
 REMEMBERED = 200
 """Ids of lines shown that are remembered: after a forced move a line may come again at a newer position."""
@@ -163,7 +163,7 @@ class Follower:
         seen: where an earlier session ended, to resume there.
     """
 
-    __slots__ = ("_addresses", "_anew", "_last", "_target", "epoch", "home", "seen", "side", "state")
+    __slots__ = ("_addresses", "_anew", "_ids", "_last", "_target", "epoch", "home", "seen", "side", "state")
 
     def __init__(self, home: str, seen: Position | None = None) -> None:
         self.state = FollowState.OUT
@@ -172,6 +172,7 @@ class Follower:
         self.home = home
         self.epoch = 0
         self._addresses = Addresses()
+        self._ids: dict[str, None] = {}
         self._anew = 0
         self._target: str | None = None
         self._last = home
