@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from contextlib import AsyncExitStack
 from itertools import count
 from typing import Any
@@ -82,7 +82,7 @@ class App:
             raise
 
     async def wait_stopped(self) -> None:
-        """Wait until it has ended; raises what it died of."""
+        """Wait until it has ended, by `stop` or by a fault, which the log tells."""
         assert self._working
         await asyncio.shield(self._working)
 
@@ -91,6 +91,11 @@ class App:
         if not self._stopped:
             self._stopped = True
             await self._up.aclose()
+
+    def ports(self, place: int) -> tuple[int, int]:
+        """The ports for TCP and WebSocket to ask for, of the cluster at that place of the list."""
+        edge = self._settings.edge
+        return (0, 0) if self._ports_auto else (edge.tcp_port + place, edge.ws_port + place)
 
     # from the bottom up -----------------------------------------------------------------------
 
@@ -135,6 +140,10 @@ class App:
         if reopened:
             log.info("channels_reopened", channels=reopened)
         first = self._settings.clusters[0]
+        if first == GROUP:
+            raise InvalidSetting(
+                f"clusters: {GROUP!r} is for group chat and cannot be the default; name another one first"
+            )
         try:
             default = await store.default_placement()
         except StoreUnavailable:
@@ -157,12 +166,9 @@ class App:
             self._fronts[cluster] = Front(nodes, settings.edge)
 
     async def _listen(self) -> None:
-        edge = self._settings.edge
-        for offset, (cluster, front) in enumerate(self._fronts.items()):
-            await front.listen(
-                tcp_port=0 if self._ports_auto else edge.tcp_port + offset,
-                ws_port=0 if self._ports_auto else edge.ws_port + offset,
-            )
+        for place, (cluster, front) in enumerate(self._fronts.items()):
+            tcp_port, ws_port = self.ports(place)
+            await front.listen(tcp_port=tcp_port, ws_port=ws_port)
             self._addresses[cluster] = self._public(cluster, front)
         for node in self._all_nodes():
             node.start()
@@ -208,10 +214,14 @@ class App:
 
     async def _work(self, logs: Mapping[str, MemoryLog], controller: Controller, web: server.Running) -> None:
         """Everything that runs as long as the process does; if one ends, all end."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(controller.run(), name="controller")
-            group.create_task(web.wait_stopped(), name="http")
-            group.create_task(_expire(logs), name="expire")
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(_endless("controller", controller.run()), name="controller")
+                group.create_task(_endless("http", web.wait_stopped()), name="http")
+                group.create_task(_endless("expire", _expire(logs)), name="expire")
+        except* Exception:
+            # Whoever waits for the end stops the rest in order; here it is only told.
+            log.exception("app_failed")
 
     # from the top down ------------------------------------------------------------------------
 
@@ -257,6 +267,11 @@ def _listening(front: Front) -> dict[str, str | None]:
         "tls": None,
         "ws": f"ws://{front.ws.host}:{front.ws.port}/" if front.ws else None,
     }
+
+
+async def _endless(name: str, work: Awaitable[None]) -> None:
+    await work
+    raise RuntimeError(f"{name} ended")
 
 
 async def _expire(logs: Mapping[str, MemoryLog]) -> None:

@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from godwit.chatlog.base import ChatLog, Subscription
+from godwit.edge.session import Session
 from godwit.errors import ChatLogUnavailable, StoreUnavailable
 from godwit.values import Entry, Message, Segment
 from tests.edge.logs import Gate
@@ -197,3 +198,22 @@ async def test_slow_logs_work_in_tasks_and_fast_ones_without() -> None:
             ann, bob = await net.join("ann"), await net.join("bob")
             ann.send("PRIVMSG #room :hello")
             assert [line.split(" :")[-1] for line in await bob.until("PRIVMSG")] == ["hello"]
+
+
+async def test_a_fault_at_one_deadline_does_not_cost_others_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with world() as net:
+        node = net.nodes["main"]
+        ann, bob = await net.join("ann"), await net.join("bob")
+        real = Session.due
+
+        def due(session: Session, now: float) -> None:
+            if session.nick == "ann":
+                raise RuntimeError("broken")
+            real(session, now)
+
+        monkeypatch.setattr(Session, "due", due)
+        with capture_logs() as logs:
+            node.sweep(node.loop.time() + 310.0)
+        assert [entry["event"] for entry in logs] == ["deadline_failed"]
+        assert await bob.line() == "PING :tmi.twitch.tv"
+        assert await ann.flush() == []

@@ -135,6 +135,23 @@ async def test_a_message_that_the_log_does_not_take_is_told_to_its_sender(error:
         assert await bob.flush() == []
 
 
+async def test_what_waited_too_long_is_told_apart_by_whether_it_was_tried() -> None:
+    """NOTICE-1."""
+    gates: dict[str, Gate] = {}
+    async with world(lambda log: gates.setdefault(log.cluster, Gate(log)), log={"hold": 3.0}) as net:
+        ann = await net.join("ann")
+        gates["main"].shut()
+        ann.send("PRIVMSG #room :first", "PRIVMSG #room :second")
+        assert await ann.flush() == []
+        net.clock.advance(4.0)
+        net.nodes["main"].sweep(net.nodes["main"].loop.time())
+        first, second = [(await ann.until("NOTICE"))[-1] for _ in range(2)]
+        assert first.startswith("@msg-id=godwit_unknown ")
+        assert first.endswith(": first")
+        assert second.startswith("@msg-id=godwit_unsent ")
+        assert second.endswith(": second")
+
+
 async def test_a_message_that_failed_is_tried_again_and_shown_once() -> None:
     gates: dict[str, Gate] = {}
     async with world(lambda log: gates.setdefault(log.cluster, Gate(log))) as net:

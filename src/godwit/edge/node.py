@@ -40,8 +40,8 @@ SWEEP = 1.0
 ANNOUNCE = 10.0
 """Seconds for which JOIN and PART of others are collected."""
 
-SLICE = 500
-"""Channels that are compared with their logs in one question."""
+SLICE = 200
+"""Channels that are looked after in one go: compared with their logs in one question per log."""
 
 
 class EdgeNode:
@@ -221,7 +221,11 @@ class EdgeNode:
     def sweep(self, now: float) -> None:
         """See to what is due by loop time `now`: deadlines, channels in trouble, idle channels, JOIN and PART."""
         for timed in self.wheel.expire(now):
-            timed.due(now)
+            try:
+                timed.due(now)
+            except Exception:
+                # One session's fault must not cost the others their deadlines.
+                log.exception("deadline_failed", cluster=self.cluster)
         for room in list(self._rooms.values()):
             if room.channel.needs_tick:
                 room.tick()
@@ -246,17 +250,19 @@ class EdgeNode:
         A log that is not the one the channel's segment names confirms nothing (rule L2): the channel's lease
         runs out, and it asks the store.
         """
-        by_cluster: dict[str, list[tuple[Room, Segment]]] = {}
-        for room in self._rooms.values():
-            segment = room.channel.segment
-            chat_log = self._logs.get(segment.cluster) if segment is not None else None
-            if segment is not None and chat_log is not None and chat_log.stream(room.name) == segment.stream:
-                by_cluster.setdefault(segment.cluster, []).append((room, segment))
-        for cluster, pairs in by_cluster.items():
-            for start in range(0, len(pairs), SLICE):
-                await self._compare(self._logs[cluster], pairs[start : start + SLICE])
-        for room in list(self._rooms.values()):
-            room.tick()
+        rooms = list(self._rooms.values())
+        for start in range(0, len(rooms), SLICE):
+            by_cluster: dict[str, list[tuple[Room, Segment]]] = {}
+            for room in rooms[start : start + SLICE]:
+                segment = room.channel.segment
+                chat_log = self._logs.get(segment.cluster) if segment else None
+                if segment and chat_log and chat_log.stream(room.name) == segment.stream:
+                    by_cluster.setdefault(segment.cluster, []).append((room, segment))
+            for cluster, pairs in by_cluster.items():
+                await self._compare(self._logs[cluster], pairs)
+            for room in rooms[start : start + SLICE]:
+                room.tick()
+            await asyncio.sleep(0)  # whatever came meanwhile is not kept waiting by thousands of channels
 
     async def _compare(self, chat_log: ChatLog, pairs: list[tuple[Room, Segment]]) -> None:
         asked_at = self.clock.now()
