@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from godwit.errors import StoreUnavailable
@@ -114,6 +116,27 @@ async def test_a_store_that_fails_is_told_and_the_client_may_come_again(store: t
         client = await net.connect()
         client.send("PASS oauth:x", "NICK ronni")
         assert await client.rest() == [":tmi.twitch.tv NOTICE * :Error logging in"]
+
+
+async def test_a_login_that_comes_too_late_brings_nobody_back() -> None:
+    async with world() as net:
+        node, store, asked, answered = net.nodes["main"], net.store, asyncio.Event(), asyncio.Event()
+
+        class Slow(MemoryStore):
+            async def account(self, login: str) -> Account | None:
+                asked.set()
+                await answered.wait()
+                return await store.account(login)
+
+        node.store = Slow()
+        client = await net.connect()
+        client.send("PASS oauth:x", "NICK ronni", "JOIN #room")
+        await asked.wait()
+        client.close()
+        await node.wait_empty()
+        answered.set()
+        await net.idle()
+        assert (len(node.wheel), node.members("room"), node.counts.logins) == (0, 0, 0)
 
 
 async def test_a_client_that_hangs_up_while_its_login_is_checked_leaves_nothing_behind() -> None:

@@ -162,6 +162,21 @@ async def test_a_follower_is_told_its_place_and_resumes_behind_it() -> None:
         assert [line.split(" :")[-1] for line in await fay.until(":three")] == ["two", "three"]
 
 
+async def test_a_follower_is_told_the_newest_epoch_though_it_resumes_in_an_older_one() -> None:
+    """JOIN-6."""
+    async with world() as net:
+        ann = await net.join("ann")
+        ann.send("PRIVMSG #room :one")
+        await ann.until("USERSTATE")
+        await net.move("room", "aws")
+        await ann.until("SERVERCHANGE")
+        fay = await net.login("fay", "aws", POSITIONS)
+        fay.send("@godwit-after=1-0 JOIN #room")
+        answer = (await fay.until("ROOMSTATE"))[-1]
+        assert "godwit-cluster=aws;godwit-epoch=2;godwit-home=1;godwit-position=1-0;" in answer
+        assert [line.split(" :")[-1] for line in await fay.until("PRIVMSG")] == ["one"]
+
+
 async def test_a_position_of_a_log_that_is_gone_gets_a_gap_notice() -> None:
     """NOTICE-2."""
     async with world() as net:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from godwit.edge.moderation import seconds_of
 from godwit.errors import StoreUnavailable
 from godwit.store.base import Sanction
+from godwit.values import Account
 from tests.edge.world import Client, World, world
 
 
@@ -68,6 +71,25 @@ async def test_a_timeout_says_how_long_and_ends() -> None:
         await net.nodes["main"].compare()
         ann.send("PRIVMSG #boss :back")
         await bob.until(":back")
+
+
+async def test_acts_keep_their_order_however_long_the_store_takes() -> None:
+    async with world() as net:
+        boss, *_ = await _room(net)
+        account, asked, answered = net.store.account, asyncio.Event(), asyncio.Event()
+
+        async def slow_at_first(login: str) -> Account | None:
+            if not asked.is_set():
+                asked.set()
+                await answered.wait()
+            return await account(login)
+
+        net.store.account = slow_at_first  # type: ignore[method-assign]
+        boss.send("PRIVMSG #boss :/ban ann", "PRIVMSG #boss :/unban ann")
+        await asked.wait()
+        assert await boss.flush() == []
+        answered.set()
+        assert [(await _notice(boss))[0] for _ in range(2)] == ["ban_success", "unban_success"]
 
 
 async def test_unban_lets_somebody_talk_again() -> None:

@@ -105,6 +105,14 @@ async def test_an_answer_comes_behind_the_lines_that_were_said_before() -> None:
             assert [line.split(" :")[-1] for line in await bob.flush()] == [str(number)]
 
 
+async def test_what_is_written_to_one_comes_behind_what_waits_in_channels() -> None:
+    async with world() as net:
+        bob = await net.join("bob")
+        net.nodes["main"].room("room").fanout.line(lambda caps: b"first\r\n")
+        net.session("bob").write(b"second\r\n")
+        assert await bob.flush() == ["first", "second"]
+
+
 async def test_a_fault_closes_this_connection_only() -> None:
     async with world() as net:
         ann, bob = await net.join("ann"), await net.join("bob")

@@ -54,8 +54,7 @@ class RoomAudience:
             self._early.add(session)
         else:
             self._early.discard(session)
-            if session not in room.fanout:
-                room.fanout.add(session)
+            room.fanout.add(session)
         self._arrive(session.nick)
         self._room.tell(
             session,

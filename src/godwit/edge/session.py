@@ -113,7 +113,8 @@ class Session:
         self.act(self.protocol.receive_data(data))
 
     def closed(self, connection: Connection, reason: str) -> None:
-        """Leave everything."""
+        """Leave everything; a login that is still being checked comes too late."""
+        self.protocol.close()
         if reason == NOT_READING:
             self.node.counts.slow_readers += 1
         for room in list(self.rooms.values()):
