@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import structlog
 from prometheus_client import CollectorRegistry
 from typer.testing import CliRunner
 
@@ -145,6 +146,13 @@ def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("COLUMNS", "200")
+
+
+@pytest.fixture(autouse=True)
+def own_log() -> Iterator[None]:
+    """A command that sends the log to its stderr does so for one test only."""
+    yield
+    structlog.reset_defaults()
 
 
 def told(api: str, pid: int = 1) -> dict[str, object]:

@@ -109,7 +109,7 @@ def test_an_invalid_name(server: Server, command: str) -> None:
 def test_a_live_channel(server: Server) -> None:
     """Only with force and a reason."""
     assert run("channel", "live", "#alice").out == "#alice is live\n"
-    assert "--force --reason WHY" in run("channel", "move", "#alice", "--to", "aws").refusal
+    assert "add --force --reason TEXT" in run("channel", "move", "#alice", "--to", "aws").refusal
     assert "needs a reason" in run("channel", "move", "#alice", "--to", "aws", "--force").refusal
     assert stored(server) == []
     assert run("channel", "move", "#alice", "--to", "aws", "--force", "--reason", "fire").status == 0
@@ -134,7 +134,7 @@ def test_a_move_under_way(server: Server) -> None:
 
 def test_a_move_to_where_it_is(server: Server) -> None:
     """Nothing to do."""
-    assert "is on main already" in run("channel", "move", "#alice", "--to", "main").refusal
+    assert "is already on main" in run("channel", "move", "#alice", "--to", "main").refusal
     assert stored(server) == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from godwit.cli import ready
+from godwit.cli import logs, ready
 from godwit.errors import InvalidRequest, SayRefused, SayUnknown
 from godwit.values import Addresses
 from godwit.web.names import channel_name, login_name
@@ -44,6 +45,7 @@ def chat(
     channel = channel_name(name)
     login = login_name(nick) if nick is not None else None
     servers, transport, directory = _where(address)
+    logs.to_stderr(logging.WARNING)
 
     from godwit.client.client import Client
 

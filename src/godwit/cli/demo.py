@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from typing import Annotated
 
 import typer
 
+from godwit.cli import logs
 from godwit.cli.options import Json
 from godwit.drill.faults import Fault
 from godwit.drill.result import DemoOptions, help_of
@@ -32,6 +34,7 @@ def demo(
     Example: godwit demo --channels 5 --json
     """
     options = DemoOptions(channels, talkers, followers, legacy, moves, seed, fault)
+    logs.to_stderr(logging.WARNING)
 
     import msgspec
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import logging
 import os
 import signal
 import socket
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
-from godwit.cli import ready
+from godwit.cli import logs, ready
 from godwit.cli.options import Config, Set
 from godwit.errors import GodwitError, InvalidRequest
 
@@ -78,7 +79,7 @@ def serve(
     if ports is Ports.FIXED:
         loading.check_ports(found)
         check_free(found)
-    _log_to_stderr()
+    logs.to_stderr(logging.INFO)
     _allow_many_files()
     path = ready.path_of(ready_file, os.environ).absolute()
 
@@ -174,26 +175,6 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
         return
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(work)
-
-
-def _log_to_stderr() -> None:
-    """Send the log to stderr, one event a line, as keys and values."""
-    import logging
-
-    import structlog
-
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.format_exc_info,
-            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], bool_as_flag=False),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
-    )
 
 
 def _allow_many_files() -> None:
