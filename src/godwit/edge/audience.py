@@ -145,7 +145,7 @@ class RoomAudience:
         if not (arrived or left) or len(self._room.channel.members) > MOST_NAMED:
             return
         name, here = self._room.name, self.names()
-        came = [(nick, render.join(nick, name)) for nick in arrived if nick in here]
+        came = [(nick, render.join(nick, name)) for nick in arrived]
         went = b"".join(render.part(nick, name) for nick in left if nick not in here)
         for reader in list(self._room.fanout):
             if Caps.MEMBERSHIP in reader.caps:
