@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from godwit.values import Act, Entry, Message, Placement, Position, Produced, Seal, Segment
-from tests.model.clients import Connection, Following
+from godwit.values import Act, Arrive, Entry, Message, Placement, Position, Produced, Seal, Segment
+from tests.model.clients import Connection, Following, Legacy
 
 if TYPE_CHECKING:
     from tests.model.world import World
@@ -53,7 +53,7 @@ class Checker:
     def __init__(self, world: World) -> None:
         self.world = world
         self.problems: list[str] = []
-        self._redirected = 0
+        self.arrivals: list[tuple[Position, str, str]] = []
         self._stored_epoch = 0
 
     # while it runs ------------------------------------------------------------------------------
@@ -110,7 +110,10 @@ class Checker:
         if producer is None or record.number <= seen.get(producer, 0):  # type: ignore[union-attr]
             return
         seen[producer] = record.number  # type: ignore[union-attr]
-        if isinstance(record, Act):
+        if isinstance(record, Arrive):
+            here = Position(segment.epoch, entry.sequence)
+            self.arrivals += [(here, record.cluster, account) for account in record.accounts]
+        elif isinstance(record, Act):
             bans[record.target] = None if record.kind == "lift" else (entry.time, record.seconds)
         elif isinstance(record, Message):
             ban = bans.get(record.author.user_id)
@@ -137,7 +140,8 @@ class Checker:
         for client in self.world.clients:
             if isinstance(client, Following):
                 problems += self._follower(client, rank)
-        problems += self._twins(rank)
+        problems += self._twins()
+        problems += self._stock(rank)
         problems += self._settled()
         return problems
 
@@ -190,14 +194,37 @@ class Checker:
                 problems.append(f"{who} began at {client.since} and never got {name} at {position}")
         return problems
 
-    def _twins(self, rank: dict[str, tuple[int, Position]]) -> list[str]:
-        """C12: an account that joined early is shown each line once, over all its connections."""
+    def _twins(self) -> list[str]:
+        """C12: from where an early joiner is served on the new cluster, its other connections get nothing."""
         problems = []
-        for client in self.world.twins:
-            ids = [name for connection in client.connections for _, name, _ in connection.lines]
-            twice = {name for name in ids if ids.count(name) > 1}
-            if twice:
-                problems.append(f"twin {client.account} was shown twice over two connections: {sorted(twice)[:3]}")
+        for position, cluster, account in self.arrivals:
+            for connection in (c for client in self.world.clients for c in client.connections):
+                elsewhere = connection.account == account and connection.edge.cluster != cluster
+                if not elsewhere or connection.admitted is None or connection.admitted >= position:
+                    continue
+                there = connection.edge.cluster
+                until = [p for p, on, who in self.arrivals if p > position and (on, who) == (there, account)]
+                late = [name for at, name, _ in connection.lines if position < at and not any(at > p for p in until)]
+                if late and not _excused(position, connection.excused):
+                    problems.append(f"{account} was served on {cluster} and got {late[:3]} on {connection.edge.name}")
+        return problems
+
+    def _stock(self, rank: dict[str, tuple[int, Position]]) -> list[str]:
+        """C11: a client that comes back to its old address is never left in silence."""
+        problems = []
+        placement = self.world.placement()
+        served = {placement.segment.cluster}
+        if self.world.move_settings.legacy_rule == "bridge":
+            served |= set(placement.previous)
+        late = [name for name in self.world.late if name in self.world.ledger.acked and name in rank]
+        for client in self.world.clients:
+            for connection in client.connections:
+                if not (isinstance(client, Legacy) and connection.open and connection.edge.alive and connection.member):
+                    continue
+                heard = {name for _, name, _ in connection.lines}
+                missed = [n for n in late if n not in heard and self.world.ledger.sent[n] is not connection]
+                if connection.edge.cluster in served and missed:
+                    problems.append(f"{client.account} sits in silence on {connection.edge.name}: {missed[:3]}")
         return problems
 
     def _settled(self) -> list[str]:
@@ -208,9 +235,12 @@ class Checker:
             segment = edge.channel.segment
             if edge.alive and segment and not edge.channel.idle and segment.epoch != stored.segment.epoch:
                 problems.append(f"{edge.name} reads epoch {segment.epoch}, the store says {stored.segment.epoch}")
+        opened = {(s.cluster, s.epoch, s.at, s.stream) for s in self.world.chain()}
         for move in self.world.moves():
+            if move.state in ("cancelled", "failed") and (move.target, move.epoch, move.at, move.stream) in opened:
+                problems.append(f"move {move.id} says {move.state}, but it happened")
             if move.state not in ("settled", "cancelled", "failed"):
-                problems.append(f"move {move.id} hangs in {move.state}")
+                problems.append(f"move {move.id} hangs in {move.state}: {move.error}")
         return problems
 
 

@@ -31,7 +31,8 @@ class Connection:
         self.lines: list[tuple[Position, str, str]] = []
         self.excused: list[tuple[Position, Position]] = []
         self.left_at: Position | None = None
-        self.early_accounts_on_other_side = False
+        self.admitted: Position | None = None
+        self._lag = world.rng.choice((0.05, 0.05, 0.05, 4.0))
         self._last = world.now()
         edge.connections[self.producer] = self
 
@@ -39,6 +40,7 @@ class Connection:
 
     def joined(self, position: Position, epoch: int, *, home: bool, silent: bool, missing: int | None) -> None:
         self.member, self.silent = True, silent
+        self.admitted = self.edge.channel.position
         if self.since is None and not silent:
             self.since = position
         if missing:
@@ -110,7 +112,7 @@ class Connection:
     def _tell(self, action: Callable[[], None]) -> None:
         """The network to the client: in order, with delays."""
         schedule = self.world.schedule
-        self._last = max(self._last, schedule.now() + schedule.rng.uniform(0.0, 0.05))
+        self._last = max(self._last, schedule.now() + schedule.rng.uniform(0.0, self._lag))
         schedule.after(self._last - schedule.now(), lambda: action() if self.open else None)
 
 
@@ -235,7 +237,7 @@ class Following(Client):
         self.world.schedule.after(10.0, lambda: self._time_out(connection, effect.cluster))
 
     def _time_out(self, connection: Connection, cluster: str) -> None:
-        if connection.open and not connection.member and self.follower.state is not FollowState.OUT:
+        if connection.open and connection.admitted is None and self.follower.state is not FollowState.OUT:
             connection.close()
             self._do(self.follower.failed(cluster))
 

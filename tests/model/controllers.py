@@ -34,6 +34,11 @@ class _Log:
         sequence: int = await Call(lambda done, failed: log.append(channel, record, stream, done, failed, timeout))
         return sequence
 
+    async def release(self, channel: str, epoch: int) -> None:
+        log = self._world.logs[self.cluster]
+        self._world.label = "release"
+        await Call(lambda done, failed: log.release(channel, epoch, done, failed))
+
     async def read(self, channel: str, after: int, limit: int = 500) -> Page:
         log = self._world.logs[self.cluster]
         self._world.label = "read"

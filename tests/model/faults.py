@@ -29,6 +29,7 @@ class Chances(msgspec.Struct):
     log_fails: float = 0.03
     append_late: float = 0.05
     append_twice: float = 0.05
+    very_late: float = 0.01
     live_lost: float = 0.05
     stale_read: float = 0.1
     store_fails: float = 0.03
@@ -99,6 +100,9 @@ class Log:
         def arrive() -> None:
             if self.away:
                 return
+            if rng.random() < self.chances.very_late:
+                after(rng.uniform(timeout, 60.0), lambda: store(quiet=True))
+                return
             roll = rng.random()
             if roll < self.chances.log_fails:
                 after(self.delay(), lambda: answer(failed, ChatLogUnavailable("refused")))
@@ -141,6 +145,11 @@ class Log:
             schedule.after(self.delay(), lambda: done((head, self.real.stream(channel))))
 
         schedule.after(self.delay(), arrive)
+
+    def release(self, channel: str, epoch: int, done: Done, failed: Failed) -> None:
+        """Let open and seal expire."""
+        at_once(self.real.release(channel, epoch))
+        self._schedule.after(self.delay(), lambda: done(None))
 
     def subscribe(self, channel: str, deliver: Callable[[Entry], None]) -> Callable[[], None]:
         """The live path: in order, but some entries never come."""

@@ -43,9 +43,9 @@ class World:
         self._names = 0
         self.chances = Chances() if rng.random() < 0.7 else Chances(*(p * 3 for p in msgspec.structs.astuple(Chances())))
         if rng.random() < 0.2:
-            self.chances = Chances(0, 0, 0, 0, 0, 0, 0, 0)
+            self.chances = Chances(0, 0, 0, 0, 0, 0, 0, 0, 0)
         self.log_settings = LogSettings(
-            max_age=rng.choice((45.0, 600.0)), max_records=rng.choice((60, 5000)), compare_interval=2.0,
+            max_age=rng.choice((25.0, 600.0)), max_records=rng.choice((30, 5000)), compare_interval=2.0,
             append_timeout=2.0, hold=15.0, duplicate_window=40.0,
         )  # fmt: skip
         self.move_settings = MoveSettings(
@@ -64,9 +64,9 @@ class World:
         at_once(self.store.real.set_default(first, hold_until=0.0))
         self._first = first
         self.ledger = Ledger()
+        self.late: list[str] = []
         self.checker = Checker(self)
         self.edges = [Edge(self, cluster, self.name(f"{cluster}-")) for cluster in CLUSTERS for _ in range(2)]
-        self.twins: list[Client] = []
         self.clients: list[Client] = []
         deadly = rng.choice((0.0, 0.03, 0.1))
         self.controllers = [Controller(self, deadly) for _ in range(2)]
@@ -121,11 +121,9 @@ class World:
         for number in range(rng.randint(1, 3)):
             self.clients.append(Legacy(self, f"legacy{number}", ("main",)))
         self.clients.append(Legacy(self, "elsewhere", (rng.choice(("aws", "event")),)))
-        twin = Legacy(self, "twin", ("main", "aws"))
-        self.clients.append(twin)
+        self.clients.append(Legacy(self, "twin", ("main", "aws")))
         for number in range(rng.randint(1, 3)):
             self.clients.append(Following(self, f"follower{number}", rng.choice(CLUSTERS)))
-        self._twin = twin
         for client in self.clients:
             self.schedule.after(rng.uniform(0, 6), client.start)  # type: ignore[attr-defined]
 
@@ -152,9 +150,13 @@ class World:
             at(rng.uniform(20, TALK - 10), self._disaster)
         if rng.random() < 0.15:
             at(rng.uniform(0, 8), self._change_default)
+        for _ in range(rng.choice((0, 0, 1, 2))):
+            at(rng.uniform(2, TALK), lambda: self._wish(rogue=True))
+        for _ in range(rng.choice((0, 0, 4))):
+            at(rng.uniform(2, TALK), self._live_flip)
         at(TALK, self._heal)
         for _ in range(10):
-            at(rng.uniform(TALK + 40, TALK + 60), lambda: rng.choice(self.clients).speak())
+            at(rng.uniform(TALK + 40, TALK + 60), self._speak_late)
         self._every(1.0, lambda: [edge.tick() for edge in self.edges if edge.channel.needs_tick])
         self._every(self.log_settings.compare_interval, lambda: [edge.compare() for edge in self.edges if edge.alive])
         self._every(0.5, lambda: [controller.wake() for controller in list(self.controllers)])
@@ -172,14 +174,29 @@ class World:
 
         self.schedule.after(self.rng.uniform(0, interval), again)
 
-    def _wish(self, *, evacuate: bool = False, target: str = "") -> None:
+    def _speak_late(self) -> None:
+        """When all is well again everybody who is served must hear this."""
+        before = set(self.ledger.sent)
+        self.rng.choice(self.clients).speak()
+        self.late += [name for name in self.ledger.sent if name not in before]
+
+    def _live_flip(self) -> None:
+        """The stream begins, and ends after a while."""
+        at_once(self.store.real.set_live(self.channel, True, self.now()))
+        end = self.store.real.set_live(self.channel, False, self.now())
+        self.schedule.after(self.rng.uniform(0.5, 5.0), lambda: at_once(end))
+
+    def _wish(self, *, evacuate: bool = False, rogue: bool = False, target: str = "") -> None:
         here = self.placement().segment.cluster
         target = target or self.rng.choice([cluster for cluster in CLUSTERS if cluster != here])
         move = Move(
             self.name("move"), self.channel, target, "wished", forced=evacuate, evacuate=evacuate, reason="a run"
         )
         try:
-            at_once(self.store.real.begin_move(move))
+            if rogue:  # two moves at once, as after a store was restored: the log must still decide (C2)
+                self.store.real._moves[move.id] = move
+            else:
+                at_once(self.store.real.begin_move(move))
         except MoveRefused:
             self.visit("wish refused")
             if evacuate:
@@ -245,7 +262,8 @@ class World:
         self.visit("evacuation")
         self.evacuated = True
         target = self.rng.choice([other for other in CLUSTERS if other != cluster])
-        self.schedule.after(self.rng.uniform(0.1, 3.0), lambda: self._wish(evacuate=True, target=target))
+        rogue = self.rng.random() < 0.5
+        self.schedule.after(self.rng.uniform(0.1, 3.0), lambda: self._wish(evacuate=True, rogue=rogue, target=target))
 
     def _change_default(self) -> None:
         """Channels without a row move at once (rule C10)."""

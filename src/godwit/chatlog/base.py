@@ -82,6 +82,16 @@ class ChatLog(Protocol):
         """
         ...
 
+    async def release(self, channel: str, epoch: int) -> None:
+        """Let open and seal of a segment up to `epoch` expire like other records (rule L3).
+
+        For the one who knows that the seal was committed and that a lease has passed since.
+
+        Raises:
+            ChatLogUnavailable: no answer.
+        """
+        ...
+
     def subscribe(
         self, channel: str, deliver: Callable[[Entry], None], suspect: Callable[[], None]
     ) -> Subscription:

@@ -25,7 +25,7 @@ def _sequence(entry: Entry) -> int:
 
 
 class _Channel:
-    """The records of one channel: what expires, and open and seal, which don't (rule L3)."""
+    """The records of one channel: what expires, and open and seal, which don't until released (rule L3)."""
 
     __slots__ = ("entries", "floor", "head", "pinned", "readers")
 
@@ -45,8 +45,14 @@ class _Channel:
         drop = bisect_right(self.entries, before, key=lambda entry: entry.time)
         drop = max(drop, len(self.entries) - most)
         if drop:
-            self.floor = self.entries[drop - 1].sequence
+            self.floor = max(self.floor, self.entries[drop - 1].sequence)
             del self.entries[:drop]
+
+    def release(self, epoch: int) -> None:
+        released = [entry for entry in self.pinned if entry.record.epoch <= epoch]
+        if released:
+            self.pinned = [entry for entry in self.pinned if entry.record.epoch > epoch]
+            self.entries = sorted([*self.entries, *released], key=_sequence)
 
 
 class _Subscription:
@@ -107,8 +113,9 @@ class MemoryLog:
             kept.expire(self._time - self._settings.max_age, self._settings.max_records)
         self._stored[key] = (self._last, self._time)
         self._forget()
-        for deliver in tuple(kept.readers.values()):
-            deliver(entry)
+        for subscription, deliver in tuple(kept.readers.items()):
+            if subscription in kept.readers:  # another reader may have closed it
+                deliver(entry)
         return entry.sequence
 
     async def read(self, channel: str, after: int, limit: int = 500) -> Page:
@@ -124,6 +131,11 @@ class MemoryLog:
     async def heads(self, channels: Sequence[str]) -> list[int]:
         """The sequence of each channel's last record; see `ChatLog`."""
         return [kept.head if (kept := self._channels.get(channel)) else 0 for channel in channels]
+
+    async def release(self, channel: str, epoch: int) -> None:
+        """Let open and seal up to `epoch` expire like other records; see `ChatLog`."""
+        if kept := self._channels.get(channel):
+            kept.release(epoch)
 
     def subscribe(self, channel: str, deliver: Deliver, suspect: Callable[[], None]) -> Subscription:
         """Open the live path, which misses nothing here, so `suspect` is never called."""

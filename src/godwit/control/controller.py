@@ -125,8 +125,10 @@ class Controller:
             return move
 
     async def _wait_drained(self, move: Move) -> None:
-        """Wait until the drain is over: its time has passed, or nobody is left on the old cluster."""
+        """Wait until the drain is over: its time has passed, or nobody is left there; a lease at least (L3)."""
         left = move.source.cluster if move.source else ""
-        over = move.history[-1][1] + self._settings.drain
-        while (now := self._clock.now()) < over and not self._drained(move.channel, left):
-            await asyncio.sleep(min(over - now, 1.0))
+        begun = move.history[-1][1]
+        while (passed := self._clock.now() - begun) < max(self._settings.drain, self._settings.lease):
+            if passed >= self._settings.lease and self._drained(move.channel, left):
+                return
+            await asyncio.sleep(min(max(self._settings.drain, self._settings.lease) - passed, 1.0))

@@ -82,11 +82,20 @@ class Mover:
     async def settle(self, move: Move) -> Move:
         """End the drain of a move (step 7); a dead log that is back is sealed first (rule C8).
 
+        To be called a lease after the commit at the earliest (rule L3).
+
         Raises:
             ChatLogUnavailable, StoreUnavailable: try again later.
         """
-        if move.evacuate:
-            await self._seal_dead(move)
+        assert move.source
+        log = self._logs[move.source.cluster]
+        try:
+            if move.evacuate:  # whoever still stands in the segment that was given up is sent after the others
+                await log.append(move.channel, moves.seal_record(move), stream=move.source.stream)
+            elif log.stream(move.channel) == move.source.stream:
+                await log.release(move.channel, move.source.epoch)
+        except DeadLog:
+            pass  # it never comes back
         await self._store.settle(move.channel, move.epoch)
         return await self._journal(move, "settled") or move
 
@@ -152,15 +161,6 @@ class Mover:
     async def _commit(self, move: Move) -> Move | None:
         await self._commit_segment(move.channel, moves.destination(move))
         return await self._journal(move, "draining")
-
-    async def _seal_dead(self, move: Move) -> None:
-        """Send whoever still stands in the segment that was given up after the others."""
-        assert move.source
-        try:
-            log = self._logs[move.source.cluster]
-            await log.append(move.channel, moves.seal_record(move), stream=move.source.stream)
-        except DeadLog:
-            return  # it never comes back
 
     async def _commit_segment(self, channel: str, to: Segment) -> None:
         now = self._clock.now()

@@ -108,6 +108,7 @@ class EdgeChannel:
         self._rulings: list[Ruling] = []
         self._unplaced: set[str] = set()
         self._placing: dict[str, tuple[Position, float]] = {}
+        self._stored_epoch = 0
         self._asking = False
         self._claiming = False
         self._uncommitted: Segment | None = None
@@ -162,7 +163,7 @@ class EdgeChannel:
         self._evict(now)
         self._tail.compare()
         self._trouble = False
-        if self._room and (self._unplaced or not self._fresh(now)):
+        if self._room and (self._unplaced or self._behind or not self._fresh(now)):
             self._ask()
         self._settle()
 
@@ -177,6 +178,7 @@ class EdgeChannel:
             self._trouble = True  # too old to act on (C7); the next tick asks again
             return
         newest = placement.segment
+        self._stored_epoch = max(self._stored_epoch, newest.epoch)
         for waiting in self._waiting.values():
             if waiting.since <= asked_at:
                 waiting.confirmed = True
@@ -209,11 +211,12 @@ class EdgeChannel:
     def committed(self, placement: Placement) -> None:
         """The store's answer to `commit`: what it holds now (rule C5: now members may be told)."""
         self._committing = False
+        self._stored_epoch = max(self._stored_epoch, placement.segment.epoch)
         if self._uncommitted and placement.segment.epoch >= self._uncommitted.epoch:
             self._uncommitted = None
             self._know(placement)
             self._announce(placement)
-        if self._room and placement.segment.epoch > self._room.segment.epoch:
+        if self._behind:
             self._ask()  # others are ahead, perhaps by force (C8)
         self._settle()
 
@@ -331,7 +334,7 @@ class EdgeChannel:
     def needs_tick(self) -> bool:
         """Whether a tick is due soon: something is waiting, in trouble or ending."""
         return bool(
-            self._waiting or self._outbox or self._uncommitted or self._placing or self._unplaced or self._trouble
+            self._waiting or self._outbox or self._uncommitted or self._placing or self._unplaced or self._trouble or self._behind
             or self.state is not State.LIVE or self._tail.wants_read or self._drain_until
         )  # fmt: skip
 
@@ -376,6 +379,11 @@ class EdgeChannel:
     def _fresh(self, now: float) -> bool:
         """Whether what is known may be acted on (rule C7)."""
         return now - self._verified <= self._move.lease
+
+    @property
+    def _behind(self) -> bool:
+        """Whether the store knows a newer segment than the one that is read."""
+        return self._room is not None and self._stored_epoch > self._room.segment.epoch
 
     def _ask(self) -> None:
         if not self._asking:
@@ -430,8 +438,7 @@ class EdgeChannel:
             after = self._tail.position if segment.epoch == room.segment.epoch else segment.at
             if segment.epoch != room.segment.epoch:
                 room.follow(segment)
-                if segment.cluster == self.cluster:
-                    self._welcome_early()
+                self._welcome_early()
         room.load(self._rulings)
         self._dead = False
         self._doubts = DOUBTS
@@ -574,8 +581,7 @@ class EdgeChannel:
         self._tail = Tail(to.stream, to.at)
         self._backend.subscribe(to)
         self._outbox.resend()
-        if to.cluster == self.cluster:
-            self._welcome_early()
+        self._welcome_early()
         if not self._placement or self._placement.segment.epoch < to.epoch:
             self._commit(to)
 
@@ -630,7 +636,9 @@ class EdgeChannel:
         return True
 
     def _welcome_early(self) -> None:
-        """The channel came here: early joiners are served, accounts from a position on that all see (C12)."""
+        """If the channel came here: early joiners are served, accounts from a position on that all see (C12)."""
+        if self.cluster not in (self.home, *self._previous):
+            return
         accounts = {member.account for member, served in self.members.items() if not served and member.account}
         for member, served in self.members.items():
             if not served and not member.account:
@@ -662,8 +670,8 @@ class EdgeChannel:
 
     def _undelivered(self, record: Produced, tried: bool) -> None:
         if record.producer == self._producer:
-            return
-        if tried:
+            self._welcome_early()
+        elif tried:
             self._audience.unknown(record)
         else:
             self._audience.voided(record, "unsent")

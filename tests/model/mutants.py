@@ -1,0 +1,438 @@
+"""One mutant per rule of the log, the chain, the room and the followers: what goes wrong without it.
+
+Each breaks the product's own code at run time in one place. The simulation must find every one of
+them; `test_mutants.py` says so when it does not. L1 and L2 are broken from the other side: by a log
+that misbehaves as JetStream was seen to, before code that does not expect it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+
+import msgspec
+
+from godwit.chat import admission, outbox, room
+from godwit.chat.admission import Admission
+from godwit.chatlog.base import Page
+from godwit.chatlog.memory import MemoryLog, _Channel
+from godwit.chatlog.tail import Current, Skipped, Tail, TailEvent
+from godwit.control.mover import Mover
+from godwit.edge import channel as edge_channel
+from godwit.edge.channel import EdgeChannel, State
+from godwit.edge.history import History
+from godwit.rollout import moves
+from godwit.store.memory import MemoryStore
+from godwit.tmi.follow import Follower
+from godwit.values import Act, Entry, Message, Move, Placement, Seal, Segment
+
+Mutant = Callable[[], Any]
+
+MUTANTS: dict[str, tuple[Mutant, str]] = {}
+"""Name -> the patch, and what it does. The name begins with the rule's id."""
+
+
+def mutant(name: str, what: str) -> Callable[[Mutant], Mutant]:
+    def add(make: Mutant) -> Mutant:
+        MUTANTS[name] = (make, what)
+        return make
+
+    return add
+
+
+@contextmanager
+def broken(name: str) -> Iterator[None]:
+    """The product without one rule."""
+    with MUTANTS[name][0]():
+        yield
+
+
+# L: the chat log ------------------------------------------------------------------------------------
+
+
+@mutant("L1-live-is-all", "a reader never compares with the log once it is current")
+def _() -> Any:
+    return mock.patch.object(Tail, "compare", lambda self: None)
+
+
+@mutant("L1-gap-unseen", "a reader takes what comes live without looking at the predecessor")
+def _() -> Any:
+    def live(self: Tail, entry: Entry) -> list[TailEvent]:
+        if entry.sequence <= self.position or not self.current:
+            return []
+        self.position = entry.sequence
+        return [entry]
+
+    return mock.patch.object(Tail, "live", live)
+
+
+@mutant("L1-stale-answer", "an answer older than a sequence already known is not asked again")
+def _() -> Any:
+    original = Tail.answer
+
+    def answer(self: Tail, after: int, page: Page) -> list[TailEvent]:
+        events = original(self, after, page)
+        if not page.more:
+            self.position = max(self.position, self._known)
+            self._suspicious = False
+        return events
+
+    return mock.patch.object(Tail, "answer", answer)
+
+
+@mutant("L2-stream-ignored", "the log is taken for the one that the segment names, whatever its creation id")
+def _() -> Any:
+    append = MemoryLog.append
+
+    async def careless(self: MemoryLog, channel: str, record: Any, *, stream: str) -> int:
+        return await append(self, channel, record, stream=self._stream)
+
+    original = Tail.answer
+
+    def answer(self: Tail, after: int, page: Page) -> list[TailEvent]:
+        return original(self, after, msgspec.structs.replace(page, stream=self.stream))
+
+    return _both(mock.patch.object(MemoryLog, "append", careless), mock.patch.object(Tail, "answer", answer))
+
+
+@mutant("L3-seals-expire", "open and seal expire like everything else")
+def _() -> Any:
+    original = _Channel.expire
+
+    def expire(self: _Channel, before: float, most: int) -> None:
+        original(self, before, most)
+        keep = [entry for entry in self.pinned if entry.time > before]
+        if len(keep) != len(self.pinned):
+            self.floor = max(self.floor, *(entry.sequence for entry in self.pinned if entry not in keep))
+            self.pinned = keep
+
+    return mock.patch.object(_Channel, "expire", expire)
+
+
+@mutant("L4-over-the-hole", "a reader whose next sequence expired reads on in silence")
+def _() -> Any:
+    original = Tail.answer
+
+    def answer(self: Tail, after: int, page: Page) -> list[TailEvent]:
+        return original(self, after, msgspec.structs.replace(page, floor=0))
+
+    return mock.patch.object(Tail, "answer", answer)
+
+
+@mutant("L5-not-up-to-the-joint", "a new reader shows and admits before it has read up to the live path")
+def _() -> Any:
+    original = EdgeChannel._begin
+
+    def begin(self: EdgeChannel, segment: Segment, *, fresh: bool = True) -> None:
+        original(self, segment, fresh=fresh)
+        self.state = State.LIVE
+        self._tail.current = True
+
+    return mock.patch.object(EdgeChannel, "_begin", begin)
+
+
+@mutant("L6-repeats-count", "a second record of the same number is in force")
+def _() -> Any:
+    return mock.patch.object(room.RoomState, "_first", lambda self, record, time: True)
+
+
+@mutant("L6-several-in-flight", "several appends of one producer are in flight")
+def _() -> Any:
+    def due(self: outbox.Outbox, epoch: int, now: float) -> Iterator[Any]:
+        for lane in list(self._lanes.values()):
+            for pending in lane:
+                if not pending.flying and pending.retry_at <= now:
+                    pending.flying = pending.tried = True
+                    pending.record = msgspec.structs.replace(pending.record, epoch=epoch)
+                    yield pending.record
+
+    return mock.patch.object(outbox.Outbox, "due", due)
+
+
+# C: the chain ---------------------------------------------------------------------------------------
+
+
+@mutant("C1-latest-open-wins", "a record behind a seal is in force, whatever its segment")
+def _() -> Any:
+    original = room.RoomState.apply
+
+    def apply(self: room.RoomState, entry: Entry) -> room.Outcome:
+        record = entry.record
+        if record.epoch != self.segment.epoch and not isinstance(record, Seal):
+            entry = msgspec.structs.replace(entry, record=msgspec.structs.replace(record, epoch=self.segment.epoch))
+        segment = self.segment
+        self.segment = msgspec.structs.replace(segment, at=0)
+        try:
+            return original(self, entry)
+        finally:
+            self.segment = segment
+
+    return mock.patch.object(room.RoomState, "apply", apply)
+
+
+@mutant("C2-own-wish", "a controller commits its own wish, whatever the first valid seal says")
+def _() -> Any:
+    async def read_seal(self: Mover, log: Any, channel: str, segment: Segment) -> Seal | None:
+        return Seal(f"seal:{self.wished.id}", segment.epoch, moves.destination(self.wished))  # type: ignore[attr-defined]
+
+    original = Mover._seal
+
+    async def seal(self: Mover, move: Move) -> Move | None:
+        self.wished = move  # type: ignore[attr-defined]
+        return await original(self, move)
+
+    async def overtaken(self: Mover, move: Move) -> Move | None:
+        return None
+
+    return _both(
+        mock.patch.object(Mover, "_read_seal", read_seal),
+        mock.patch.object(Mover, "_seal", seal),
+        mock.patch.object(Mover, "_overtaken", overtaken),
+    )
+
+
+@mutant("C3-commit-blindly", "the commit does not compare epochs")
+def _() -> Any:
+    async def commit(
+        self: MemoryStore, channel: str, to: Segment, *, drain_until: float, now: float
+    ) -> Placement:
+        stored = await self.placement(channel)
+        if stored.segment != to:
+            await self.pin([channel])
+            self._rows[channel] = self._extend(stored, to, phase="draining", drain_until=drain_until)
+        return await self.placement(channel)
+
+    return mock.patch.object(MemoryStore, "commit", commit)
+
+
+@mutant("C4-cancel-on-time-out", "a move whose seal timed out counts as cancelled")
+def _() -> Any:
+    original = Mover._seal
+
+    async def seal(self: Mover, move: Move) -> Move | None:
+        from godwit.errors import ChatLogUnavailable
+
+        try:
+            return await original(self, move)
+        except ChatLogUnavailable:
+            return await self._journal(move, "cancelled", error="timed out")
+
+    return mock.patch.object(Mover, "_seal", seal)
+
+
+@mutant("C5-told-too-early", "SERVERCHANGE goes out on the seal, before the commit")
+def _() -> Any:
+    original = EdgeChannel._follow
+
+    def follow(self: EdgeChannel, to: Segment) -> None:
+        original(self, to)
+        self._announce(Placement(self.channel, to))
+
+    return mock.patch.object(EdgeChannel, "_follow", follow)
+
+
+@mutant("C6-not-again", "what is pending at the seal is not appended again")
+def _() -> Any:
+    def resend(self: outbox.Outbox) -> None:
+        for lane in self._lanes.values():
+            lane[0].retry_at = float("inf") if lane[0].flying else 0.0
+
+    return mock.patch.object(outbox.Outbox, "resend", resend)
+
+
+@mutant("C7-no-lease", "what was known once is acted on for ever")
+def _() -> Any:
+    def placed(self: EdgeChannel, placement: Any, chain: Any, sanctions: Any, asked_at: float) -> None:
+        original(self, placement, chain, sanctions, self._backend.now())
+
+    original = EdgeChannel.placed
+    return _both(
+        mock.patch.object(EdgeChannel, "_fresh", lambda self, now: True),
+        mock.patch.object(EdgeChannel, "placed", placed),
+    )
+
+
+@mutant("C8-next-epoch", "a forced evacuation takes the next epoch, and nobody jumps")
+def _() -> Any:
+    original = moves.begin
+
+    def begin(move: Move, placement: Placement) -> Move:
+        begun = original(move, placement)
+        return msgspec.structs.replace(begun, epoch=placement.segment.epoch + 1) if move.evacuate else begun
+
+    return mock.patch.object(moves, "begin", begin)
+
+
+@mutant("C8-no-jump", "a reader below the newest unclean epoch goes on where it is")
+def _() -> Any:
+    original = EdgeChannel._catch_up
+
+    def catch_up(self: EdgeChannel, placement: Placement, asked_at: float) -> None:
+        if not any(segment.unclean for segment in self._chain):
+            original(self, placement, asked_at)
+
+    return mock.patch.object(EdgeChannel, "_catch_up", catch_up)
+
+
+@mutant("C9-cold-by-store-alone", "a channel moves by its row alone, without open and seal")
+def _() -> Any:
+    async def seal(self: Mover, move: Move) -> Move | None:
+        return await self._journal(move, "sealed")
+
+    return mock.patch.object(Mover, "_seal", seal)
+
+
+@mutant("C10-no-row", "an edge writes to a channel without a row and does not claim one")
+def _() -> Any:
+    original = EdgeChannel._append
+
+    def append(self: EdgeChannel, now: float) -> None:
+        rowless, self._rowless = self._rowless, False
+        original(self, now)
+        self._rowless = rowless
+
+    return mock.patch.object(EdgeChannel, "_append", append)
+
+
+@mutant("C11-refused", "a JOIN where the channel lived before is let in silently, whatever the legacy rule")
+def _() -> Any:
+    original = admission.admit
+
+    def admit(cluster: str, **facts: Any) -> Admission:
+        found = original(cluster, **facts)
+        return Admission.EARLY if found is Admission.BRIDGE else found
+
+    return mock.patch.object(edge_channel, "admit", admit)
+
+
+@mutant("C12-both-sides", "an account that had joined early is served on both clusters")
+def _() -> Any:
+    def arrive(self: EdgeChannel, record: Any) -> None:
+        for member in list(self.members):
+            if member.account in record.accounts and self.cluster == record.cluster:
+                self.members[member] = True
+
+    return mock.patch.object(EdgeChannel, "_arrive", arrive)
+
+
+@mutant("C12-not-silent", "an early JOIN is shown lines before the channel is there")
+def _() -> Any:
+    original = admission.admit
+
+    def admit(cluster: str, **facts: Any) -> Admission:
+        found = original(cluster, **facts)
+        return Admission.BRIDGE if found is Admission.EARLY else found
+
+    return mock.patch.object(edge_channel, "admit", admit)
+
+
+# R: the room ----------------------------------------------------------------------------------------
+
+
+@mutant("R1-window-by-reader", "a reader voids what is too near to what it saw itself")
+def _() -> Any:
+    original = room.RoomState.apply
+    seen: dict[int, tuple[str, float]] = {}
+
+    def apply(self: room.RoomState, entry: Entry) -> room.Outcome:
+        outcome = original(self, entry)
+        if isinstance(outcome, room.Valid) and isinstance(outcome.record, Message):
+            author, time = seen.get(id(self), ("", 0.0))
+            seen[id(self)] = (outcome.record.author.user_id, outcome.time)
+            if author == outcome.record.author.user_id and abs(outcome.time - time) < 1.0:
+                return room.Void(outcome.record, "timedout")
+        return outcome
+
+    return mock.patch.object(room.RoomState, "apply", apply)
+
+
+@mutant("R2-order-of-rows", "between acts the one that was written last wins, not the later position")
+def _() -> Any:
+    def rule(self: room.RoomState, ruling: room.Ruling) -> None:
+        self._rulings[ruling.target] = ruling
+
+    original = room.RoomState.load
+
+    def load(self: room.RoomState, rows: Any) -> None:
+        original(self, rows)
+        for row in self._rows:
+            self._rule(row)
+
+    return _both(mock.patch.object(room.RoomState, "_rule", rule), mock.patch.object(room.RoomState, "load", load))
+
+
+@mutant("R3-rows-not-completed", "rows without a position are left as they are")
+def _() -> Any:
+    return mock.patch.object(EdgeChannel, "_complete", lambda self, act, position, time: None)
+
+
+@mutant("R3-rows-not-loaded", "a new reader does not load the rows")
+def _() -> Any:
+    return mock.patch.object(room.RoomState, "load", lambda self, rows: None)
+
+
+@mutant("R4-clock-of-the-reader", "a timeout that seems to lie in the future does not count")
+def _() -> Any:
+    def sanctioned(self: room.RoomState, user_id: str, time: float) -> Any:
+        self._take_rows()
+        ruling = self._rulings.get(user_id)
+        if ruling is None or ruling.lifted:
+            return None
+        if not ruling.seconds:
+            return "banned"
+        return "timedout" if 0 <= time - ruling.since < ruling.seconds else None
+
+    return mock.patch.object(room.RoomState, "sanctioned", sanctioned)
+
+
+# F: followers ---------------------------------------------------------------------------------------
+
+
+@mutant("F1-leave-when-welcomed", "a follower joins the new side without saying what it has seen")
+def _() -> Any:
+    original = EdgeChannel.join
+
+    def join(self: EdgeChannel, member: Any, after: Any = None) -> None:
+        original(self, member, None)
+
+    return mock.patch.object(EdgeChannel, "join", join)
+
+
+@mutant("F2-old-hints", "a follower believes a hint with an older epoch")
+def _() -> Any:
+    original = Follower.located
+
+    def located(self: Follower, cluster: str, epoch: int = 0, addresses: Any = None) -> Any:
+        if epoch and epoch <= self.epoch:
+            self.epoch = epoch - 1
+        return original(self, cluster, epoch, addresses)
+
+    return mock.patch.object(Follower, "located", located)
+
+
+@mutant("F3-gap-not-told", "a position that has expired is answered as if nothing were missing")
+def _() -> Any:
+    original = History.after
+
+    def after(self: History, position: Any) -> Any:
+        return original(self, max(position, self.since))
+
+    return mock.patch.object(History, "after", after)
+
+
+def _both(*patches: Any) -> Any:
+    @contextmanager
+    def patched() -> Iterator[None]:
+        from contextlib import ExitStack
+
+        with ExitStack() as stack:
+            for patch in patches:
+                stack.enter_context(patch)
+            yield
+
+    return patched()
+
+
+__all__ = ["MUTANTS", "Act", "Current", "Skipped", "broken"]
