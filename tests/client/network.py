@@ -162,7 +162,8 @@ class Cluster:
                 for room in [self.network.rooms[name] for name in channels if name in self.network.rooms]:
                     home = self.network.clusters[room.home]
                     caps = peer.connection.caps
-                    peer.send(render.inquire(room.name, home.name, home.address, caps=caps, epoch=room.epoch))
+                    address = next(iter(home.addresses.tcp), "-")
+                    peer.send(render.inquire(room.name, home.name, address, caps=caps, epoch=room.epoch))
 
     def _change(self, peer: Peer, room: Room, destination: str = "tags") -> None:
         home = self.network.clusters[room.home]
@@ -279,8 +280,10 @@ class Network:
 
     def run(self) -> None:
         """Carry out all actions and let everything arrive that is not held."""
-        while self.step():
-            pass
+        for _ in range(10_000):
+            if not self.step():
+                return
+        raise AssertionError("the client and the servers never come to rest")
 
     def step(self) -> bool:
         """Carry out the actions, then let one thing arrive; False if nothing happened."""

@@ -266,9 +266,10 @@ async def test_nobody_there_is_a_clear_error(live: Live, time: FakeTime) -> None
             await client.join("room")
 
 
-async def test_an_address_that_is_none_is_a_clear_error(live: Live, time: FakeTime) -> None:
-    async with make(live, time, servers="nonsense", options=Options(join_attempts=1)) as client:
-        with pytest.raises(JoinFailed, match="nonsense"):
+@pytest.mark.parametrize("address", ["nonsense", "127.0.0.1:", "127.0.0.1:99999", "x" * 100 + ":1", "a b:1", ":1:2"])
+async def test_an_address_that_is_none_is_a_clear_error(live: Live, time: FakeTime, address: str) -> None:
+    async with make(live, time, servers=address, options=Options(join_attempts=1)) as client:
+        with pytest.raises(JoinFailed, match=address):
             await client.join("room")
 
 
@@ -323,8 +324,10 @@ async def test_a_bug_ends_the_client_and_leaves_nobody_waiting(live: Live, time:
     directory = FakeDirectory(live, ZeroDivisionError("a bug"))
     client = make(live, time, servers=None, directory=directory)
     await client.__aenter__()
-    with pytest.raises(ClientClosed):
+    with pytest.raises(ClientClosed, match="failed"):
         await client.join("room")
+    with pytest.raises(ClientClosed, match="failed"):
+        await anext(client)
     with pytest.raises(ExceptionGroup) as caught:
         await client.close()
     assert running() == []

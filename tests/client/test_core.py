@@ -6,9 +6,11 @@ from collections.abc import Callable
 from random import Random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from godwit.client.events import Sent
-from godwit.errors import ClientClosed, SayUnknown
+from godwit.errors import ClientClosed, JoinFailed, SayUnknown
 from tests.client.network import Network, joined
 
 
@@ -122,7 +124,7 @@ class Schedule:
         self.network.show()
 
 
-@pytest.mark.parametrize("seed", range(200))
+@pytest.mark.parametrize("seed", [*range(200), 1080, 2386])
 def test_whatever_happens_each_line_is_shown_once_in_order(seed: int) -> None:
     schedule = Schedule(seed)
     for _ in range(250):
@@ -140,3 +142,68 @@ def test_whatever_happens_each_line_is_shown_once_in_order(seed: int) -> None:
         else:
             assert isinstance(result, SayUnknown)
     assert [peer.cluster.name for peer in network.peers() if "room" in peer.shown] == [room.home]
+
+
+WORDS = st.sampled_from(["#room", "#other", "room", "bot", "aws", "main", "main.test:6667", "nonsense", "-", "", "x y"])
+TAGS = st.sampled_from(
+    [
+        "id=1",
+        "slow=0;subs-only=0",
+        "client-nonce=x",
+        "msg-id=msg_banned",
+        "msg-id=godwit_gap;godwit-missing=unknown",
+        "godwit-position=9-9",
+        "godwit-position=x",
+        "godwit-epoch=9",
+        "godwit-epoch=0",
+        "godwit-home=0",
+        "godwit-cluster=event",
+        "godwit-cluster=aws",
+        "godwit-tcp=nonsense,a:1",
+    ]
+)
+COMMANDS = st.sampled_from(
+    [
+        "PRIVMSG",
+        "JOIN",
+        "PART",
+        "USERSTATE",
+        "ROOMSTATE",
+        "NOTICE",
+        "SERVERCHANGE",
+        "RECONNECT",
+        "INQUIRE",
+        "PING",
+        "PONG",
+        "CAP",
+        "001",
+        "366",
+        "WHAT",
+    ]
+)
+LINES = st.tuples(
+    st.lists(TAGS, max_size=5).map(";".join),
+    st.sampled_from(["tmi.twitch.tv", "bot!bot@bot", "ann!ann@ann"]),
+    COMMANDS,
+    st.lists(WORDS, max_size=3),
+).map(lambda line: f"@{line[0]} :{line[1]} {line[2]} {' '.join(line[3])}\r\n".encode())
+
+
+@given(lines=st.lists(LINES | st.binary(max_size=40), max_size=30))
+@settings(max_examples=100, deadline=None)
+def test_nothing_that_a_server_says_breaks_the_client(lines: list[bytes]) -> None:
+    network = joined(Network())
+    core = network.core
+    assert core is not None
+    for line in lines:
+        for link in range(1, 4):
+            core.received(link, line)
+        network.run()
+    core.received(1, b"\r\n")
+    core.tick()
+    network.advance(100)
+    core.part(2, "room")
+    core.join(3, "room")
+    network.run()
+    network.advance(100)
+    assert network.results[3] is None or isinstance(network.results[3], JoinFailed)

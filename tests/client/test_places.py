@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from godwit.client.events import Moved, Resumed
+from godwit.values import Addresses
 from tests.client.network import FAST, Network, joined
 
 
@@ -102,3 +103,28 @@ def test_a_channel_that_was_evacuated_is_found_by_asking_another_cluster() -> No
     network.advance(10)
     network.show()
     assert network.texts() == ["1"]
+
+
+def test_a_place_without_an_address_for_us_is_asked_for_with_growing_waits() -> None:
+    network = joined(Network())
+    network.clusters["aws"].addresses = Addresses(ws=("aws.test:80",))
+    network.move("room", "aws")
+    network.run()
+    network.advance(300)
+    inquiries = [line for line in network.clusters["main"].peer.lines if line.startswith(b"INQUIRE")]
+    assert 4 < len(inquiries) < 20
+    network.clusters["aws"].addresses = Addresses(tcp=("aws.test:6667",))
+    network.advance(60)
+    assert network.others() == [Moved("room", "aws", 2)]
+
+
+def test_a_directory_without_an_address_for_us_is_asked_with_growing_waits() -> None:
+    network = joined(Network(), directory=True)
+    network.clusters["aws"].addresses = Addresses(ws=("aws.test:80",))
+    network.move("room", "aws")
+    network.run()
+    network.advance(300)
+    assert 4 < len(network.asked) < 20
+    network.clusters["aws"].addresses = Addresses(tcp=("aws.test:6667",))
+    network.advance(60)
+    assert network.others() == [Moved("room", "aws", 2)]

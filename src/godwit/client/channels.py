@@ -149,8 +149,7 @@ class Channels:
     def stop(self, error: Exception) -> None:
         """Leave everything and close all connections; what the user waits for fails."""
         for channel in self._channels.values():
-            for ticket in channel.tickets:
-                self._out.append(actions.Failed(ticket, error))
+            self._out.extend(actions.Failed(ticket, error) for ticket in channel.tickets)
         self._channels.clear()
         self._places.stop()
         self.speech.stop(error)
@@ -186,8 +185,7 @@ class Channels:
         if isinstance(event, tmi.Reconnect):
             self._reconnect(link)
             return
-        name: str = getattr(event, "channel", "")
-        channel = self._channels.get(name)
+        channel = self._channels.get(getattr(event, "channel", ""))
         if isinstance(event, tmi.UserState):
             self.speech.acknowledged(event.nonce, event.id)
         elif isinstance(event, tmi.Notice):
@@ -198,9 +196,8 @@ class Channels:
     def failed(self, channel: str, cluster: str, reason: str) -> None:
         """Learn that a channel could not be joined on a cluster."""
         wanted = self._channels.get(channel)
-        if wanted is None or wanted.follower is None or self._hopeless(wanted, reason):
-            return
-        self._drive(wanted, wanted.follower.failed(cluster), reason)
+        if wanted is not None and wanted.follower is not None and not self._hopeless(wanted, reason):
+            self._drive(wanted, wanted.follower.failed(cluster), reason)
 
     def lost(self, channel: str, side: follow.Side, reason: str) -> None:
         """Learn that a connection is gone on which the channel was joined or asked for."""
@@ -235,6 +232,7 @@ class Channels:
                     link.rooms[channel.name] = Room.IN
                     self._places.name(link, event.cluster)
                     self._drive(channel, follower.answered(side, event))
+                    self._gather(channel)
             case tmi.ServerChanged():
                 key = self._places.learn(event.cluster, event.addresses)
                 self._drive(channel, follower.changed(side, msgspec.structs.replace(event, cluster=key)))
@@ -247,8 +245,7 @@ class Channels:
                     self._drive(channel, follower.parted(side), "the server took us out of the channel")
             case tmi.Inquired():
                 known = (event.address,) if ":" in event.address else ()
-                addresses = Addresses(**{self._transport: known})
-                self._located(channel, event.cluster, event.epoch, addresses)
+                self._located(channel, event.cluster, event.epoch, Addresses(**{self._transport: known}))
 
     def _drive(self, channel: _Channel, effects: list[follow.Effect], reason: str = "") -> None:
         """Carry out what a channel's follower wants."""
@@ -262,9 +259,10 @@ class Channels:
                     self._show(message)
                 case follow.Missing(gap):
                     self._tell(Gap(gap.channel, gap.missing, "server"))
-                case follow.Join(cluster, _, addresses):
-                    route = self.roads.learn(cluster, addresses)
-                    if not self.roads.choices(route):
+                case follow.Join(cluster):
+                    # Its addresses were learned where they came from.
+                    self.roads.learn(cluster, Addresses())
+                    if not self.roads.reachable(cluster):
                         self._locate(channel)
                     self.roads.want(channel.name, cluster)
                 case follow.Part(side):
@@ -276,6 +274,12 @@ class Channels:
                 case follow.RetryLater():
                     self._retry_later(channel)
         self.speech.pump()
+
+    def _gather(self, channel: _Channel) -> None:
+        """Be in a channel that is shown in one place only: Joins that had failed may be answered late."""
+        if channel.follower is not None and channel.follower.state is follow.FollowState.SHOWING:
+            for key in self.roads.routes:
+                self.roads.cancel(channel.name, key, channel.follower.side)
 
     def _turn(self, channel: _Channel, side: follow.Side | None, reason: str) -> None:
         """Show another side from now on, or none."""
@@ -290,27 +294,15 @@ class Channels:
             self._tell(Moved(channel.name, name, channel.follower.epoch if channel.follower else 0))
         if channel.place and before is None:
             self._tell(Resumed(channel.name, name))
-        channel.place = side.cluster
-        channel.retries = 0
-        for ticket in channel.tickets:
-            self._out.append(actions.Done(ticket))
+        channel.place, channel.retries = side.cluster, 0
+        self._out.extend(actions.Done(ticket) for ticket in channel.tickets)
         channel.tickets.clear()
 
-    def _show(self, message: tmi.ChannelMessage) -> None:
-        if self.speech.mine(message.tags.get("client-nonce", "")):
+    def _show(self, said: tmi.ChannelMessage) -> None:
+        if self.speech.mine(said.tags.get("client-nonce", "")):
             return
         self.messages += 1
-        self._tell(
-            Message(
-                message.channel,
-                message.id,
-                message.login,
-                message.text,
-                message.action,
-                message.position,
-                message.tags,
-            )
-        )
+        self._tell(Message(said.channel, said.id, said.login, said.text, said.action, said.position, said.tags))
 
     def _notice(self, link: Link, channel: _Channel | None, notice: tmi.Notice) -> None:
         if self.speech.refused(link, notice.channel, notice.msg_id, notice.text):
@@ -363,8 +355,7 @@ class Channels:
         del self._channels[channel.name]
         self._places.forget(channel.name)
         self.speech.forget(channel.name)
-        for ticket in channel.tickets:
-            self._out.append(actions.Failed(ticket, error))
+        self._out.extend(actions.Failed(ticket, error) for ticket in channel.tickets)
 
     # where things are -----------------------------------------------------------------------------
 
@@ -373,12 +364,13 @@ class Channels:
         self._places.locate(channel.name, home, channel.retries)
 
     def _located(self, channel: _Channel, cluster: str, epoch: int, addresses: Addresses) -> None:
+        lacking = not self.roads.reachable(self._places.key(cluster))
         key = self._places.learn(cluster, addresses)
         if channel.follower is None:
             self._begin(channel, key)
             return
         self._drive(channel, channel.follower.located(key, epoch, addresses))
-        if self._channels.get(channel.name) is channel:
+        if lacking and self.roads.reachable(key) and self._channels.get(channel.name) is channel:
             self._drive(channel, channel.follower.retry())
 
     def _unplaced(self, channel: _Channel, reason: str) -> None:

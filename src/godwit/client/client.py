@@ -233,10 +233,13 @@ class Client:
                     self._set_alarm(group)
                 for task in self._calls.values():
                     task.cancel()
-        finally:
+        except BaseException:
             for connection in self._connections.values():
-                connection.abort("client stopped")
-            self._end(self._core.error)
+                connection.abort("client failed")
+            self._end(ClientClosed("the client has failed: leaving its context says why"))
+            raise
+        # Whoever called while the last connections were being closed.
+        self._end(self._core.error)
 
     def _post(self, note: Callable[[], None]) -> None:
         self._mail.append(note)
@@ -319,7 +322,7 @@ class Client:
                 host, _, port = address.rpartition(":")
                 context = (self._ssl or tls.create_default_context()) if self._transport == "tls" else None
                 connection = await connect_tcp(host, int(port), ear, ssl=context, timeout=timeout, limits=_LIMITS)
-        except (OSError, ValueError, GodwitError) as error:
+        except (OSError, OverflowError, ValueError, GodwitError) as error:
             self._post(partial(self._core.closed, link, f"{address}: {error or type(error).__name__}"))
         else:
             if connection.state < State.CLOSED:

@@ -19,10 +19,13 @@ class Places:
         self._to_look_up: dict[str, None] = {}
         self._looking = False
 
+    def key(self, cluster: str) -> str:
+        """Our own name for a cluster that somebody named, '' for none."""
+        return self._names.get(cluster, cluster)
+
     def learn(self, cluster: str, addresses: Addresses) -> str:
-        """Our own name for a cluster that somebody named, '' for none; its addresses are kept."""
-        key = self._names.get(cluster, cluster)
-        if key:
+        """Keep the addresses of a cluster that somebody named; return our own name for it."""
+        if key := self.key(cluster):
             self._roads.learn(key, addresses)
         return key
 
@@ -43,7 +46,7 @@ class Places:
             self._to_look_up[channel] = None
             self._look_up()
             return
-        routes = [route for route in self._roads.routes.values() if self._roads.choices(route)]
+        routes = [route for route in self._roads.routes.values() if self._roads.reachable(route.key)]
         ready = [route for route in routes if route.link and route.link.state is LinkState.READY]
         others = [route for route in routes if route.key != home]
         if ready:

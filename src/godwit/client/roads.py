@@ -104,10 +104,10 @@ class Roads:
             route.addresses = addresses
         return route
 
-    def choices(self, route: Route) -> tuple[str, ...]:
-        """The addresses of a cluster that fit our transport, the preferred first."""
-        found: tuple[str, ...] = getattr(route.addresses, self._transport)
-        return found
+    def reachable(self, key: str) -> bool:
+        """Say whether an address of a cluster is known that fits our transport."""
+        route = self.routes.get(key)
+        return route is not None and bool(self._choices(route))
 
     def want(self, channel: str, key: str) -> None:
         """Join a channel on a cluster, connecting first if need be."""
@@ -230,8 +230,13 @@ class Roads:
         if route.wanting or route.asking:
             self._approach(route)
 
+    def _choices(self, route: Route) -> tuple[str, ...]:
+        """The addresses of a cluster that fit our transport, the preferred first."""
+        found: tuple[str, ...] = getattr(route.addresses, self._transport)
+        return found
+
     def _open(self, route: Route) -> None:
-        choices = self.choices(route)
+        choices = self._choices(route)
         if not choices:
             self._give_up(route, f"no {self._transport} address of {route.name} is known")
             return
