@@ -1,0 +1,211 @@
+"""What an edge has to say and has not yet read back (rules L4, L6, C6)."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from godwit.chat.outbox import Outbox
+from godwit.values import Author, Message, Produced
+
+ANN = Author("1", "ann")
+
+
+def record(number: int, producer: str = "p", epoch: int = 0) -> Message:
+    return Message(f"{producer}{number}", epoch, producer, number, ANN, "hi")
+
+
+def ids(records: object) -> list[str]:
+    return [found.id for found in records]  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def box() -> Outbox:
+    """An outbox that tries again after 1 s, holds for 10 s, and takes 3 of one producer."""
+    return Outbox(most=3, hold=10.0, retry=1.0)
+
+
+def test_empty(box: Outbox) -> None:
+    assert not box
+    assert len(box) == 0
+    assert list(box.due(1, 0.0)) == []
+    assert box.give_up(1e9) == []
+    assert box.lose() == []
+    box.resend()
+
+
+def test_one_in_flight_per_producer(box: Outbox) -> None:
+    """Rule L6: the next one goes when the one before it was read back."""
+    for number in (1, 2):
+        assert box.put(record(number), 0.0)
+        assert box.put(record(number, "q"), 0.0)
+    assert ids(box.due(1, 0.0)) == ["p1", "q1"]
+    assert ids(box.due(1, 5.0)) == []
+    assert box.read_back(record(1))
+    assert ids(box.due(1, 5.0)) == ["p2"]
+    assert box.read_back(record(2))
+    assert len(box) == 2
+    assert ids(box.due(1, 5.0)) == []
+
+
+def test_epoch_is_that_of_the_segment(box: Outbox) -> None:
+    box.put(record(1), 0.0)
+    assert [found.epoch for found in box.due(7, 0.0)] == [7]
+
+
+def test_too_many_of_one_producer(box: Outbox) -> None:
+    """Refused, and the others are not concerned."""
+    assert [box.put(record(number), 0.0) for number in (1, 2, 3, 4)] == [True, True, True, False]
+    assert box.put(record(1, "q"), 0.0)
+    assert len(box) == 4
+    box.read_back(record(1))
+    assert box.put(record(5), 0.0)
+    assert [box.read_back(record(number)) for number in (2, 3, 4, 5)] == [True, True, False, True]
+
+
+def test_read_back(box: Outbox) -> None:
+    """Only the one that is next of its producer counts; under whatever epoch it was met."""
+    box.put(record(1), 0.0)
+    box.put(record(2), 0.0)
+    list(box.due(1, 0.0))
+    assert not box.read_back(record(2))
+    assert not box.read_back(record(1, "q"))
+    assert box.read_back(record(1, epoch=4))
+    assert not box.read_back(record(1))
+    assert box.read_back(record(2)), "read back before it was sent: an earlier life of it landed"
+    assert not box
+
+
+def test_failed_append_is_tried_again_later(box: Outbox) -> None:
+    """Under the same id, and before what waits behind it."""
+    box.put(record(1), 0.0)
+    box.put(record(2), 0.0)
+    [sent] = box.due(1, 0.0)
+    box.landed_nowhere(sent, 5.0)
+    assert ids(box.due(1, 5.9)) == []
+    assert ids(box.due(1, 6.0)) == ["p1"]
+
+
+def test_failure_of_another_append_changes_nothing(box: Outbox) -> None:
+    """An answer that comes late, from the segment before or of a record that is gone, is not about this try."""
+    box.put(record(1), 0.0)
+    [old] = box.due(1, 0.0)
+    box.resend()
+    [new] = box.due(2, 0.0)
+    box.landed_nowhere(old, 0.0)
+    assert ids(box.due(2, 5.0)) == []
+    box.landed_nowhere(record(9, epoch=2), 0.0)
+    box.landed_nowhere(record(1, "q", epoch=2), 0.0)
+    assert ids(box.due(2, 5.0)) == []
+    box.landed_nowhere(new, 0.0)
+    assert ids(box.due(2, 5.0)) == ["p1"]
+
+
+def test_resend(box: Outbox) -> None:
+    """Rule C6: what is pending goes to the new segment, oldest first, before anything newer."""
+    for number in (1, 2):
+        box.put(record(number), 0.0)
+        box.put(record(number, "q"), 0.0)
+    [sent, _] = box.due(1, 0.0)
+    box.landed_nowhere(sent, 0.0)
+    box.resend()
+    again = list(box.due(2, 0.0))
+    assert ids(again) == ["p1", "q1"]
+    assert {found.epoch for found in again} == {2}
+    box.read_back(again[0])
+    assert ids(box.due(2, 0.0)) == ["p2"]
+
+
+def test_held_too_long(box: Outbox) -> None:
+    """Rule L6: after `hold` seconds, and with a word about whether it may have landed."""
+    box.put(record(1), 0.0)
+    box.put(record(2), 3.0)
+    box.put(record(1, "q"), 5.0)
+    list(box.due(1, 0.0))
+    assert box.give_up(10.0) == []
+    assert box.give_up(10.1) == [(record(1, epoch=1), True)]
+    assert ids(box.due(1, 10.1)) == ["p2"]
+    assert box.give_up(99.0) == [(record(2, epoch=1), True), (record(1, "q", epoch=1), True)]
+    assert not box
+
+
+def test_held_too_long_behind_another(box: Outbox) -> None:
+    """What was never tried was certainly not said."""
+    box.put(record(1), 0.0)
+    box.put(record(2), 0.0)
+    list(box.due(1, 0.0))
+    assert box.give_up(11.0) == [(record(1, epoch=1), True), (record(2), False)]
+
+
+def test_one_that_failed_still_counts_as_tried(box: Outbox) -> None:
+    """A time-out means unknown, and a resend does not make it known."""
+    box.put(record(1), 0.0)
+    [sent] = box.due(1, 0.0)
+    box.landed_nowhere(sent, 0.0)
+    box.resend()
+    assert box.give_up(11.0) == [(record(1, epoch=1), True)]
+
+
+def test_lose(box: Outbox) -> None:
+    """Rule L4: what may lie in a hole is dropped; what was never tried is still to be said."""
+    box.put(record(1), 0.0)
+    box.put(record(2), 0.0)
+    list(box.due(1, 0.0))
+    box.put(record(1, "q"), 0.0)
+    assert box.lose() == [(record(1, epoch=1), True)]
+    assert ids(box.due(2, 0.0)) == ["p2", "q1"]
+
+
+def test_producer_that_comes_again(box: Outbox) -> None:
+    """An empty lane leaves nothing behind."""
+    box.put(record(1), 0.0)
+    list(box.due(1, 0.0))
+    box.read_back(record(1))
+    box.put(record(2), 20.0)
+    assert ids(box.due(1, 20.0)) == ["p2"]
+    assert box.give_up(20.0) == []
+
+
+@given(st.lists(st.sampled_from(["put p", "put q", "due", "fail", "land", "resend", "lose", "give up"]), max_size=60))
+def test_any_order_of_events(steps: list[str]) -> None:
+    """Of each producer what is sent never goes back, at most one is in flight, and all is accounted for."""
+    box = Outbox(most=5, hold=10.0, retry=1.0)
+    now, epoch = 0.0, 1
+    made = {"p": 0, "q": 0}
+    flying: dict[str, Produced] = {}
+    ended: list[str] = []
+    refused = 0
+    last = {"p": 0, "q": 0}
+    for step in steps:
+        now += 1.0
+        if step.startswith("put"):
+            producer = step[-1]
+            made[producer] += 1
+            refused += not box.put(record(made[producer], producer), now)
+        elif step == "due":
+            for sent in box.due(epoch, now):
+                assert sent.producer not in flying
+                assert sent.epoch == epoch
+                assert sent.number >= last[sent.producer]
+                last[sent.producer] = sent.number
+                flying[sent.producer] = sent
+        elif step == "fail":
+            for sent in flying.values():
+                box.landed_nowhere(sent, now)
+            flying.clear()
+        elif step == "land":
+            for sent in flying.values():
+                assert box.read_back(sent)
+                ended.append(sent.id)
+            flying.clear()
+        elif step == "resend":
+            epoch += 1
+            box.resend()
+            flying.clear()
+        else:
+            gone = box.lose() if step == "lose" else box.give_up(now)
+            ended += [lost.id for lost, _ in gone]
+            flying = {producer: sent for producer, sent in flying.items() if sent.id not in ended}
+    assert len(ended) == len(set(ended))
+    assert len(box) + len(ended) + refused == sum(made.values())
