@@ -118,6 +118,15 @@ def test_a_place_without_an_address_for_us_is_asked_for_with_growing_waits() -> 
     assert network.others() == [Moved("room", "aws", 2)]
 
 
+def test_an_address_that_was_asked_for_is_used_at_once() -> None:
+    network = joined(Network())
+    network.clusters["aws"].addresses = Addresses(ws=("aws.test:80",))
+    network.move("room", "aws")
+    network.clusters["aws"].addresses = Addresses(tcp=("aws.test:6667",))
+    network.run()
+    assert network.others() == [Moved("room", "aws", 2)]
+
+
 def test_a_directory_without_an_address_for_us_is_asked_with_growing_waits() -> None:
     network = joined(Network(), directory=True)
     network.clusters["aws"].addresses = Addresses(ws=("aws.test:80",))

@@ -210,3 +210,38 @@ def test_addresses_of_another_transport_are_of_no_use() -> None:
     network.run()
     network.advance(60)
     assert "no tcp address of main is known" in str(network.results[1])
+
+
+def test_the_addresses_of_a_cluster_are_tried_in_turn() -> None:
+    network = Network()
+    servers = {"main": Addresses(tcp=("dead.test:1", "gone.test:2", "main.test:6667"))}
+    core = network.client(servers=servers)
+    network.room()
+    core.join(1, "room")
+    network.run()
+    network.advance(10)
+    assert network.dialed == ["dead.test:1", "gone.test:2", "main.test:6667"]
+    assert network.results == {1: None}
+
+
+def test_a_connection_that_held_starts_the_waits_anew() -> None:
+    network = joined(Network())
+    main = network.clusters["main"]
+    main.up = False
+    network.cut("main")
+    network.advance(600)
+    main.up = True
+    network.advance(60)
+    assert len(network.peers()) == 1
+    network.advance(FAST.backoff.stable)
+    network.cut("main")
+    network.advance(FAST.backoff.first)
+    assert len(network.peers()) == 1
+
+
+def test_a_server_that_cuts_everybody_at_once_is_not_hammered() -> None:
+    network = joined(Network())
+    for _ in range(60):
+        network.cut("main")
+        network.advance(10)
+    assert len(network.dialed) < 20

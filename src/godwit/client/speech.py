@@ -151,7 +151,6 @@ class Speech:
         """A connection is gone: what was sent there may or may not have been said."""
         for say in self._flying.values():
             if say.link is link:
-                say.link = None
                 self._alarms.after(self._options.settle, partial(self._unknown, say, "its connection was lost"))
 
     def pump(self) -> None:
