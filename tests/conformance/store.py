@@ -154,6 +154,7 @@ class StoreSuite:
 
     async def test_a_segment_keeps_what_it_was_given(self, store: Store, rival: Store) -> None:
         """Every field survives, large numbers too."""
+        await store.commit("room", Segment("main", 2**53 + 1, 0, "m"), drain_until=1.0, now=1.0)
         segment = Segment("aws", 2**53 + 3, 2**62 + 1, "stream id \N{SNOWMAN}", unclean=True)
         await store.commit("room", segment, drain_until=1_700_000_000.123, now=1.0)
         assert await rival.placement("room") == Placement("room", segment, "draining", 1_700_000_000.123, ("main",))
@@ -309,6 +310,14 @@ class StoreSuite:
         assert noted is not None
         assert (noted.error, noted.version) == ("late", 2)
         assert await store.move("m1") == noted
+
+    async def test_commit_unclean(self, store: Store) -> None:
+        """Rule C8: an evacuation that was overtaken by a move changes nothing."""
+        await store.commit("room", Segment("aws", 2, 5, "a"), drain_until=9.0, now=1.0)
+        late = await store.commit("room", Segment("event", 3, 1, "e", unclean=True), drain_until=9.0, now=2.0)
+        assert late.segment == Segment("aws", 2, 5, "a")
+        jump = Segment("event", 4, 1, "e", unclean=True)
+        assert (await store.commit("room", jump, drain_until=9.0, now=3.0)).segment == jump
 
     async def test_begin_move_while_draining(self, store: Store) -> None:
         """Once the switch is committed the channel may move on: nobody waits for a drain to roll back."""

@@ -253,9 +253,10 @@ class Following(Client):
         self.excused.append((after, upto))
 
     def on_joined(self, connection: Connection, room: RoomState) -> None:
-        if self.since is None and room.position is not None:
+        side = self._side(connection)
+        self._do(self.follower.answered(side, room))
+        if self.since is None and self.follower.side == side:
             self.since = room.position
-        self._do(self.follower.answered(self._side(connection), room))
 
     def on_change(self, connection: Connection, placement: Placement) -> None:
         before = self.follower.epoch

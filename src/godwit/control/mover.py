@@ -17,7 +17,7 @@ from godwit.errors import ChatLogUnavailable, DeadLog, InvalidRequest
 from godwit.rollout import moves
 from godwit.settings import MoveSettings
 from godwit.store.base import Store
-from godwit.values import Entry, Move, MoveState, Seal, Segment
+from godwit.values import Entry, Move, MoveState, Placement, Seal, Segment
 
 Step = Callable[[Move], Awaitable[Move | None]]
 
@@ -139,7 +139,9 @@ class Mover:
         try:
             await log.append(move.channel, moves.seal_record(move), stream=move.source.stream)
             seal = await self._read_seal(log, move.channel, move.source)
-        except DeadLog:  # nobody will read that seal any more; whoever did has committed it (C3)
+        except DeadLog:  # nobody will read that seal any more; whoever did commits it within a lease (C3, C4)
+            if self._clock.now() - move.history[-1][1] <= self._settings.lease:
+                raise
             return await self._journal(move, "cancelled", error=f"the log of {move.source.cluster} is gone: evacuate")
         if seal is None:
             raise ChatLogUnavailable(f"the seal of #{move.channel} is not to be seen yet")
@@ -159,12 +161,14 @@ class Mover:
         return await self._journal(move, "cancelled", error=f"another move came first: it is on {chain[-1].cluster}")
 
     async def _commit(self, move: Move) -> Move | None:
-        await self._commit_segment(move.channel, moves.destination(move))
+        stored = await self._commit_segment(move.channel, moves.destination(move))
+        if move.evacuate and stored.segment.epoch < move.epoch:  # the channel had moved on by itself (C8)
+            return await self._journal(move, "cancelled", error=f"it is on {stored.segment.cluster}: nothing to do")
         return await self._journal(move, "draining")
 
-    async def _commit_segment(self, channel: str, to: Segment) -> None:
+    async def _commit_segment(self, channel: str, to: Segment) -> Placement:
         now = self._clock.now()
-        await self._store.commit(channel, to, drain_until=now + self._settings.drain, now=now)
+        return await self._store.commit(channel, to, drain_until=now + self._settings.drain, now=now)
 
     async def _read_seal(self, log: ChatLog, channel: str, segment: Segment) -> Seal | None:
         after = segment.at

@@ -21,13 +21,17 @@ TRANSITIONS: dict[MoveState, tuple[MoveState, ...]] = {
     "opening": ("opened", "cancelled", "failed"),
     "opened": ("sealing", "cancelled"),
     "sealing": ("sealed", "cancelled"),
-    "sealed": ("draining",),
+    "sealed": ("draining", "cancelled"),
     "draining": ("settled",),
     "settled": (),
     "cancelled": (),
     "failed": (),
 }
-"""Which states may follow which. `cancelled` after `sealing` only when another valid seal was read (rule C4)."""
+"""Which states may follow which.
+
+`cancelled` after `sealing` only when another valid seal was read or the log is gone (rule C4); after
+`sealed` only an evacuation that came too late (rule C8).
+"""
 
 FINAL: frozenset[MoveState] = frozenset(state for state, after in TRANSITIONS.items() if not after)
 

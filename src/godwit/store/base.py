@@ -106,6 +106,8 @@ class Store(Protocol):
     async def commit(self, channel: str, to: Segment, *, drain_until: float, now: float) -> Placement:
         """Make `to` the newest segment if the stored epoch is lower (rule C3), else change nothing.
 
+        An unclean segment replaces only the one it was decided for: its epoch less two (rule C8).
+
         The phase becomes `draining`; only `settle` ends it. For a channel without a row the stored
         epoch is the default's.
 

@@ -64,9 +64,9 @@ class MemoryStore:
         return list(chain) if chain else [await self.default_placement()]
 
     async def commit(self, channel: str, to: Segment, *, drain_until: float, now: float) -> Placement:
-        """Make `to` the newest segment if the stored epoch is lower, else change nothing."""
+        """Make `to` the newest segment if the stored epoch is lower, by two if it is unclean."""
         stored = await self.placement(channel)
-        if stored.segment.epoch < to.epoch:
+        if stored.segment.epoch < to.epoch and (not to.unclean or stored.segment.epoch == to.epoch - 2):
             await self.pin([channel])
             self._rows[channel] = self._extend(stored, to, phase="draining", drain_until=drain_until)
         return await self.placement(channel)

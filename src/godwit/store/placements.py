@@ -86,10 +86,11 @@ class Placements(Database):
         return await self._read(work)
 
     async def commit(self, channel: str, to: Segment, *, drain_until: float, now: float) -> Placement:
-        """Make `to` the newest segment if the stored epoch is lower, else change nothing."""
+        """Make `to` the newest segment if the stored epoch is lower, by two if it is unclean."""
+        lower = placements.c.epoch == to.epoch - 2 if to.unclean else placements.c.epoch < to.epoch
         switch = (
             update(placements)
-            .where(placements.c.channel == channel, placements.c.epoch < to.epoch)
+            .where(placements.c.channel == channel, lower)
             .values(msgspec.to_builtins(to) | {"phase": "draining", "drain_until": drain_until})
         )
 
