@@ -7,8 +7,9 @@ import contextlib
 import json
 import os
 import signal
+import sqlite3
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,18 +52,23 @@ async def run_cli(*arguments: str, env: dict[str, str] | None = None) -> Outcome
 class Server:
     """A `godwit serve` process on free ports, with a store of its own."""
 
-    def __init__(self, process: asyncio.subprocess.Process, ready_file: Path) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, ready_file: Path, store: Path) -> None:
         self.process = process
+        self.store = store
         self.ready: dict[str, Any] = {}
         self.errors: list[str] = []
         self._ready_file = ready_file
         self._listening = asyncio.Event()
+        self._killed = False
+        self._news = asyncio.Condition()
         self._reading = asyncio.create_task(self._read_errors())
 
     async def _read_errors(self) -> None:
         assert self.process.stderr is not None
         async for line in self.process.stderr:
-            self.errors.append(line.decode(errors="replace").rstrip())
+            async with self._news:
+                self.errors.append(line.decode(errors="replace").rstrip())
+                self._news.notify_all()
             if self.errors[-1] == "godwit: ready":
                 self.ready = json.loads(self._ready_file.read_text(encoding="utf-8"))
                 self._listening.set()
@@ -78,6 +84,25 @@ class Server:
             async with asyncio.timeout(DEADLINE):
                 await self._listening.wait()
         assert self.ready, "the server did not start:\n" + "\n".join(self.errors[-30:])
+
+    def logged(self, *parts: str) -> list[str]:
+        """The lines of its log so far that contain all of these parts."""
+        return [line for line in self.errors if all(part in line for part in parts)]
+
+    async def wait_logged(self, *parts: str) -> str:
+        """Wait for a line of its log that contains all of these parts; returns it."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DEADLINE), self._news:
+                await self._news.wait_for(lambda: bool(self.logged(*parts)))
+        assert self.logged(*parts), f"the server did not log {parts}:\n" + "\n".join(self.errors[-30:])
+        return self.logged(*parts)[0]
+
+    async def metric(self, name: str, cluster: str = "main") -> float:
+        """One number of `/metrics`, such as `edge_connections`."""
+        async with self.http() as client:
+            text = (await client.get("/metrics")).text
+        start = f'godwit_{name}{{cluster="{cluster}"}} '
+        return float(next(line for line in text.splitlines() if line.startswith(start)).removeprefix(start))
 
     @property
     def api(self) -> str:
@@ -101,6 +126,23 @@ class Server:
         """Run a `godwit` command against this server."""
         return await run_cli(*arguments, env={"GODWIT_READY_FILE": str(self._ready_file)})
 
+    def stored(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Everything that its store holds, by table."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.store}?mode=ro", uri=True)) as store:
+            tables = [name for (name,) in store.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            return {name: store.execute(f'SELECT * FROM "{name}"').fetchall() for name in tables}
+
+    @contextlib.contextmanager
+    def halt_moves(self, state: str) -> Iterator[None]:
+        """While this lasts no move gets to `state`: the store fails when that is to be written, again and again."""
+        fails = "BEGIN SELECT json('not JSON'); END"
+        with contextlib.closing(sqlite3.connect(self.store, isolation_level=None)) as store:
+            store.execute(f"CREATE TRIGGER halt BEFORE UPDATE ON moves WHEN NEW.state = '{state}' {fails}")
+            try:
+                yield
+            finally:
+                store.execute("DROP TRIGGER halt")
+
     async def move(self, channel: str, to: str, *options: str) -> Outcome:
         """Move a channel (named without `#`) and insist that it worked."""
         outcome = await self.cli("channel", "move", f"#{channel}", "--to", to, *options)
@@ -113,6 +155,18 @@ class Server:
         assert outcome.status == 0, outcome
         shown: dict[str, Any] = json.loads(outcome.out)
         return shown
+
+    async def kill(self) -> None:
+        """End it as a crash does, with no time for anything; `serve` then expects no clean end."""
+        self._killed = True
+        self.process.kill()
+        await self.process.wait()
+        await self._reading
+
+    @property
+    def ended_well(self) -> bool:
+        """Whether it ended as it was told to."""
+        return self.process.returncode == (-signal.SIGKILL if self._killed else 0)
 
     async def stop(self) -> int:
         """Ask it to end and wait for that; returns its exit status."""
@@ -140,7 +194,8 @@ async def serve(directory: Path, *settings: str) -> AsyncIterator[Server]:
         settings: `key=value`, as for `--set`.
     """
     ready_file = directory / "ready.json"
-    chosen = [f"store.path={directory / 'godwit.sqlite3'}", "limits.preset=off", "edge.reconnect_grace=0", *settings]
+    store = directory / "godwit.sqlite3"
+    chosen = [f"store.path={store}", "limits.preset=off", "edge.reconnect_grace=0", *settings]
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "godwit", "serve", "--ports", "auto", "--ready-file", str(ready_file)),
         *(argument for setting in chosen for argument in ("--set", setting)),
@@ -150,7 +205,7 @@ async def serve(directory: Path, *settings: str) -> AsyncIterator[Server]:
         stderr=asyncio.subprocess.PIPE,
         limit=1 << 20,
     )
-    server = Server(process, ready_file)
+    server = Server(process, ready_file, store)
     try:
         await server.wait_ready()
         yield server
@@ -158,7 +213,8 @@ async def serve(directory: Path, *settings: str) -> AsyncIterator[Server]:
         with contextlib.suppress(AssertionError):
             await server.stop()
         raise
-    assert await server.stop() == 0, "\n".join(server.errors[-30:])
+    await server.stop()
+    assert server.ended_well, "\n".join(server.errors[-30:])
 
 
 class RawClient:
@@ -192,12 +248,16 @@ class RawClient:
         self._writer.write(line.encode() + b"\r\n")
 
     async def until(self, reached: Callable[[], bool], what: str) -> None:
-        """Wait until a line makes `reached` true; fails at the deadline or when the server hangs up."""
+        """Wait until something that comes makes `reached` true; fails at the deadline or when the server hangs up."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DEADLINE), self._news:
                 await self._news.wait_for(lambda: reached() or self._closed)
         end = "the server hung up" if self._closed else "nothing came"
         assert reached(), f"{self.nick}: no {what}: {end}\nlast lines: {self.lines[-8:]}"
+
+    async def until_closed(self) -> None:
+        """Wait until the server hangs up."""
+        await self.until(lambda: self._closed, "end of the connection")
 
     async def expect(self, part: str, after: int = 0) -> str:
         """Wait for a line that contains `part` and return it.
@@ -221,20 +281,22 @@ class RawClient:
         await self.until(lambda: any(" PONG " in x and x.endswith(f":{token}") for x in self.lines), f"PONG {token}")
         return list(self.lines)
 
-    async def login(self, channel: str = "", caps: str = "twitch.tv/tags twitch.tv/commands") -> None:
+    async def login(
+        self, channel: str = "", caps: str = "twitch.tv/tags twitch.tv/commands", token: str = "anything"
+    ) -> None:
         """Log in, and join a channel if one is named (without `#`)."""
         if caps:
             self.send(f"CAP REQ :{caps}")
-        self.send(f"PASS oauth:{self.nick}")
+        self.send(f"PASS oauth:{token}")
         self.send(f"NICK {self.nick}")
         await self.expect(f" 376 {self.nick} ")
         if channel:
             await self.join(channel)
 
-    async def join(self, channel: str) -> None:
-        """Join a channel (named without `#`) and wait for its answer."""
+    async def join(self, channel: str, after: str = "") -> None:
+        """Join a channel (named without `#`), perhaps resuming at a position, and wait for its answer."""
         start = len(self.lines)
-        self.send(f"JOIN #{channel}")
+        self.send(f"@godwit-after={after} JOIN #{channel}" if after else f"JOIN #{channel}")
         await self.expect(f" 366 {self.nick} #{channel} ", after=start)
 
     def say(self, channel: str, text: str) -> None:
@@ -250,6 +312,23 @@ class RawClient:
             if command == "PRIVMSG" and target == f"#{channel}":
                 found.append((source[1:].partition("!")[0], text.removeprefix(":")))
         return found
+
+    async def chat(self, channel: str, texts: Iterable[str], ahead: int = 30) -> None:
+        """Say lines in a channel, a few ahead of their acknowledgements; returns when all are acknowledged.
+
+        Needs tags and commands. Nothing else may be said on this connection meanwhile.
+        """
+        start, said = len(self.lines), 0
+
+        def waiting() -> int:
+            return said - sum(f" USERSTATE #{channel}" in x and ";id=" in x for x in self.lines[start:])
+
+        for text in texts:
+            self.say(channel, text)
+            said += 1
+            if waiting() > ahead:
+                await self.until(lambda: waiting() <= ahead // 2, "acknowledgement")
+        await self.until(lambda: waiting() == 0, "acknowledgement")
 
     async def close(self) -> None:
         """Hang up."""
