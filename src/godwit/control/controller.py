@@ -8,7 +8,7 @@ from the journal again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 
 import structlog
 
@@ -40,6 +40,7 @@ class Controller:
         drained: says whether nobody is left of a channel on a cluster, so that its drain may end early.
         changed: called after each journaled step.
         skip_seal: for the demo's fault only, see `Mover`.
+        sleep: how pauses are made.
     """
 
     def __init__(
@@ -53,11 +54,13 @@ class Controller:
         drained: Callable[[str, str], bool] = lambda channel, cluster: False,
         changed: Callable[[], None] = lambda: None,
         skip_seal: bool = False,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._store = store
         self._clock = clock
         self._settings = settings
         self._drained = drained
+        self._sleep = sleep
         self._mover = Mover(
             store, logs, clock, settings, clusters=clusters, skip_seal=skip_seal, journaled=lambda move: changed()
         )
@@ -108,7 +111,7 @@ class Controller:
                     pause = 0.1
                 except (ChatLogUnavailable, StoreUnavailable) as error:
                     log.warning("move_waits", channel=move.channel, state=move.state, error=str(error))
-                    await asyncio.sleep(pause)
+                    await self._sleep(pause)
                     pause = min(pause * 2, LONGEST_PAUSE)
                     move = await self._reread(move)
                 except Superseded:
@@ -131,4 +134,4 @@ class Controller:
         while (passed := self._clock.now() - begun) < max(self._settings.drain, self._settings.lease):
             if passed >= self._settings.lease and self._drained(move.channel, left):
                 return
-            await asyncio.sleep(min(max(self._settings.drain, self._settings.lease) - passed, 1.0))
+            await self._sleep(min(max(self._settings.drain, self._settings.lease) - passed, 1.0))

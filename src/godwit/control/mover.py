@@ -19,7 +19,7 @@ from godwit.settings import MoveSettings
 from godwit.store.base import Store
 from godwit.values import Entry, Move, MoveState, Placement, Seal, Segment
 
-Step = Callable[[Move], Awaitable[Move | None]]
+Step = Callable[[Move], Awaitable[Move]]
 
 
 class Superseded(Exception):
@@ -73,10 +73,7 @@ class Mover:
             Superseded: another controller went on with it.
         """
         while step := self._steps.get(move.state):
-            after = await step(move)
-            if after is None:
-                raise Superseded(move.id)
-            move = after
+            move = await step(move)
         return move
 
     async def settle(self, move: Move) -> Move:
@@ -86,6 +83,7 @@ class Mover:
 
         Raises:
             ChatLogUnavailable, StoreUnavailable: try again later.
+            Superseded: another controller settled it.
         """
         assert move.source
         log = self._logs[move.source.cluster]
@@ -97,9 +95,9 @@ class Mover:
         except DeadLog:
             pass  # it never comes back
         await self._store.settle(move.channel, move.epoch)
-        return await self._journal(move, "settled") or move
+        return await self._journal(move, "settled")
 
-    async def _admit(self, move: Move) -> Move | None:
+    async def _admit(self, move: Move) -> Move:
         placement = await self._store.placement(move.channel)
         try:
             moves.admit(
@@ -115,19 +113,19 @@ class Mover:
             placement = await self._store.placement(move.channel)
         return await self._journal(moves.begin(move, placement), "opening")
 
-    async def _open(self, move: Move) -> Move | None:
+    async def _open(self, move: Move) -> Move:
         log = self._logs[move.target]
         stream = log.stream(move.channel)
         at = await log.append(move.channel, moves.open_record(move), stream=stream)
         return await self._journal(move, "opened", at=at, stream=stream)
 
-    async def _recheck(self, move: Move) -> Move | None:
+    async def _recheck(self, move: Move) -> Move:
         """Only offline: looked at once more just before the seal; until here cancelling costs nothing."""
         if not move.forced and await self._store.is_live(move.channel):
             return await self._journal(move, "cancelled", error=f"#{move.channel} went live before the switch")
         return await self._journal(move, "sealing")
 
-    async def _seal(self, move: Move) -> Move | None:
+    async def _seal(self, move: Move) -> Move:
         assert move.source
         if move.evacuate:
             return await self._journal(move, "sealed")
@@ -160,9 +158,10 @@ class Mover:
             return await self._journal(move, "sealed", at=destination.at, stream=destination.stream)
         return await self._journal(move, "cancelled", error=f"another move came first: it is on {chain[-1].cluster}")
 
-    async def _commit(self, move: Move) -> Move | None:
+    async def _commit(self, move: Move) -> Move:
         stored = await self._commit_segment(move.channel, moves.destination(move))
-        if move.evacuate and stored.segment.epoch < move.epoch:  # the channel had moved on by itself (C8)
+        if move.evacuate and moves.destination(move) not in await self._store.segments(move.channel):
+            # The channel had moved on by itself (C8).
             return await self._journal(move, "cancelled", error=f"it is on {stored.segment.cluster}: nothing to do")
         return await self._journal(move, "draining")
 
@@ -183,14 +182,20 @@ class Mover:
                 return None
             after = page.upto
 
-    async def _journal(self, move: Move, state: MoveState, **changes: object) -> Move | None:
+    async def _journal(self, move: Move, state: MoveState, **changes: object) -> Move:
         moves.check(move, state)
         changed: Move = msgspec.structs.replace(move, **changes)
         written = await self._store.journal(changed, state, self._clock.now())
-        if written is not None:
-            self._journaled(written)
+        if written is None:
+            raise Superseded(move.id)
+        self._journaled(written)
         return written
 
 
 def _opened_by(move: Move, segment: Segment) -> bool:
-    return (segment.epoch, segment.cluster, segment.at, segment.stream) == (move.epoch, move.target, move.at, move.stream)
+    return (segment.epoch, segment.cluster, segment.at, segment.stream) == (
+        move.epoch,
+        move.target,
+        move.at,
+        move.stream,
+    )
