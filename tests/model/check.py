@@ -164,16 +164,27 @@ class Checker:
         for name in self.world.ledger.order.get(connection.producer, []):
             if name in ids:
                 problems.append(f"{who} heard itself: {name}")
+        if isinstance(connection.owner, Legacy):
+            problems += self._silent(who, connection)
         if not (connection.open and connection.edge.alive and connection.member) or connection.since is None:
             return problems
         got = set(ids)
         for name in self.world.ledger.acked:
-            if name not in rank or self.world.ledger.sent[name] is connection or name in got:
+            if name not in rank or self.world.ledger.sent[name] is connection or name in got or self._moot(name):
                 continue
             position = rank[name][1]
             if position > connection.since and not _excused(position, connection.excused):
                 problems.append(f"{who} joined at {connection.since} and never got {name} at {position}")
         return problems
+
+    def _silent(self, who: str, connection: Connection) -> list[str]:
+        """C12: nothing is shown on a cluster before the channel came there (but to those who resume)."""
+        there = connection.edge.cluster
+        homes = {0: "main"} | {segment.epoch: segment.cluster for segment in self.world.chain()}
+        for position, name, _ in connection.lines:
+            if all(home != there for epoch, home in homes.items() if epoch <= position.epoch):
+                return [f"{who} was shown {name} at {position}, before the channel ever came to {there}"]
+        return []
 
     def _follower(self, client: Following, rank: dict[str, tuple[int, Position]]) -> list[str]:
         who = f"follower {client.account}"
@@ -187,12 +198,17 @@ class Checker:
         own = {c.producer for c in client.connections}
         for name in self.world.ledger.acked:
             sender = self.world.ledger.sent.get(name)
-            if name not in rank or name in got or (sender and sender.producer in own):
+            if name not in rank or name in got or (sender and sender.producer in own) or self._moot(name):
                 continue
             position = rank[name][1]
             if client.since and position > client.since and not _excused(position, client.excused):
                 problems.append(f"{who} began at {client.since} and never got {name} at {position}")
         return problems
+
+    def _moot(self, name: str) -> bool:
+        """After an evacuation: whether its sender was sanctioned, perhaps in records that the dead log took along."""
+        sender = self.world.ledger.sent[name].owner.account
+        return self.world.evacuated and any(row.target == sender for row in self.world.sanctions())
 
     def _twins(self) -> list[str]:
         """C12: from where an early joiner is served on the new cluster, its other connections get nothing."""
@@ -237,8 +253,11 @@ class Checker:
                 problems.append(f"{edge.name} reads epoch {segment.epoch}, the store says {stored.segment.epoch}")
         opened = {(s.cluster, s.epoch, s.at, s.stream) for s in self.world.chain()}
         for move in self.world.moves():
-            if move.state in ("cancelled", "failed") and (move.target, move.epoch, move.at, move.stream) in opened:
+            gone = self.world.evacuated and "is gone" in move.error  # a reader that slept may commit it yet
+            if move.state in ("cancelled", "failed") and not gone and (move.target, move.epoch, move.at, move.stream) in opened:
                 problems.append(f"move {move.id} says {move.state}, but it happened")
+            if move.state == "settled" and (move.target, move.epoch, move.at, move.stream) not in opened:
+                problems.append(f"move {move.id} says settled, but another one happened")
             if move.state not in ("settled", "cancelled", "failed"):
                 problems.append(f"move {move.id} hangs in {move.state}: {move.error}")
         return problems

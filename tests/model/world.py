@@ -100,6 +100,10 @@ class World:
         moves: list[Move] = at_once(self.store.real.moves(channel=self.channel))
         return moves
 
+    def sanctions(self) -> list[Sanction]:
+        rows: list[Sanction] = at_once(self.store.real.sanctions(self.channel, since=0.0))
+        return rows
+
     def replace(self, controller: Controller, *, keep: bool = False) -> None:
         """Another controller takes over after a while; a zombie stays around."""
         fresh = Controller(self, controller.deadly)
@@ -151,7 +155,13 @@ class World:
         if rng.random() < 0.15:
             at(rng.uniform(0, 8), self._change_default)
         for _ in range(rng.choice((0, 0, 1, 2))):
-            at(rng.uniform(2, TALK), lambda: self._wish(rogue=True))
+            rivals = rng.uniform(2, TALK)
+            at(rivals, self._wish)
+            at(rivals + rng.uniform(0.0, 0.3), lambda: self._wish(rogue=True))
+        if rng.random() < 0.3:  # an edge falls asleep with an answer of the store in its hands (C7)
+            at_once(self.store.real.pin([self.channel]))
+            for _ in range(2):
+                at(rng.uniform(0.005, 0.06), lambda: setattr(rng.choice(self.edges), "paused", True))
         for _ in range(rng.choice((0, 0, 4))):
             at(rng.uniform(2, TALK), self._live_flip)
         at(TALK, self._heal)

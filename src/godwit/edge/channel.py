@@ -475,8 +475,9 @@ class EdgeChannel:
             self._tail.current = False
 
     def _announce(self, placement: Placement) -> None:
-        """Tell the members where the channel went, now that the store says so (rule C5)."""
-        if placement.segment.cluster != self.cluster:
+        """Tell the members where the channel went, now that the store says so and they have seen it go (rule C5)."""
+        reached = self._room is not None and self._room.segment.epoch >= placement.segment.epoch
+        if reached and placement.segment.cluster != self.cluster:
             for member in list(self.members):
                 self._audience.redirected(member, placement)
 
@@ -584,6 +585,8 @@ class EdgeChannel:
         self._welcome_early()
         if not self._placement or self._placement.segment.epoch < to.epoch:
             self._commit(to)
+        else:
+            self._announce(self._placement)
 
     def _commit(self, to: Segment) -> None:
         self._uncommitted = to

@@ -17,8 +17,8 @@ from godwit.errors import InvalidRequest, MoveRefused, UnknownChannel, UnknownCl
 from godwit.values import Entry, Move, MoveState, Open, Placement, Seal, Segment, is_login
 
 TRANSITIONS: dict[MoveState, tuple[MoveState, ...]] = {
-    "wished": ("opening", "cancelled", "failed"),
-    "opening": ("opened", "cancelled", "failed"),
+    "wished": ("opening", "failed"),
+    "opening": ("opened",),
     "opened": ("sealing", "cancelled"),
     "sealing": ("sealed", "cancelled"),
     "sealed": ("draining", "cancelled"),
