@@ -254,7 +254,11 @@ class Checker:
         opened = {(s.cluster, s.epoch, s.at, s.stream) for s in self.world.chain()}
         for move in self.world.moves():
             gone = self.world.evacuated and "is gone" in move.error  # a reader that slept may commit it yet
-            if move.state in ("cancelled", "failed") and not gone and (move.target, move.epoch, move.at, move.stream) in opened:
+            if (
+                move.state in ("cancelled", "failed")
+                and not gone
+                and (move.target, move.epoch, move.at, move.stream) in opened
+            ):
                 problems.append(f"move {move.id} says {move.state}, but it happened")
             if move.state == "settled" and (move.target, move.epoch, move.at, move.stream) not in opened:
                 problems.append(f"move {move.id} says settled, but another one happened")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from godwit.edge.ports import Shown
 from godwit.tmi.client_events import ChannelMessage, RoomState, ServerChanged
 from godwit.tmi.follow import Cancel, Effect, Follower, FollowState, Join, LookUp, Part, RetryLater, Show, Side
-from godwit.values import Author, Message, Placement, Position
+from godwit.values import Act, Author, Message, Placement, Position
 
 if TYPE_CHECKING:
     from tests.model.edges import Edge
@@ -47,9 +47,7 @@ class Connection:
             self.owner.gaps += 1
             self.owner.excuse(Position(0, 0), position)
             self.excused.append((Position(0, 0), position))
-        room = RoomState(
-            self.world.channel, True, {}, None if silent else position, self.edge.cluster, epoch, home
-        )
+        room = RoomState(self.world.channel, True, {}, None if silent else position, self.edge.cluster, epoch, home)
         self._tell(lambda: self.owner.on_joined(self, room))
 
     def redirected(self, placement: Placement) -> None:
@@ -98,6 +96,12 @@ class Connection:
         def submit() -> None:
             if not self.edge.channel.submit(message):
                 self.world.ledger.voided(message, "full")
+
+        self._do(submit)
+
+    def act(self, act: Act) -> None:
+        def submit() -> None:
+            self.edge.channel.submit(act)
 
         self._do(submit)
 

@@ -20,7 +20,8 @@ from godwit.chatlog.base import Page
 from godwit.chatlog.memory import MemoryLog
 from godwit.chatlog.tail import Tail, TailEvent
 from godwit.control.mover import Mover
-from godwit.edge import channel as edge_channel
+from godwit.edge import attendance
+from godwit.edge.attendance import Attendance
 from godwit.edge.channel import EdgeChannel, State
 from godwit.edge.history import History
 from godwit.errors import ChatLogUnavailable
@@ -58,9 +59,7 @@ def _() -> Any:
     def compared(self: EdgeChannel, segment: Segment, head: int, asked_at: float) -> None:
         self._verified = max(self._verified, asked_at)
 
-    return _both(
-        mock.patch.object(Tail, "compare", lambda self: None), mock.patch.object(EdgeChannel, "compared", compared)
-    )
+    return _both(mock.patch.object(Tail, "compare"), mock.patch.object(EdgeChannel, "compared", compared))
 
 
 @mutant("L1-gap-unseen", "a reader takes what comes live without looking at the predecessor")
@@ -141,7 +140,7 @@ def _() -> Any:
 
 @mutant("L6-repeats-count", "a second record of the same number is in force")
 def _() -> Any:
-    return mock.patch.object(room.RoomState, "_first", lambda self, record, time: True)
+    return mock.patch.object(room.RoomState, "_first", return_value=True)
 
 
 @mutant("L6-several-in-flight", "several appends of one producer are in flight")
@@ -201,9 +200,7 @@ def _() -> Any:
 
 @mutant("C3-commit-blindly", "the commit does not compare epochs")
 def _() -> Any:
-    async def commit(
-        self: MemoryStore, channel: str, to: Segment, *, drain_until: float, now: float
-    ) -> Placement:
+    async def commit(self: MemoryStore, channel: str, to: Segment, *, drain_until: float, now: float) -> Placement:
         stored = await self.placement(channel)
         if stored.segment != to:
             await self.pin([channel])
@@ -249,7 +246,7 @@ def _() -> Any:
 
     original = EdgeChannel.placed
     return _both(
-        mock.patch.object(EdgeChannel, "_fresh", lambda self, now: True),
+        mock.patch.object(EdgeChannel, "_fresh", return_value=True),
         mock.patch.object(EdgeChannel, "placed", placed),
     )
 
@@ -270,7 +267,7 @@ def _() -> Any:
     original = EdgeChannel._catch_up
 
     def catch_up(self: EdgeChannel, placement: Placement, asked_at: float) -> None:
-        if not any(segment.unclean for segment in self._chain):
+        if not any(segment.unclean for segment in self._recall.chain):
             original(self, placement, asked_at)
 
     return mock.patch.object(EdgeChannel, "_catch_up", catch_up)
@@ -304,17 +301,17 @@ def _() -> Any:
         found = original(cluster, **facts)
         return Admission.EARLY if found is Admission.BRIDGE else found
 
-    return mock.patch.object(edge_channel, "admit", admit)
+    return mock.patch.object(attendance, "admit", admit)
 
 
 @mutant("C12-both-sides", "an account that had joined early is served on both clusters")
 def _() -> Any:
-    def arrive(self: EdgeChannel, record: Any) -> None:
+    def arrive(self: Attendance, record: Any) -> None:
         for member in list(self.members):
-            if member.account in record.accounts and self.cluster == record.cluster:
+            if member.account in record.accounts and self._standing.cluster == record.cluster:
                 self.members[member] = True
 
-    return mock.patch.object(EdgeChannel, "_arrive", arrive)
+    return mock.patch.object(Attendance, "arrive", arrive)
 
 
 @mutant("C12-not-silent", "an early JOIN is shown lines before the channel is there")
@@ -325,7 +322,7 @@ def _() -> Any:
         found = original(cluster, **facts)
         return Admission.BRIDGE if found is Admission.EARLY else found
 
-    return mock.patch.object(edge_channel, "admit", admit)
+    return mock.patch.object(attendance, "admit", admit)
 
 
 # R: the room ----------------------------------------------------------------------------------------
@@ -365,12 +362,12 @@ def _() -> Any:
 
 @mutant("R3-rows-not-completed", "rows without a position are left as they are")
 def _() -> Any:
-    return mock.patch.object(EdgeChannel, "_complete", lambda self, act, position, time: None)
+    return mock.patch.object(EdgeChannel, "_complete")
 
 
 @mutant("R3-rows-not-loaded", "a new reader does not load the rows")
 def _() -> Any:
-    return mock.patch.object(room.RoomState, "load", lambda self, rows: None)
+    return mock.patch.object(room.RoomState, "load")
 
 
 @mutant("R4-clock-of-the-reader", "a timeout that seems to lie in the future does not count")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -41,7 +41,9 @@ class World:
         self.healed = False
         self.evacuated = False
         self._names = 0
-        self.chances = Chances() if rng.random() < 0.7 else Chances(*(p * 3 for p in msgspec.structs.astuple(Chances())))
+        self.chances = (
+            Chances() if rng.random() < 0.7 else Chances(*(p * 3 for p in msgspec.structs.astuple(Chances())))
+        )
         if rng.random() < 0.2:
             self.chances = Chances(0, 0, 0, 0, 0, 0, 0, 0, 0)
         self.log_settings = LogSettings(
@@ -167,10 +169,10 @@ class World:
         at(TALK, self._heal)
         for _ in range(10):
             at(rng.uniform(TALK + 40, TALK + 60), self._speak_late)
-        self._every(1.0, lambda: [edge.tick() for edge in self.edges if edge.channel.needs_tick])
-        self._every(self.log_settings.compare_interval, lambda: [edge.compare() for edge in self.edges if edge.alive])
-        self._every(0.5, lambda: [controller.wake() for controller in list(self.controllers)])
-        self._every(3.0, lambda: [log.real.expire() for log in self.logs.values()])
+        self._every(1.0, self._tick)
+        self._every(self.log_settings.compare_interval, self._compare)
+        self._every(0.5, self._wake)
+        self._every(3.0, self._expire)
         self._every(1.0, lambda: self.checker.stored(self.placement()))
         self._every(self.move_settings.lease / 3, self._watch_default)
 
@@ -196,6 +198,24 @@ class World:
         end = self.store.real.set_live(self.channel, False, self.now())
         self.schedule.after(self.rng.uniform(0.5, 5.0), lambda: at_once(end))
 
+    def _tick(self) -> None:
+        for edge in self.edges:
+            if edge.channel.needs_tick:
+                edge.tick()
+
+    def _compare(self) -> None:
+        for edge in self.edges:
+            if edge.alive:
+                edge.compare()
+
+    def _wake(self) -> None:
+        for controller in list(self.controllers):
+            controller.wake()
+
+    def _expire(self) -> None:
+        for log in self.logs.values():
+            log.real.expire()
+
     def _wish(self, *, evacuate: bool = False, rogue: bool = False, target: str = "") -> None:
         here = self.placement().segment.cluster
         target = target or self.rng.choice([cluster for cluster in CLUSTERS if cluster != here])
@@ -219,14 +239,15 @@ class World:
             return
         connection = moderators[-1]
         target = self.rng.choice(self.clients[1:]).account
-        kind = self.rng.choice(("ban", "timeout", "lift", "lift"))
+        kinds: tuple[Literal["ban", "timeout", "lift"], ...] = ("ban", "timeout", "lift", "lift")
+        kind = self.rng.choice(kinds)
         seconds = self.rng.randint(1, 30) if kind == "timeout" else 0
         act = Act(
             self.name("act"), 0, connection.producer, 0, kind, Author("legacy0", "legacy0"), target, target, seconds
         )
         row = Sanction(act.id, self.channel, kind, target, target, "legacy0", seconds=seconds, time=self.now())
         at_once(self.store.real.add_sanction(row))
-        connection._do(lambda: connection.edge.channel.submit(act) and None)
+        connection.act(act)
 
     def _edge_dies(self) -> None:
         edge = self.rng.choice(self.edges)

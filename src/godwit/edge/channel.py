@@ -17,17 +17,17 @@ Calls may come from within calls of the backend only for `live`, which queues th
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from enum import Enum
 
 import msgspec
 
-from godwit.chat.admission import Admission, admit
 from godwit.chat.outbox import Outbox
 from godwit.chat.room import RoomState, Ruling, Sealed, Valid, Void
 from godwit.chatlog.base import Page
 from godwit.chatlog.tail import Current, Dead, Hole, Skipped, Tail, TailEvent
-from godwit.edge.history import DOUBTS, Backfill, History
+from godwit.edge.attendance import Attendance
+from godwit.edge.history import DOUBTS, Recall
 from godwit.edge.ports import Audience, Backend, Member, Shown
 from godwit.settings import EdgeSettings, LogSettings, MoveSettings
 from godwit.store.base import Sanction
@@ -43,20 +43,6 @@ class State(Enum):
     UNPLACED = "unplaced"
     READING = "reading"
     LIVE = "live"
-
-
-class _Waiting(msgspec.Struct):
-    """A JOIN that cannot be answered yet.
-
-    Attributes:
-        since: when it came; away from home only a placement asked for later answers it.
-        epoch: the channel must have come this far first.
-    """
-
-    after: Position | None
-    since: float
-    epoch: int = 0
-    confirmed: bool = False
 
 
 class EdgeChannel:
@@ -88,8 +74,6 @@ class EdgeChannel:
         self.channel = channel
         self.cluster = cluster
         self.state = State.UNPLACED
-        self.members: dict[Member, bool] = {}
-        """Who is let in, and whether they are served (False: early, silent)."""
         self._backend = backend
         self._audience = audience
         self._producer = producer
@@ -101,11 +85,11 @@ class EdgeChannel:
         self._room: RoomState | None = None
         self._tail = Tail("", 0)
         self._placement: Placement | None = None
-        self._previous: tuple[str, ...] = ()
-        self._drain_until = 0.0
+        self.previous: tuple[str, ...] = ()
+        """Clusters that were the channel's home before, newest first."""
+        self.drain_until = 0.0
+        """When the drain of the last switch ends; without a row, the time before which nobody writes."""
         self._rowless = False
-        self._chain: list[Segment] = []
-        self._rulings: list[Ruling] = []
         self._unplaced: set[str] = set()
         self._placing: dict[str, tuple[Position, float]] = {}
         self._stored_epoch = 0
@@ -119,11 +103,8 @@ class EdgeChannel:
         self._verified = 0.0
         self._read_at = 0.0
         self._reached = Position(0, 0)
-        self._waiting: dict[Member, _Waiting] = {}
-        self._history = History(Position(0, 0), edge.recent)
-        self._backfills: dict[int, Backfill] = {}
-        self._exhausted: set[tuple[Position, int]] = set()
-        self._purposes = MAIN
+        self._recall = Recall(edge.recent, backend.read)
+        self._attendance = Attendance(self, audience, self._recall, move.legacy_rule)
         self._busy = False
         self._inbox: deque[tuple[Segment, Entry]] = deque()
 
@@ -131,13 +112,12 @@ class EdgeChannel:
 
     def join(self, member: Member, after: Position | None = None) -> None:
         """A connection wants in; with `after` it wants what came after that position first (rule F3)."""
-        self._waiting[member] = _Waiting(after, self._backend.now(), after.epoch if after else 0)
+        self._attendance.join(member, after, self._backend.now())
         self._settle()
 
     def leave(self, member: Member) -> None:
         """A connection is out: PART, or it closed."""
-        self.members.pop(member, None)
-        self._waiting.pop(member, None)
+        self._attendance.leave(member)
 
     def submit(self, record: Produced) -> bool:
         """Take a record to append; its epoch and number are filled in here.
@@ -179,14 +159,11 @@ class EdgeChannel:
             return
         newest = placement.segment
         self._stored_epoch = max(self._stored_epoch, newest.epoch)
-        for waiting in self._waiting.values():
-            if waiting.since <= asked_at:
-                waiting.confirmed = True
-                waiting.epoch = max(waiting.epoch, newest.epoch)
-        self._rulings = [_ruling(row) for row in sanctions if row.position]
+        self._attendance.confirm(newest.epoch, asked_at)
+        self._recall.rulings = [_ruling(row) for row in sanctions if row.position]
         horizon = asked_at - 2 * self._log.hold  # what was written before that will not be appended any more
         self._unplaced = {row.id for row in sanctions if not row.position and row.time >= horizon}
-        self._chain = list(chain)
+        self._recall.chain = list(chain)
         room = self._room
         if room is None:
             self._know(placement)
@@ -194,13 +171,15 @@ class EdgeChannel:
             self._verified = asked_at
         elif newest.epoch == room.segment.epoch:
             self._know(placement)
-            room.load(self._rulings)
+            room.load(self._recall.rulings)
             if not self._dead:
                 self._verified = max(self._verified, asked_at)
                 if self.state is State.UNPLACED:
                     self._begin(newest)
         elif newest.epoch > room.segment.epoch:
             self._catch_up(placement, asked_at)
+        if self.state is State.UNPLACED:
+            self._trouble = True  # nothing came of it; the next tick asks again
         self._settle()
 
     def ask_failed(self) -> None:
@@ -254,7 +233,7 @@ class EdgeChannel:
     def answer(self, segment: Segment, after: int, page: Page, purpose: int) -> None:
         """The answer to a read."""
         if purpose != MAIN:
-            self._backfilled(purpose, lambda backfill: backfill.answer(after, page))
+            self._recall.answer(purpose, after, page)
         elif self._room and segment == self._room.segment:
             stood = self.state is State.LIVE
             self._take(self._tail.answer(after, page))
@@ -265,7 +244,8 @@ class EdgeChannel:
     def read_failed(self, segment: Segment, purpose: int) -> None:
         """A read got no answer; the next tick asks again, the store too."""
         if purpose != MAIN:
-            self._backfilled(purpose, Backfill.read_failed)
+            self._recall.read_failed(purpose)
+            self._settle()
         elif self._room and segment == self._room.segment:
             self._tail.failed()
             self._trouble = True
@@ -301,6 +281,11 @@ class EdgeChannel:
         return Position(self._room.segment.epoch, self._tail.position) if self._room else Position(0, 0)
 
     @property
+    def members(self) -> dict[Member, bool]:
+        """Who is let in, and whether they are served (False: early, silent)."""
+        return self._attendance.members
+
+    @property
     def served(self) -> list[Member]:
         """Members that are shown lines."""
         return [member for member, served in self.members.items() if served]
@@ -308,12 +293,12 @@ class EdgeChannel:
     @property
     def recent(self) -> Sequence[Shown]:
         """The newest lines, oldest first."""
-        return self._history.lines
+        return self._recall.lines
 
     @property
     def recent_since(self) -> Position:
         """`recent` is complete after this position."""
-        return self._history.since
+        return self._recall.since
 
     @property
     def settings(self) -> dict[str, int]:
@@ -328,15 +313,14 @@ class EdgeChannel:
     @property
     def idle(self) -> bool:
         """Nobody is here and nothing is pending."""
-        return not (self.members or self._waiting or self._outbox or self._uncommitted or self._placing)
+        return not (self.members or self._attendance.waiting or self._outbox or self._uncommitted or self._placing)
 
     @property
     def needs_tick(self) -> bool:
         """Whether a tick is due soon: something is waiting, in trouble or ending."""
-        return bool(
-            self._waiting or self._outbox or self._uncommitted or self._placing or self._unplaced or self._trouble or self._behind
-            or self.state is not State.LIVE or self._tail.wants_read or self._drain_until
-        )  # fmt: skip
+        waiting = self._attendance.waiting or self._outbox or self._uncommitted or self._placing or self._unplaced
+        troubled = self._trouble or self._behind or self.state is not State.LIVE or self._tail.wants_read
+        return bool(waiting or troubled or self.drain_until)
 
     # turning the crank ----------------------------------------------------------------------
 
@@ -368,11 +352,13 @@ class EdgeChannel:
         if self.state is not State.LIVE:
             return
         if not self._fresh(now):
-            if not self._trouble and (self._waiting or self._outbox):
+            if not self._trouble and (self._attendance.waiting or self._outbox):
                 self._ask()
             return
-        if self._waiting:
-            self._admit_waiting(now)
+        if self._attendance.waiting:
+            redirect = self._placement if self._uncommitted is None else None
+            if self._attendance.admit(now, redirect=redirect):
+                self._ask()
         if self._outbox:
             self._append(now)
 
@@ -393,7 +379,7 @@ class EdgeChannel:
     def _append(self, now: float) -> None:
         assert self._room
         if self._rowless:
-            if now >= self._drain_until and not self._claiming:
+            if now >= self.drain_until and not self._claiming:
                 self._claiming = True
                 self._backend.claim()
             return
@@ -406,22 +392,21 @@ class EdgeChannel:
     def _know(self, placement: Placement) -> None:
         self._placement = placement
         self._rowless = placement.default
-        self._previous = placement.previous
-        self._drain_until = placement.drain_until if placement.default or placement.phase == "draining" else 0.0
+        self.previous = placement.previous
+        self.drain_until = placement.drain_until if placement.default or placement.phase == "draining" else 0.0
 
     def _first_segment(self, placement: Placement) -> Segment:
         """Where a new reader begins: the newest segment, or earlier where a row must be completed (R3)
         or somebody resumes (F3), but not below an unclean one (C8)."""
         if placement.default:
             return placement.segment
-        unclean = max((segment.epoch for segment in self._chain if segment.unclean), default=0)
+        unclean = max((segment.epoch for segment in self._recall.chain if segment.unclean), default=0)
         wanted = placement.segment.epoch
         if self._unplaced:
             wanted = unclean
-        for waiting in self._waiting.values():
-            if waiting.after:
-                wanted = min(wanted, waiting.after.epoch)
-        for segment in self._chain:
+        if self._attendance.oldest_wanted is not None:
+            wanted = min(wanted, self._attendance.oldest_wanted)
+        for segment in self._recall.chain:
             if segment.epoch >= max(wanted, unclean):
                 return segment
         return placement.segment
@@ -432,14 +417,14 @@ class EdgeChannel:
         if room is None:
             room = self._room = RoomState(segment)
             after = segment.at
-            self._history.restart(Position(segment.epoch, after))
+            self._recall.restart(Position(segment.epoch, after))
         else:
             self._backend.unsubscribe(room.segment)
             after = self._tail.position if segment.epoch == room.segment.epoch else segment.at
             if segment.epoch != room.segment.epoch:
                 room.follow(segment)
                 self._welcome_early()
-        room.load(self._rulings)
+        room.load(self._recall.rulings)
         self._dead = False
         self._doubts = DOUBTS
         self.state = State.READING
@@ -450,18 +435,18 @@ class EdgeChannel:
         """The store knows a newer segment than the one that is read."""
         assert self._room
         epoch = self._room.segment.epoch
-        unclean = [segment for segment in self._chain if segment.unclean and segment.epoch > epoch]
+        unclean = [segment for segment in self._recall.chain if segment.unclean and segment.epoch > epoch]
         if unclean:  # C8: jump, and append again what is pending
             self._know(placement)
             self._outbox.resend()
-            self._history.restart(Position(unclean[-1].epoch, unclean[-1].at))
+            self._recall.restart(Position(unclean[-1].epoch, unclean[-1].at))
             self._begin(unclean[-1], fresh=False)
             self._audience.gap(None)
             self._announce(placement)
             self._verified = asked_at
-        elif self._rowless and all(segment.epoch != epoch for segment in self._chain):
+        elif self._rowless and all(segment.epoch != epoch for segment in self._recall.chain):
             self._know(placement)  # C10: nobody has written where this reader stands
-            self._begin(self._chain[0] if self._chain else placement.segment)
+            self._begin(self._recall.chain[0] if self._recall.chain else placement.segment)
             self._announce(placement)
             self._verified = asked_at
         elif self.state is State.UNPLACED:
@@ -477,14 +462,13 @@ class EdgeChannel:
     def _announce(self, placement: Placement) -> None:
         """Tell the members where the channel went, now that the store says so and they have seen it go (rule C5)."""
         reached = self._room is not None and self._room.segment.epoch >= placement.segment.epoch
-        if reached and placement.segment.cluster != self.cluster:
-            for member in list(self.members):
-                self._audience.redirected(member, placement)
+        if reached:
+            self._attendance.announce(placement)
 
     def _lose(self, since: Position) -> None:
         for record, tried in self._outbox.lose():
             self._undelivered(record, tried)
-        self._history.restart(since)
+        self._recall.restart(since)
         self._audience.gap(None)
 
     # reading --------------------------------------------------------------------------------
@@ -498,8 +482,10 @@ class EdgeChannel:
                 self._current()
             elif isinstance(event, Skipped):
                 assert self._room
-                self._history.restart(Position(self._room.segment.epoch, event.floor))
-                self._audience.gap(None)
+                since = Position(self._room.segment.epoch, event.floor)
+                if since > self._recall.since:  # else it is the hole that was told already
+                    self._recall.restart(since)
+                    self._audience.gap(None)
             elif isinstance(event, Hole):
                 assert self._room
                 self.state = State.UNPLACED
@@ -516,7 +502,7 @@ class EdgeChannel:
     def _current(self) -> None:
         """The tail stands at the end: if the chain is known to go on, what should have led there is gone."""
         assert self._room
-        later = [segment for segment in self._chain if segment.epoch > self._room.segment.epoch]
+        later = [segment for segment in self._recall.chain if segment.epoch > self._room.segment.epoch]
         if later and self._doubts and not later[0].unclean:
             self._doubts -= 1  # there must be a seal: the answer may have been a stale one
             self._tail.suspect()
@@ -524,8 +510,7 @@ class EdgeChannel:
         elif later:
             self._lose(Position(later[0].epoch, later[0].at))
             self._begin(later[0])
-            if self._placement:
-                self._announce(self._placement)
+            self._commit(later[0])  # changes nothing; the answer says where members are to be sent (C5)
         else:
             self.state = State.LIVE
 
@@ -547,7 +532,7 @@ class EdgeChannel:
         mine = self._outbox.read_back(record)
         if isinstance(record, Message):
             shown = Shown(position, outcome.time, record)
-            self._history.add(shown)
+            self._recall.add(shown)
             if position > self._reached:
                 self._audience.shown(shown)
         elif isinstance(record, Act):
@@ -555,7 +540,7 @@ class EdgeChannel:
             if position > self._reached:
                 self._audience.acted(record, position, outcome.time)
         elif isinstance(record, Arrive):
-            self._arrive(record)
+            self._attendance.arrive(record)
         elif position > self._reached:
             self._audience.changed(record, self.settings)
         self._reached = max(self._reached, position)
@@ -565,7 +550,7 @@ class EdgeChannel:
     def _complete(self, act: Act, position: Position, time: float) -> None:
         """Every reader sees to it that the act's row gets its position (rules R2, R3)."""
         self._unplaced.discard(act.id)
-        if act.kind in ("ban", "timeout", "lift") and all(row.id != act.id for row in self._rulings):
+        if act.kind in ("ban", "timeout", "lift") and all(row.id != act.id for row in self._recall.rulings):
             self._placing[act.id] = (position, time)
             self._backend.place_sanction(act.id, position, time)
 
@@ -577,8 +562,8 @@ class EdgeChannel:
         self._room.follow(to)
         self._doubts = DOUBTS
         self._rowless = False
-        self._previous = tuple(dict.fromkeys(c for c in (left.cluster, *self._previous) if c != to.cluster))
-        self._drain_until = self._backend.now() + self._move.drain
+        self.previous = tuple(dict.fromkeys(c for c in (left.cluster, *self.previous) if c != to.cluster))
+        self.drain_until = self._backend.now() + self._move.drain
         self._tail = Tail(to.stream, to.at)
         self._backend.subscribe(to)
         self._outbox.resend()
@@ -593,83 +578,19 @@ class EdgeChannel:
         self._committing = True
         self._backend.commit(to)
 
-    # membership -----------------------------------------------------------------------------
-
-    def _admit_waiting(self, now: float) -> None:
-        assert self._room and self._placement
-        for member, waiting in list(self._waiting.items()):
-            if self._room.segment.epoch < waiting.epoch:
-                continue  # the placement that the client knows of has not been reached
-            if self.cluster != self._room.segment.cluster and not waiting.confirmed:
-                self._ask()
-                continue
-            how = admit(
-                self.cluster,
-                home=self._room.segment.cluster,
-                previous=self._previous,
-                drain_until=self._drain_until,
-                legacy_rule=self._move.legacy_rule,
-                now=now,
-            )
-            if how is not Admission.REFUSED and not self._enter(member, waiting.after, how):
-                continue
-            self._waiting.pop(member, None)
-            if how is not Admission.HOME and self._uncommitted is None:
-                self._audience.redirected(member, self._placement)
-            if how is Admission.REFUSED:
-                self._audience.refused(member)
-
-    def _enter(self, member: Member, after: Position | None, how: Admission) -> bool:
-        """Let a member in; False if lines for it must be read first."""
-        home, silent = how is Admission.HOME, how is Admission.EARLY and not self.members.get(member)
-        if after is None or silent:
-            self.members[member] = not silent
-            self._audience.joined(member, self.position, home=home, silent=silent, missing=None)
-            return True
-        lines = self._history.after(after)
-        missing = 0
-        if lines is None:
-            if self._backfill(after):
-                return False
-            missing, after = -1, self._history.since
-            lines = list(self._history.lines)
-        self.members[member] = True
-        self._audience.joined(member, after, home=home, silent=False, missing=missing)
-        self._audience.replayed(member, lines)
-        return True
-
     def _welcome_early(self) -> None:
-        """If the channel came here: early joiners are served, accounts from a position on that all see (C12)."""
-        if self.cluster not in (self.home, *self._previous):
-            return
-        accounts = {member.account for member, served in self.members.items() if not served and member.account}
-        for member, served in self.members.items():
-            if not served and not member.account:
-                self.members[member] = True
-        if accounts:
+        if accounts := self._attendance.welcome_early():
             number = next(self._numbers)
             name = f"{self._producer}:{number}"
-            arrive = Arrive(name, 0, self._producer, number, self.cluster, tuple(sorted(accounts)))
+            arrive = Arrive(name, 0, self._producer, number, self.cluster, accounts)
             self._outbox.put(arrive, self._backend.now())
 
-    def _arrive(self, record: Arrive) -> None:
-        for member, served in list(self.members.items()):
-            if member.account and member.account in record.accounts:
-                if self.cluster == record.cluster:
-                    self.members[member] = True
-                elif served:
-                    del self.members[member]
-                    self._audience.parted(member)
-
     def _evict(self, now: float) -> None:
-        if self.state is not State.LIVE or not self._drain_until or now < self._drain_until or self._rowless:
-            return
-        self._drain_until = 0.0
-        if self._move.legacy_rule != "bridge" and self.home != self.cluster and self.cluster in self._previous:
+        """After a drain, end what the legacy rule ends."""
+        if self.state is State.LIVE and self.drain_until and now >= self.drain_until and not self._rowless:
+            self.drain_until = 0.0
             assert self._placement
-            for member in self.served:
-                del self.members[member]
-                self._audience.evicted(member, self._placement)
+            self._attendance.evict(self._placement)
 
     def _undelivered(self, record: Produced, tried: bool) -> None:
         if record.producer == self._producer:
@@ -678,44 +599,6 @@ class EdgeChannel:
             self._audience.unknown(record)
         else:
             self._audience.voided(record, "unsent")
-
-    # older lines ----------------------------------------------------------------------------
-
-    def _backfill(self, after: Position) -> bool:
-        """Have older lines read, if that was not tried already; says whether they are on their way."""
-        if self._backfills:
-            return True
-        since = self._history.since
-        chain = [segment for segment in self._chain if after.epoch <= segment.epoch <= since.epoch]
-        unclean = max((segment.epoch for segment in chain if segment.unclean), default=0)
-        chain = [segment for segment in chain if segment.epoch >= unclean]
-        if not chain or Position(chain[0].epoch, chain[0].at) >= since or (since, chain[0].epoch) in self._exhausted:
-            return False
-        self._purposes += 1
-        self._backfills[self._purposes] = Backfill(chain, since, self._rulings)
-        self._read_on(self._purposes)
-        return True
-
-    def _read_on(self, purpose: int) -> None:
-        backfill = self._backfills[purpose]
-        after = backfill.wanted()
-        if after is not None:
-            self._backend.read(backfill.segment, after, purpose)
-
-    def _backfilled(self, purpose: int, step: Callable[[Backfill], None]) -> None:
-        backfill = self._backfills.get(purpose)
-        if backfill is None:
-            return
-        epoch = backfill.chain[0].epoch
-        step(backfill)
-        if not backfill.done:
-            self._read_on(purpose)
-            return
-        del self._backfills[purpose]
-        self._exhausted = {(self._history.since, epoch)}
-        if not backfill.failed and backfill.until == self._history.since:
-            self._history.prepend(backfill.lines, backfill.since)
-            self._exhausted.add((self._history.since, epoch))
 
 
 def _ruling(row: Sanction) -> Ruling:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Sequence
 
 from godwit.chat.room import RoomState, Ruling, Sealed, Valid
 from godwit.chatlog.base import Page
 from godwit.chatlog.tail import Current, Dead, Hole, Skipped, Tail
 from godwit.edge.ports import Shown
 from godwit.values import Entry, Message, Position, Segment
-
 
 DOUBTS = 3
 """How often a segment that must end with a seal is read again when none is found (rule L1)."""
@@ -153,3 +153,88 @@ class Backfill:
         """Something before `since` is missing."""
         self.lines.clear()
         self.since = since
+
+
+class Recall:
+    """The newest lines, and those before them when somebody resumes further back.
+
+    Args:
+        most: lines kept.
+        read: asks for a read of a segment's log after a sequence, for the purpose with that number.
+    """
+
+    __slots__ = ("_backfill", "_exhausted", "_history", "_number", "_read", "chain", "rulings")
+
+    def __init__(self, most: int, read: Callable[[Segment, int, int], None]) -> None:
+        self.chain: list[Segment] = []
+        """The channel's segments, as the store knows them."""
+        self.rulings: list[Ruling] = []
+        """Bans and timeouts that the store knows."""
+        self._history = History(Position(0, 0), most)
+        self._read = read
+        self._number = 0
+        self._backfill: Backfill | None = None
+        self._exhausted: set[tuple[Position, int]] = set()
+
+    @property
+    def lines(self) -> Sequence[Shown]:
+        """The newest lines, oldest first."""
+        return self._history.lines
+
+    @property
+    def since(self) -> Position:
+        """`lines` is complete after this position."""
+        return self._history.since
+
+    def add(self, shown: Shown) -> None:
+        """Keep a line."""
+        self._history.add(shown)
+
+    def restart(self, since: Position) -> None:
+        """Lines before `since` are missing."""
+        self._history.restart(since)
+
+    def after(self, position: Position) -> list[Shown] | None:
+        """The lines after a position; None if they are not all here."""
+        return self._history.after(position)
+
+    def fetch(self, after: Position) -> bool:
+        """Have older lines read, if that was not tried already; says whether they are on their way."""
+        if self._backfill:
+            return True
+        since = self._history.since
+        chain = [segment for segment in self.chain if after.epoch <= segment.epoch <= since.epoch]
+        unclean = max((segment.epoch for segment in chain if segment.unclean), default=0)
+        chain = [segment for segment in chain if segment.epoch >= unclean]
+        if not chain or Position(chain[0].epoch, chain[0].at) >= since or (since, chain[0].epoch) in self._exhausted:
+            return False
+        self._number += 1
+        self._backfill = Backfill(chain, since, self.rulings)
+        self._read_on()
+        return True
+
+    def answer(self, number: int, after: int, page: Page) -> None:
+        """The answer to a read for older lines."""
+        if self._backfill and number == self._number:
+            self._backfill.answer(after, page)
+            self._read_on()
+
+    def read_failed(self, number: int) -> None:
+        """A read for older lines got no answer."""
+        if self._backfill and number == self._number:
+            self._backfill.read_failed()
+            self._read_on()
+
+    def _read_on(self) -> None:
+        backfill = self._backfill
+        assert backfill
+        after = backfill.wanted()
+        if after is not None:
+            self._read(backfill.segment, after, self._number)
+        elif backfill.done:
+            self._backfill = None
+            epoch = backfill.chain[0].epoch
+            self._exhausted = {(self._history.since, epoch)}
+            if not backfill.failed and backfill.until == self._history.since:
+                self._history.prepend(backfill.lines, backfill.since)
+                self._exhausted.add((self._history.since, epoch))

@@ -1,0 +1,190 @@
+"""Who is in a channel on an edge: let in, served, early, sent after it, or out (rules C5, C11, C12, F1, F3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from godwit.chat.admission import Admission, admit
+from godwit.edge.history import Recall
+from godwit.edge.ports import Audience, Member
+from godwit.values import Arrive, Placement, Position
+
+
+class Standing(Protocol):
+    """Where the channel stands, as far as membership depends on it."""
+
+    cluster: str
+
+    @property
+    def home(self) -> str:
+        """The cluster of the segment that is read."""
+        ...
+
+    @property
+    def previous(self) -> Sequence[str]:
+        """Clusters that were the channel's home before."""
+        ...
+
+    @property
+    def position(self) -> Position:
+        """Everything up to here has been read."""
+        ...
+
+    @property
+    def drain_until(self) -> float:
+        """When the drain of the last switch ends."""
+        ...
+
+
+class _Waiting(msgspec.Struct):
+    """A JOIN that cannot be answered yet.
+
+    Attributes:
+        since: when it came; away from home only a placement asked for later answers it.
+        epoch: the channel must have come this far first.
+    """
+
+    after: Position | None
+    since: float
+    epoch: int = 0
+    confirmed: bool = False
+
+
+class Attendance:
+    """The members of a channel on an edge.
+
+    Args:
+        standing: where the channel stands.
+        audience: is told what becomes of them.
+        recall: the lines for those who resume.
+        legacy_rule: what happens after a drain to those who have not followed.
+    """
+
+    def __init__(self, standing: Standing, audience: Audience, recall: Recall, legacy_rule: str) -> None:
+        self.members: dict[Member, bool] = {}
+        """Who is let in, and whether they are served (False: early, silent)."""
+        self._standing = standing
+        self._audience = audience
+        self._recall = recall
+        self._legacy_rule = legacy_rule
+        self._waiting: dict[Member, _Waiting] = {}
+
+    @property
+    def waiting(self) -> bool:
+        """Whether somebody waits to be let in."""
+        return bool(self._waiting)
+
+    @property
+    def oldest_wanted(self) -> int | None:
+        """The oldest epoch that somebody who waits wants to resume in."""
+        return min((waiting.after.epoch for waiting in self._waiting.values() if waiting.after), default=None)
+
+    def join(self, member: Member, after: Position | None, now: float) -> None:
+        """A connection wants in; with `after`, what came after that position first (rule F3)."""
+        self._waiting[member] = _Waiting(after, now, after.epoch if after else 0)
+
+    def leave(self, member: Member) -> None:
+        """A connection is out."""
+        self.members.pop(member, None)
+        self._waiting.pop(member, None)
+
+    def confirm(self, epoch: int, asked_at: float) -> None:
+        """The store, asked at `asked_at`, says that the channel has come to `epoch`."""
+        for waiting in self._waiting.values():
+            if waiting.since <= asked_at:
+                waiting.confirmed = True
+                waiting.epoch = max(waiting.epoch, epoch)
+
+    def admit(self, now: float, *, redirect: Placement | None) -> bool:
+        """Let in who can be; `redirect` is the placement to send them to if that may be told (rule C5).
+
+        Returns:
+            Whether the store must be asked before somebody else can be answered.
+        """
+        standing, ask = self._standing, False
+        for member, waiting in list(self._waiting.items()):
+            if standing.position.epoch < waiting.epoch:
+                continue  # the placement that the client knows of has not been reached
+            if standing.cluster != standing.home and not waiting.confirmed:
+                ask = True
+                continue
+            how = admit(
+                standing.cluster,
+                home=standing.home,
+                previous=standing.previous,
+                drain_until=standing.drain_until,
+                legacy_rule=self._legacy_rule,
+                now=now,
+            )
+            if how is not Admission.REFUSED and not self._enter(member, waiting.after, how):
+                continue
+            self._waiting.pop(member, None)
+            if how is not Admission.HOME and redirect:
+                self._audience.redirected(member, redirect)
+            if how is Admission.REFUSED:
+                self._audience.refused(member)
+        return ask
+
+    def _enter(self, member: Member, after: Position | None, how: Admission) -> bool:
+        """Let a member in; False if lines for it must be read first."""
+        home, silent = how is Admission.HOME, how is Admission.EARLY and not self.members.get(member)
+        if after is None or silent:
+            self.members[member] = not silent
+            self._audience.joined(member, self._standing.position, home=home, silent=silent, missing=None)
+            return True
+        lines = self._recall.after(after)
+        missing = 0
+        if lines is None:
+            if self._recall.fetch(after):
+                return False
+            missing, after = -1, self._recall.since
+            lines = list(self._recall.lines)
+        self.members[member] = True
+        self._audience.joined(member, after, home=home, silent=False, missing=missing)
+        self._audience.replayed(member, lines)
+        return True
+
+    def announce(self, placement: Placement) -> None:
+        """Tell the members where the channel went, now that the store says so (rule C5)."""
+        if placement.segment.cluster != self._standing.cluster:
+            for member in list(self.members):
+                self._audience.redirected(member, placement)
+
+    def welcome_early(self) -> tuple[str, ...]:
+        """Serve early joiners without an account, if the channel came here.
+
+        Returns:
+            The accounts of the others: from a position on that all readers see (rule C12).
+        """
+        if self._standing.cluster not in (self._standing.home, *self._standing.previous):
+            return ()
+        accounts = {member.account for member, served in self.members.items() if not served and member.account}
+        for member, served in self.members.items():
+            if not served and not member.account:
+                self.members[member] = True
+        return tuple(sorted(accounts))
+
+    def arrive(self, record: Arrive) -> None:
+        """Accounts are served on one cluster from here on: here, or not any more (rule C12)."""
+        for member, served in list(self.members.items()):
+            if member.account and member.account in record.accounts:
+                if self._standing.cluster == record.cluster:
+                    self.members[member] = True
+                elif served:
+                    del self.members[member]
+                    self._audience.parted(member)
+
+    def evict(self, placement: Placement) -> None:
+        """The drain is over: end what the legacy rule ends."""
+        standing = self._standing
+        if (
+            self._legacy_rule != "bridge"
+            and standing.home != standing.cluster
+            and standing.cluster in standing.previous
+        ):
+            for member in [member for member, served in self.members.items() if served]:
+                del self.members[member]
+                self._audience.evicted(member, placement)
