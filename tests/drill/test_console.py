@@ -36,7 +36,7 @@ def test_draw(console: Console) -> None:
     [row] = [line for line in text.splitlines() if "#drill000" in line]
     assert [cell.strip() for cell in row.strip("│").split("│")] == [
         "#drill000",
-        "aws settled, main sealing",
+        "2: main sealing",
         "7",
         "20",
         "1",

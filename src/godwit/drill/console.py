@@ -81,10 +81,10 @@ def _silence(milliseconds: float | None) -> Text:
 
 
 def _moves(view: ChannelView) -> Text:
-    shown = Text()
-    for target, state in view.moves:
-        if shown:
-            shown.append(", ")
-        shown.append(f"{target} ")
-        shown.append(state, style=_STYLES.get(state, "yellow"))
+    """The newest move and its number: one line a channel, whatever the number of moves."""
+    if not view.moves:
+        return Text()
+    target, state = view.moves[-1]
+    shown = Text(f"{len(view.moves)}: {target} ")
+    shown.append(state, style=_STYLES.get(state, "yellow"))
     return shown
