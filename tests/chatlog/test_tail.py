@@ -135,6 +135,14 @@ def test_entry_behind_a_gap_waits(standing: Tail) -> None:
     assert told(answer(standing, 4, 5)) == [4, 5, 6]
 
 
+def test_answer_that_does_not_reach_the_entry_behind_the_gap(standing: Tail) -> None:
+    """It is older than what is known, so it is asked again."""
+    standing.live(entry(6, prev=5))
+    assert answer(standing, 4) == [entry(4)]
+    assert standing.wants_read
+    assert told(answer(standing, 5)) == [5, 6]
+
+
 def test_entry_behind_a_gap_comes_with_the_answer(standing: Tail) -> None:
     """It is told once, however it came."""
     standing.live(entry(6, prev=5))
@@ -167,7 +175,7 @@ def test_live_during_a_read_keeps_order(standing: Tail) -> None:
 def test_suspicion(standing: Tail) -> None:
     standing.suspect()
     assert standing.wants_read
-    assert told(answer(standing, 4)) == [4]
+    assert answer(standing, 4) == [entry(4)]
     assert not standing.wants_read
 
 

@@ -78,6 +78,7 @@ def test_join_while_something_is_away(main: Edge, call: str) -> None:
     """It is asked again with each tick, not in a hurry."""
     main.failing.add(call)
     ann = main.join("ann")
+    main.say(ann, "a1")
     assert main.calls.count(call) == 1
     assert main.channel.needs_tick
     main.tick()
@@ -429,6 +430,20 @@ def test_who_stands_at_the_end_needs_no_store(world: World, main: Edge) -> None:
     assert len(bob.lines.split()) == 10
 
 
+def test_who_has_read_to_the_end_needs_no_store(world: World, main: Edge) -> None:
+    """A read is as good as a comparison."""
+    ann = main.join("ann")
+    main.failing.add("ask")
+    world.clock.advance(MOVE.lease + 1.0)
+    segment = main.channel.segment
+    assert segment
+    main.channel.suspect(segment)
+    world.run()
+    main.say(ann, "a1")
+    assert main.said == ["ack a1 1"]
+    assert main.calls.count("ask") == 1
+
+
 def test_comparison_with_a_gap_is_no_confirmation(world: World, main: Edge) -> None:
     """The end of the log was not where this reader stood."""
     ann = main.join("ann")
@@ -618,6 +633,19 @@ def test_forced_move(world: World, main: Edge, aws: Edge) -> None:
     assert bob.told[-3:] == ["redirected to aws-3", "line a1", "line a2"]
 
 
+def test_forced_move_while_an_append_is_out(world: World, main: Edge) -> None:
+    """Nobody waits for the dead log's answer."""
+    ann = main.join("ann")
+    main.held.add("append")
+    main.put(ann, "a1")
+    world.commit(world.open("aws", epoch=3, unclean=True))
+    main.tick(MOVE.lease + 1.0)
+    assert main.waiting == ["append", "append"]
+    main.release("append")
+    assert world.stored("aws") == ["a1 3"]
+    assert main.said == ["gap None", "ack a1 3"]
+
+
 def test_late_seal_towards_a_forced_segment(world: World, main: Edge) -> None:
     """Whoever still stands in the old segment is sent after the others."""
     ann = main.join("ann")
@@ -700,6 +728,28 @@ def test_ban_from_before_the_start(world: World, main: Edge, aws: Edge) -> None:
     assert bob.lines == ""
     world.write("y", "aws", 2, user="8")
     assert bob.lines == "y"
+
+
+def test_timeout_from_before_the_start(world: World, aws: Edge) -> None:
+    """It ends when it ends, by log time."""
+    done(world.store.add_sanction(sanction("timeout", kind="timeout", seconds=30)))
+    done(world.store.place_sanction("timeout", Position(1, 1), 1000.0))
+    world.commit(world.open("aws"))
+    bob = aws.join("bob")
+    world.clock.advance(29.0)
+    world.write("x", "aws", 2)
+    world.clock.advance(1.0)
+    world.write("y", "aws", 2)
+    assert bob.lines == "y"
+
+
+def test_row_that_is_complete(world: World, main: Edge) -> None:
+    """Every reader would complete it, so most find it done."""
+    done(world.store.add_sanction(sanction("ban")))
+    at = world.append("main", Act("ban", 1, "x", 1, "ban", MOD, "7"))
+    done(world.store.place_sanction("ban", Position(1, at), 1000.0))
+    main.join("ann")
+    assert "place_sanction" not in main.calls
 
 
 def test_row_without_a_position_is_looked_for(world: World, aws: Edge) -> None:

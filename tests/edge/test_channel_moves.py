@@ -71,6 +71,8 @@ def test_told_only_after_the_commit(world: World, main: Edge) -> None:
     bob = main.join("bob")
     assert (ann.events[1:], bob.events) == ([], ["joined away at 2-1"])
     assert not main.channel.idle
+    main.tick()
+    assert main.calls.count("commit") == 1, "the answer is still awaited"
     main.release("commit")
     assert (ann.events[1:], bob.events[1:]) == (["redirected to aws-2"], ["redirected to aws-2"])
 
@@ -454,7 +456,6 @@ def test_resume_while_the_older_log_is_away(world: World, main: Edge, aws: Edge)
     world.write("z", "aws", 2)
     aws.failing.add("backfill")
     bob = aws.join("bob", after=Position(1, first))
-    aws.tick()
     assert bob.told == [f"joined home at 2-{to.at} missing=-1", "line z"]
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from godwit.chat.room import Ruling
 from godwit.chatlog.base import Page
-from godwit.edge.history import DOUBTS, Backfill, History
+from godwit.edge.history import DOUBTS, Backfill, History, Recall
 from godwit.edge.ports import Shown
 from godwit.values import Act, Author, Entry, Message, Open, Position, Record, Seal, Segment
 
@@ -296,3 +296,95 @@ def test_rows_of_the_store(logs: Logs) -> None:
     assert names(logs.run(Position(1, 3), before)) == ""
     within = Ruling("new", "7", Position(2, 22), lifted=False)
     assert names(logs.run(Position(2, 23), within)) == "abcd"
+
+
+# both together ----------------------------------------------------------------------------------
+
+
+class Reads:
+    """A recall that has begun at 3-30, and the reads it asks for."""
+
+    def __init__(self, logs: Logs, most: int = 100) -> None:
+        self.asked: list[tuple[Segment, int, int]] = []
+        self.recall = Recall(most, lambda *read: self.asked.append(read))
+        self.recall.chain = logs.chain
+        self.recall.restart(Position(3, 30))
+        self.recall.add(shown(3, 31))
+        self._logs = logs
+
+    def run(self) -> None:
+        """Answer until nothing is asked."""
+        while self.asked:
+            segment, after, number = self.asked.pop(0)
+            self.recall.answer(number, after, getattr(self._logs, segment.cluster).read(after))
+
+
+def test_nothing_older_is_read_unasked(logs: Logs) -> None:
+    reads = Reads(logs)
+    assert places(reads.recall.after(Position(3, 30)) or ()) == ["3-31"]
+    assert reads.recall.after(Position(2, 22)) is None
+    assert reads.asked == []
+
+
+def test_fetch(logs: Logs) -> None:
+    """From the segment of the position on; asked for once, however many want it."""
+    reads = Reads(logs)
+    assert reads.recall.fetch(Position(2, 22))
+    assert reads.recall.fetch(Position(1, 1))
+    assert reads.asked == [(AWS, 20, 1)]
+    reads.run()
+    assert reads.recall.since == Position(2, 20)
+    assert places(reads.recall.after(Position(2, 22)) or ()) == ["2-23", "3-31"]
+    assert reads.recall.after(Position(1, 1)) is None
+    assert reads.recall.fetch(Position(1, 1))
+    reads.run()
+    assert len(reads.recall.after(Position(1, 1)) or ()) == 6
+
+
+def test_nothing_older_to_fetch(logs: Logs) -> None:
+    """Also what lies below a forced segment is not for those who resume (rule C8)."""
+    reads = Reads(logs)
+    assert not reads.recall.fetch(Position(3, 1))
+    logs.chain[2] = Segment("event", 3, 30, "e1", unclean=True)
+    assert not reads.recall.fetch(Position(1, 1))
+    reads.recall.chain = []
+    assert not reads.recall.fetch(Position(1, 1))
+    assert reads.asked == []
+
+
+def test_fetch_that_failed_is_not_tried_again(logs: Logs) -> None:
+    """Who waits is told that something is missing; what was kept stays."""
+    reads = Reads(logs)
+    assert reads.recall.fetch(Position(1, 1))
+    reads.recall.read_failed(1)
+    assert not reads.recall.fetch(Position(1, 1))
+    assert places(reads.recall.lines) == ["3-31"]
+    assert reads.recall.since == Position(3, 30)
+
+
+def test_fetch_that_was_overtaken(logs: Logs) -> None:
+    """The history began anew meanwhile: what was read does not reach it."""
+    reads = Reads(logs)
+    assert reads.recall.fetch(Position(1, 1))
+    reads.recall.restart(Position(3, 40))
+    reads.run()
+    assert (places(reads.recall.lines), reads.recall.since) == ([], Position(3, 40))
+
+
+def test_fetch_of_more_than_is_kept(logs: Logs) -> None:
+    reads = Reads(logs, most=3)
+    assert reads.recall.fetch(Position(1, 1))
+    reads.run()
+    assert places(reads.recall.lines) == ["2-22", "2-23", "3-31"]
+    assert not reads.recall.fetch(Position(1, 1)), "it would be no different"
+
+
+def test_answers_that_nobody_waits_for(logs: Logs) -> None:
+    reads = Reads(logs)
+    reads.recall.answer(1, 0, logs.main.read(0))
+    reads.recall.read_failed(1)
+    assert reads.recall.fetch(Position(2, 22))
+    reads.recall.read_failed(7)
+    reads.recall.answer(7, 0, logs.main.read(0))
+    reads.run()
+    assert reads.recall.since == Position(2, 20)
