@@ -343,6 +343,14 @@ def test_row_of_a_later_segment(room: RoomState, log: Log) -> None:
     assert on.reason(message(9, epoch=2)) == "banned"
 
 
+@pytest.mark.xfail(reason="rows that lie ahead are kept once per load")
+def test_rows_that_are_loaded_again_and_again(room: RoomState) -> None:
+    """Each answer of the store brings all of them; a quiet room must not grow with every one."""
+    for _ in range(100):
+        room.load([row(1, Position(1, 50))])
+    assert len(room._rows) == 1
+
+
 # all readers agree ------------------------------------------------------------------------------
 
 EVENTS = st.lists(
