@@ -46,7 +46,7 @@ class LogSettings:
     max_records: int = _setting(5000, "Records per channel that are kept; open and seal are not counted.")
     compare_interval: float = _setting(5.0, "Seconds between comparisons of a reader with the end of its log.")
     append_timeout: float = _setting(5.0, "Seconds after which an append counts as unknown and is tried again.")
-    hold: float = _setting(45.0, "Seconds a message may wait for the chat log before its sender is told that its fate is unknown.")
+    hold: float = _setting(45.0, "Seconds a message may wait for the chat log before its sender is told so.")
     duplicate_window: float = _setting(120.0, "Seconds within which the log stores a record once per id and epoch.")
 
 
@@ -57,7 +57,8 @@ class MoveSettings:
     lease: float = _setting(10.0, "Seconds for which an edge may act on a placement without asking the store again.")
     drain: float = _setting(60.0, "Seconds for which the cluster that was left serves everybody, after a switch.")
     legacy_rule: Literal["bridge", "part", "reconnect"] = _setting(
-        "bridge", "What happens after the drain to members that have not followed: bridge (serve on), part, or reconnect."
+        "bridge",
+        "What happens to members that have not followed by then: bridge (serve on), part, or reconnect.",
     )
     destination: Literal["tags", "parameter", "none"] = _setting(
         "tags", "How SERVERCHANGE names the destination: in tags, as an appended parameter, or not at all."
@@ -72,7 +73,10 @@ class DirectorySettings:
     port: int = _setting(8000, "Port to listen on.")
     public: dict[str, dict[str, list[str]]] = field(
         default_factory=dict,
-        metadata={"help": "Public addresses per cluster and transport, as clients reach them, e.g. public.aws.tcp = ['irc.example.net:6667']."},
+        metadata={
+            "help": "Public addresses per cluster and transport, as clients reach them, "
+            "e.g. public.aws.tcp = ['irc.example.net:6667']."
+        },
     )
 
 
@@ -90,7 +94,7 @@ class AuthSettings:
     mode: Literal["open", "tokens"] = _setting(
         "open", "open: any valid nick with any oauth: token (loopback only). tokens: accounts and tokens of the store."
     )
-    admin_token: str = _setting("", "Token for the API's admin calls; empty: a new one at each start, told in the ready file.")
+    admin_token: str = _setting("", "Token for admin calls; empty: a new one at each start, in the ready file.")
 
 
 @dataclass(frozen=True, slots=True)

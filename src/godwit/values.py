@@ -209,9 +209,7 @@ class Entry(msgspec.Struct, frozen=True):
     record: Record
 
 
-MoveState = Literal[
-    "wished", "opening", "opened", "sealing", "sealed", "draining", "settled", "cancelled", "failed"
-]
+MoveState = Literal["wished", "opening", "opened", "sealing", "sealed", "draining", "settled", "cancelled", "failed"]
 
 
 class Move(msgspec.Struct, frozen=True):

@@ -56,5 +56,8 @@ class Gate:
     async def heads(self, channels: Sequence[str]) -> list[int]:
         return await self._log.heads(channels)
 
+    async def release(self, channel: str, epoch: int) -> None:
+        await self._log.release(channel, epoch)
+
     def subscribe(self, channel: str, deliver: Callable[[Entry], None], suspect: Callable[[], None]) -> Subscription:
         return self._log.subscribe(channel, deliver, suspect)

@@ -92,9 +92,7 @@ class ChatLog(Protocol):
         """
         ...
 
-    def subscribe(
-        self, channel: str, deliver: Callable[[Entry], None], suspect: Callable[[], None]
-    ) -> Subscription:
+    def subscribe(self, channel: str, deliver: Callable[[Entry], None], suspect: Callable[[], None]) -> Subscription:
         """Open the live path: a hint (rule L1).
 
         Args:

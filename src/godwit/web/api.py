@@ -16,7 +16,6 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from godwit.clock import Clock
-from godwit.errors import InvalidRequest
 from godwit.rollout import moves
 from godwit.store.base import AuditEntry, Store
 from godwit.values import Account, Move, Placement
