@@ -222,6 +222,7 @@ class Move(msgspec.Struct, frozen=True):
         at: sequence of the open record in the target's log, once known.
         version: grows by one with each journaled step.
         history: `(state, time)` of each step so far.
+        unshown: messages of a log given up by force that nobody is known to have been shown, at most.
     """
 
     id: str
@@ -239,6 +240,7 @@ class Move(msgspec.Struct, frozen=True):
     error: str = ""
     version: int = 0
     history: tuple[tuple[str, float], ...] = ()
+    unshown: int = 0
 
 
 class Addresses(msgspec.Struct, frozen=True):

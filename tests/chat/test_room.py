@@ -343,7 +343,6 @@ def test_row_of_a_later_segment(room: RoomState, log: Log) -> None:
     assert on.reason(message(9, epoch=2)) == "banned"
 
 
-@pytest.mark.xfail(reason="rows that lie ahead are kept once per load")
 def test_rows_that_are_loaded_again_and_again(room: RoomState) -> None:
     """Each answer of the store brings all of them; a quiet room must not grow with every one."""
     for _ in range(100):

@@ -319,6 +319,16 @@ class StoreSuite:
         jump = Segment("event", 4, 1, "e", unclean=True)
         assert (await store.commit("room", jump, drain_until=9.0, now=3.0)).segment == jump
 
+    async def test_reached(self, store: Store, rival: Store) -> None:
+        """Rule C8: the farthest of those who left a segment by force counts."""
+        await store.commit("room", Segment("aws", 2, 5, "a"), drain_until=9.0, now=1.0)
+        assert await store.reached("room", 2) == 0
+        for sequence in (7, 12, 9):
+            await store.note_reached("room", 2, sequence)
+        assert await rival.reached("room", 2) == 12
+        assert await rival.reached("room", 1) == 0
+        assert await rival.reached("else", 2) == 0
+
     async def test_begin_move_while_draining(self, store: Store) -> None:
         """Once the switch is committed the channel may move on: nobody waits for a drain to roll back."""
         move = await store.begin_move(Move("m1", "room", "aws", "wished"))

@@ -12,7 +12,7 @@ from godwit.chatlog.base import Page
 from godwit.control.mover import Superseded
 from godwit.errors import AppendUnknown, ChatLogUnavailable, DeadLog, StoreUnavailable
 from godwit.values import Author, Message, Move, MoveState, Open, Placement, Seal, Segment
-from tests.control.world import SETTINGS, Dies, World
+from tests.control.world import ANN, SETTINGS, Dies, World
 
 STEPS: tuple[MoveState, ...] = ("wished", "opening", "opened", "sealing", "sealed", "draining")
 MAIN = Segment("main", 1, 0, "main/1")
@@ -401,6 +401,21 @@ async def test_evacuation_is_sealed_when_the_log_is_back(world: World) -> None:
     settled = await world.mover().settle(carried)
     assert settled.state == "settled"
     assert await world.seals("main") == [Seal("seal:m1", 1, (await world.placement()).segment)]
+
+
+async def test_evacuation_counts_what_nobody_was_shown(world: World) -> None:
+    """Rule C8: of three lines one was read before, one was said again, one is lost."""
+    main, aws = world.logs["main"], world.logs["aws"]
+    for number, name in enumerate(("read", "again", "lost"), start=1):
+        said = Message(name, 1, "p", number, ANN, name)
+        at = await main.append("room", said, stream=main.stream("room"))
+        if name == "read":
+            await world.store.note_reached("room", 1, at)
+    await main.append("room", Message("foreign", 7, "q", 1, ANN, "x"), stream=main.stream("room"))
+    carried = await world.mover().carry(await world.wish(evacuate=True, forced=True, reason="fire"))
+    await aws.append("room", Message("again", 3, "p", 2, ANN, "again"), stream=aws.stream("room"))
+    await world.store.note_reached("room", 1, 1)
+    assert (await world.mover().settle(carried)).unshown == 1
 
 
 async def test_evacuation_waits_for_the_log(world: World) -> None:

@@ -250,6 +250,14 @@ class Edge:
             self.channel.commit_failed,
         )
 
+    def reached(self, segment: Segment, sequence: int) -> None:
+        self._call(
+            "reached",
+            lambda: done(self.world.store.note_reached("room", segment.epoch, sequence)),
+            lambda _: None,
+            lambda: None,
+        )
+
     def place_sanction(self, sanction_id: str, position: Position, time: float) -> None:
         self._call(
             "place_sanction",

@@ -473,7 +473,6 @@ def test_resume_from_ahead(world: World, main: Edge) -> None:
     assert bob.told == [f"joined away at 2-{to.at} missing=0", "redirected to aws-2"]
 
 
-@pytest.mark.xfail(reason="only the epoch is waited for, so lines up to the position are shown once more")
 def test_resume_from_ahead_within_a_segment(world: World, main: Edge) -> None:
     """The client came from an edge that has read further: what it has seen there is not shown again."""
     main.join("ann")

@@ -148,6 +148,10 @@ class Edge:
             drain_until=now + self.world.move_settings.drain, now=now,
         )  # fmt: skip
 
+    def reached(self, segment: Segment, sequence: int) -> None:
+        args = (self.world.channel, segment.epoch, sequence)
+        self._store("note_reached", args, lambda _: None, lambda _: None)
+
     def place_sanction(self, sanction_id: str, position: Position, time: float) -> None:
         self.world.visit("edge:sanction placed")
         self._store(

@@ -85,7 +85,8 @@ class RoomState:
 
     def load(self, rows: Iterable[Ruling]) -> None:
         """Take rulings from the store; each counts from its position on (rule R3)."""
-        self._rows = sorted([*self._rows, *rows], key=lambda row: row.position)
+        known = {row.id: row for row in (*self._rows, *rows)}
+        self._rows = sorted(known.values(), key=lambda row: row.position)
 
     def follow(self, to: Segment) -> None:
         """Go on with the next segment; everything known of the room stays."""

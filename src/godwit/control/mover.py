@@ -17,7 +17,7 @@ from godwit.errors import ChatLogUnavailable, DeadLog, InvalidRequest
 from godwit.rollout import moves
 from godwit.settings import MoveSettings
 from godwit.store.base import Store
-from godwit.values import Entry, Move, MoveState, Placement, Seal, Segment
+from godwit.values import Entry, Message, Move, MoveState, Placement, Seal, Segment
 
 Step = Callable[[Move], Awaitable[Move]]
 
@@ -87,15 +87,37 @@ class Mover:
         """
         assert move.source
         log = self._logs[move.source.cluster]
+        unshown = 0
         try:
             if move.evacuate:  # whoever still stands in the segment that was given up is sent after the others
                 await log.append(move.channel, moves.seal_record(move), stream=move.source.stream)
+                unshown = await self._count_unshown(move, move.source)
             elif log.stream(move.channel) == move.source.stream:
                 await log.release(move.channel, move.source.epoch)
         except DeadLog:
             pass  # it never comes back
         await self._store.settle(move.channel, move.epoch)
-        return await self._journal(move, "settled")
+        return await self._journal(move, "settled", unshown=unshown)
+
+    async def _count_unshown(self, move: Move, given_up: Segment) -> int:
+        """Messages of the segment that was given up which nobody is known to have read, nor said again (C8)."""
+        reached = await self._store.reached(move.channel, given_up.epoch)
+        old = await self._messages(given_up, move.channel, max(reached, given_up.at))
+        new = await self._messages(moves.destination(move), move.channel, move.at)
+        return len(old - new)
+
+    async def _messages(self, segment: Segment, channel: str, after: int) -> set[str]:
+        found: set[str] = set()
+        while True:
+            page = await self._logs[segment.cluster].read(channel, after)
+            found |= {
+                entry.record.id
+                for entry in page.entries
+                if isinstance(entry.record, Message) and entry.record.epoch == segment.epoch
+            }
+            if not page.more:
+                return found
+            after = page.upto
 
     async def _admit(self, move: Move) -> Move:
         placement = await self._store.placement(move.channel)

@@ -61,15 +61,19 @@ class Attendance:
         audience: is told what becomes of them.
         recall: the lines for those who resume.
         legacy_rule: what happens after a drain to those who have not followed.
+        patience: seconds to wait until a position that a client names is reached.
     """
 
-    def __init__(self, standing: Standing, audience: Audience, recall: Recall, legacy_rule: str) -> None:
+    def __init__(
+        self, standing: Standing, audience: Audience, recall: Recall, legacy_rule: str, patience: float
+    ) -> None:
         self.members: dict[Member, bool] = {}
         """Who is let in, and whether they are served (False: early, silent)."""
         self._standing = standing
         self._audience = audience
         self._recall = recall
         self._legacy_rule = legacy_rule
+        self._patience = patience
         self._waiting: dict[Member, _Waiting] = {}
 
     @property
@@ -84,7 +88,7 @@ class Attendance:
 
     def join(self, member: Member, after: Position | None, now: float) -> None:
         """A connection wants in; with `after`, what came after that position first (rule F3)."""
-        self._waiting[member] = _Waiting(after, now, after.epoch if after else 0)
+        self._waiting[member] = _Waiting(after, now)
 
     def leave(self, member: Member) -> None:
         """A connection is out."""
@@ -107,7 +111,10 @@ class Attendance:
         standing, ask = self._standing, False
         for member, waiting in list(self._waiting.items()):
             if standing.position.epoch < waiting.epoch:
-                continue  # the placement that the client knows of has not been reached
+                continue  # the placement that the store knows of has not been reached
+            ahead = waiting.after is not None and waiting.after > standing.position
+            if ahead and now - waiting.since <= self._patience:
+                continue  # the client comes from an edge that has read further; or it is making it up
             if standing.cluster != standing.home and not waiting.confirmed:
                 ask = True
                 continue
@@ -135,13 +142,15 @@ class Attendance:
             self.members[member] = not silent
             self._audience.joined(member, self._standing.position, home=home, silent=silent, missing=None)
             return True
-        lines = self._recall.after(after)
-        missing = 0
-        if lines is None:
+        missing, lines = 0, self._recall.after(after)
+        if after > self._standing.position:
+            missing, after = -1, self._standing.position
+        elif lines is None:
             if self._recall.fetch(after):
                 return False
             missing, after = -1, self._recall.since
             lines = list(self._recall.lines)
+        assert lines is not None
         self.members[member] = True
         self._audience.joined(member, after, home=home, silent=False, missing=missing)
         self._audience.replayed(member, lines)

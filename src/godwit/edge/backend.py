@@ -137,6 +137,10 @@ class RoomBackend:
         """Commit the switch in the store."""
         self._outside.tasks.start(self._commit(to), f"commit {self._name}")
 
+    def reached(self, segment: Segment, sequence: int) -> None:
+        """Note how far a segment was read that is left by force."""
+        self._outside.tasks.start(self._note_reached(segment, sequence), f"reached {self._name}")
+
     def place_sanction(self, sanction_id: str, position: Position, time: float) -> None:
         """Complete a sanction's row."""
         self._outside.tasks.start(self._place(sanction_id, position, time), f"place sanction {sanction_id}")
@@ -234,6 +238,14 @@ class RoomBackend:
             await self._outside.store.place_sanction(sanction_id, position, time)
         except StoreUnavailable as error:
             log.warning("place_sanction_failed", channel=self._name, sanction=sanction_id, error=str(error))
+        else:
+            self.call(self.channel.sanction_placed, sanction_id)
+
+    async def _note_reached(self, segment: Segment, sequence: int) -> None:
+        try:
+            await self._outside.store.note_reached(self._name, segment.epoch, sequence)
+        except StoreUnavailable as error:
+            log.warning("note_reached_failed", channel=self._name, epoch=segment.epoch, error=str(error))
 
 
 async def room_id(store: Store, settings: Settings, channel: str) -> str:

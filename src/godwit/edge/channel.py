@@ -104,7 +104,7 @@ class EdgeChannel:
         self._read_at = 0.0
         self._reached = Position(0, 0)
         self._recall = Recall(edge.recent, backend.read)
-        self._attendance = Attendance(self, audience, self._recall, move.legacy_rule)
+        self._attendance = Attendance(self, audience, self._recall, move.legacy_rule, move.lease)
         self._busy = False
         self._inbox: deque[tuple[Segment, Entry]] = deque()
 
@@ -437,6 +437,7 @@ class EdgeChannel:
         epoch = self._room.segment.epoch
         unclean = [segment for segment in self._recall.chain if segment.unclean and segment.epoch > epoch]
         if unclean:  # C8: jump, and append again what is pending
+            self._backend.reached(self._room.segment, self._tail.position)
             self._know(placement)
             self._outbox.resend()
             self._recall.restart(Position(unclean[-1].epoch, unclean[-1].at))

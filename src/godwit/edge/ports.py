@@ -133,6 +133,10 @@ class Backend(Protocol):
         """Commit the switch in the store (rule C3): `committed` or `commit_failed`."""
         ...
 
+    def reached(self, segment: Segment, sequence: int) -> None:
+        """Note how far the segment was read before it was left by force (rule C8). Not answered."""
+        ...
+
     def place_sanction(self, sanction_id: str, position: Position, time: float) -> None:
         """Complete a sanction's row (rules R2, R3): `sanction_placed`, or nothing; it is asked again."""
         ...

@@ -120,6 +120,14 @@ class Store(Protocol):
         """
         ...
 
+    async def note_reached(self, channel: str, epoch: int, sequence: int) -> None:
+        """A reader left the segment of `epoch` by force (rule C8); it had read up to `sequence`."""
+        ...
+
+    async def reached(self, channel: str, epoch: int) -> int:
+        """The highest sequence noted for the segment, 0 for none."""
+        ...
+
     async def settle(self, channel: str, epoch: int) -> Placement:
         """End the drain of `epoch`, if that is still the newest (`drain_until` becomes 0); returns what is stored."""
         ...

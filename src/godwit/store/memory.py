@@ -24,6 +24,7 @@ class MemoryStore:
         self._hold_until = 0.0
         self._rows: dict[str, Placement] = {}
         self._chains: dict[str, list[Segment]] = {}
+        self._reached: dict[tuple[str, int], int] = {}
         self._live: dict[str, bool] = {}
         self._moves: dict[str, Move] = {}
         self._accounts: dict[str, Account] = {}
@@ -77,6 +78,14 @@ class MemoryStore:
         previous = tuple(cluster for cluster in dict.fromkeys(before) if cluster != to.cluster)
         self._chains[stored.channel].append(to)
         return msgspec.structs.replace(stored, segment=to, previous=previous, default=False, **changes)
+
+    async def note_reached(self, channel: str, epoch: int, sequence: int) -> None:
+        """Remember how far a reader came that left a segment by force."""
+        self._reached[channel, epoch] = max(self._reached.get((channel, epoch), 0), sequence)
+
+    async def reached(self, channel: str, epoch: int) -> int:
+        """The highest sequence noted for the segment, 0 for none."""
+        return self._reached.get((channel, epoch), 0)
 
     async def settle(self, channel: str, epoch: int) -> Placement:
         """End the drain of `epoch`, if that is still the newest; returns what is stored."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, Table, delete, insert, literal, select, true, update
+from sqlalchemy import Row, Table, delete, insert, literal, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from godwit.store import refusals
@@ -103,6 +103,17 @@ class Placements(Database):
             return (await self._placements(connection, [channel]))[0]
 
         return await self._write(work)
+
+    async def note_reached(self, channel: str, epoch: int, sequence: int) -> None:
+        """Remember how far a reader came that left a segment by force."""
+        lower = or_(segments.c.reached.is_(None), segments.c.reached < sequence)
+        row = update(segments).where(segments.c.channel == channel, segments.c.epoch == epoch, lower)
+        await self._change(row.values(reached=sequence))
+
+    async def reached(self, channel: str, epoch: int) -> int:
+        """The highest sequence noted for the segment, 0 for none."""
+        query = select(segments.c.reached).where(segments.c.channel == channel, segments.c.epoch == epoch)
+        return next((row.reached or 0 for row in await self._fetch(query)), 0)
 
     async def settle(self, channel: str, epoch: int) -> Placement:
         """End the drain of `epoch`, if that is still the newest; returns what is stored."""

@@ -79,8 +79,9 @@ segments = Table(
     Column("unclean", Boolean, nullable=False),
     Column("drain_until", Double, nullable=False),
     Column("committed", Double),
+    Column("reached", BigInteger),
 )
-"""The chains: rows are added and never changed.
+"""The chains: rows are added and never changed, but for `reached`: how far readers came that left by force.
 
 `drain_until` is the deadline of the cluster that was left, `committed` when the switch was written
 (empty where a chain begins and where a log was opened anew).
@@ -114,6 +115,7 @@ moves = Table(
     Column("by", String, nullable=False),
     Column("reason", String, nullable=False),
     Column("error", String, nullable=False),
+    Column("unshown", Integer, nullable=False),
     Column("version", Integer, nullable=False),
     Column("history", JSON, nullable=False),
     Index(

@@ -82,6 +82,7 @@ class MoveView(_View):
     by: str
     reason: str
     error: str
+    unshown: int
     version: int
     history: tuple[Step, ...]
 
@@ -99,6 +100,7 @@ class MoveView(_View):
             by=move.by,
             reason=move.reason,
             error=move.error,
+            unshown=move.unshown,
             version=move.version,
             history=tuple(Step(state=state, time=time) for state, time in move.history),
         )

@@ -83,6 +83,7 @@ def upgrade() -> None:
         sa.Column("by", sa.String(), nullable=False),
         sa.Column("reason", sa.String(), nullable=False),
         sa.Column("error", sa.String(), nullable=False),
+        sa.Column("unshown", sa.Integer(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("history", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("number", name="pk_moves"),
@@ -138,6 +139,7 @@ def upgrade() -> None:
         sa.Column("unclean", sa.Boolean(), nullable=False),
         sa.Column("drain_until", sa.Double(), nullable=False),
         sa.Column("committed", sa.Double(), nullable=True),
+        sa.Column("reached", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("channel", "epoch", name="pk_segments"),
     )
     op.create_table(
