@@ -136,6 +136,7 @@ async def test_a_wish_is_recorded_told_and_audited(world: World, http: httpx.Asy
         "by": "ann",
         "reason": "the rollout",
         "error": "",
+        "unshown": 0,
         "version": 0,
         "history": [{"state": "wished", "time": now}],
     }
