@@ -1,0 +1,1 @@
+"""Measurements of a real server by real connections: `python -m bench --help`."""
