@@ -72,6 +72,7 @@ class Placement(msgspec.Struct, frozen=True):
             time before which nobody may write to it (rule C10).
         previous: the clusters that were the channel's home before, newest first, without the home.
         default: the channel has no row; it is where the default placement says.
+        drains: for each cluster of `previous`, when its own drain ends (rule C11).
     """
 
     channel: str
@@ -80,6 +81,7 @@ class Placement(msgspec.Struct, frozen=True):
     drain_until: float = 0.0
     previous: tuple[str, ...] = ()
     default: bool = False
+    drains: tuple[float, ...] = ()
 
 
 class Author(msgspec.Struct, frozen=True):

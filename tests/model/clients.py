@@ -50,6 +50,11 @@ class Connection:
         room = RoomState(self.world.channel, True, {}, None if silent else position, self.edge.cluster, epoch, home)
         self._tell(lambda: self.owner.on_joined(self, room))
 
+    def begin(self) -> None:
+        """It was early and is served from here on."""
+        self.silent = False
+        self.since = self.since or self.edge.channel.position
+
     def redirected(self, placement: Placement) -> None:
         self._tell(lambda: self.owner.on_change(self, placement))
 
@@ -57,9 +62,6 @@ class Connection:
         self._tell(lambda: self.owner.on_refused(self))
 
     def line(self, shown: Shown) -> None:
-        if self.silent:
-            self.silent = False
-            self.since = self.since or Position(shown.position.epoch, shown.position.sequence - 1)
         self.lines.append((shown.position, shown.message.id, shown.message.producer))
         self._tell(lambda: self.owner.on_line(self, shown))
 

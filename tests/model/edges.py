@@ -209,6 +209,10 @@ class Edge:
         for member in self.channel.served:
             self._of(member).gap(self.channel.recent_since)
 
+    def served(self, member: Member) -> None:
+        self.world.visit("edge:served")
+        self._of(member).begin()
+
     def parted(self, member: Member) -> None:
         self.world.visit("edge:parted")
         self._of(member).parted()

@@ -204,7 +204,7 @@ def _() -> Any:
         stored = await self.placement(channel)
         if stored.segment != to:
             await self.pin([channel])
-            self._rows[channel] = self._extend(stored, to, phase="draining", drain_until=drain_until)
+            self._extend(stored, to, drain_until, "draining")
         return await self.placement(channel)
 
     return mock.patch.object(MemoryStore, "commit", commit)

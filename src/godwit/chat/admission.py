@@ -28,7 +28,7 @@ def admit(
         cluster: the cluster of the edge.
         home: the cluster of the channel's newest segment.
         previous: clusters that were its home before.
-        drain_until: when the drain of the last switch ends.
+        drain_until: when the drain of this cluster ends, if it was the home before.
         legacy_rule: `bridge`, `part` or `reconnect`.
         now: the time.
     """

@@ -100,6 +100,10 @@ class Outbox:
         """Drop what was tried and may lie in a hole (rule L4); returns it."""
         return self._take(lambda pending: pending.tried)
 
+    def abandon(self) -> list[tuple[Produced, bool]]:
+        """Drop everything; returns each with whether it was tried."""
+        return self._take(lambda pending: True)
+
     def _take(self, which: Callable[[_Pending], bool]) -> list[tuple[Produced, bool]]:
         taken: list[tuple[Produced, bool]] = []
         for producer, lane in list(self._lanes.items()):

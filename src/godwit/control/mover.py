@@ -178,13 +178,13 @@ class Mover:
             return None
         if destination := next((segment for segment in chain if _opened_by(move, segment)), None):
             return await self._journal(move, "sealed", at=destination.at, stream=destination.stream)
-        return await self._journal(move, "cancelled", error=f"another move came first: it is on {chain[-1].cluster}")
+        return await self._journal(move, "cancelled", error=_why_not(chain[-1]))
 
     async def _commit(self, move: Move) -> Move:
         stored = await self._commit_segment(move.channel, moves.destination(move))
-        if move.evacuate and moves.destination(move) not in await self._store.segments(move.channel):
-            # The channel had moved on by itself (C8).
-            return await self._journal(move, "cancelled", error=f"it is on {stored.segment.cluster}: nothing to do")
+        if moves.destination(move) not in await self._store.segments(move.channel):
+            # It was overtaken: an evacuation by the channel's own move (C8), or any move by a restart (L2).
+            return await self._journal(move, "cancelled", error=_why_not(stored.segment))
         return await self._journal(move, "draining")
 
     async def _commit_segment(self, channel: str, to: Segment) -> Placement:
@@ -221,3 +221,9 @@ def _opened_by(move: Move, segment: Segment) -> bool:
         move.at,
         move.stream,
     )
+
+
+def _why_not(newest: Segment) -> str:
+    if newest.unclean:
+        return f"the channel was opened anew by force: it is on {newest.cluster}"
+    return f"another move came first: it is on {newest.cluster}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -34,8 +34,8 @@ class Standing(Protocol):
         ...
 
     @property
-    def drain_until(self) -> float:
-        """When the drain of the last switch ends."""
+    def drains(self) -> Mapping[str, float]:
+        """For each of these, when its own drain ends."""
         ...
 
 
@@ -122,7 +122,7 @@ class Attendance:
                 standing.cluster,
                 home=standing.home,
                 previous=standing.previous,
-                drain_until=standing.drain_until,
+                drain_until=standing.drains.get(standing.cluster, 0.0),
                 legacy_rule=self._legacy_rule,
                 now=now,
             )
@@ -132,13 +132,15 @@ class Attendance:
             if how is not Admission.HOME and redirect:
                 self._audience.redirected(member, redirect)
             if how is Admission.REFUSED:
+                self.members.pop(member, None)
                 self._audience.refused(member)
         return ask
 
     def _enter(self, member: Member, after: Position | None, how: Admission) -> bool:
-        """Let a member in; False if lines for it must be read first."""
-        home, silent = how is Admission.HOME, how is Admission.EARLY and not self.members.get(member)
-        if after is None or silent:
+        """Let a member in; False if lines for it must be read first. Who is served already is only answered."""
+        served = self.members.get(member, False)
+        home, silent = how is Admission.HOME, how is Admission.EARLY and not served
+        if after is None or silent or served:
             self.members[member] = not silent
             self._audience.joined(member, self._standing.position, home=home, silent=silent, missing=None)
             return True
@@ -171,29 +173,40 @@ class Attendance:
         if self._standing.cluster not in (self._standing.home, *self._standing.previous):
             return ()
         accounts = {member.account for member, served in self.members.items() if not served and member.account}
-        for member, served in self.members.items():
+        for member, served in list(self.members.items()):
             if not served and not member.account:
-                self.members[member] = True
+                self._serve(member)
         return tuple(sorted(accounts))
+
+    def still_early(self, accounts: Sequence[str]) -> tuple[str, ...]:
+        """Those of the accounts that still wait here to be served."""
+        waiting = {member.account for member, served in self.members.items() if not served}
+        return tuple(account for account in accounts if account in waiting)
+
+    def _serve(self, member: Member) -> None:
+        if not self.members[member]:
+            self.members[member] = True
+            self._audience.served(member)
 
     def arrive(self, record: Arrive) -> None:
         """Accounts are served on one cluster from here on: here, or not any more (rule C12)."""
         for member, served in list(self.members.items()):
             if member.account and member.account in record.accounts:
                 if self._standing.cluster == record.cluster:
-                    self.members[member] = True
+                    self._serve(member)
                 elif served:
                     del self.members[member]
                     self._audience.parted(member)
 
-    def evict(self, placement: Placement) -> None:
-        """The drain is over: end what the legacy rule ends."""
+    def overstay(self) -> bool:
+        """Whether members are served whose memberships the legacy rule ends after the drain (rule C11)."""
         standing = self._standing
-        if (
-            self._legacy_rule != "bridge"
-            and standing.home != standing.cluster
-            and standing.cluster in standing.previous
-        ):
+        ends = self._legacy_rule != "bridge" and standing.home != standing.cluster
+        return ends and standing.cluster in standing.previous and any(self.members.values())
+
+    def evict(self, placement: Placement, now: float) -> None:
+        """End them, if the drain is over."""
+        if self.overstay() and now >= self._standing.drains.get(self._standing.cluster, 0.0):
             for member in [member for member, served in self.members.items() if served]:
                 del self.members[member]
                 self._audience.evicted(member, placement)

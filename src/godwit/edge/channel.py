@@ -87,8 +87,9 @@ class EdgeChannel:
         self._placement: Placement | None = None
         self.previous: tuple[str, ...] = ()
         """Clusters that were the channel's home before, newest first."""
-        self.drain_until = 0.0
-        """When the drain of the last switch ends; without a row, the time before which nobody writes."""
+        self.drains: dict[str, float] = {}
+        """For each of these, when its own drain ends."""
+        self._hold_until = 0.0
         self._rowless = False
         self._unplaced: set[str] = set()
         self._placing: dict[str, tuple[Position, float]] = {}
@@ -140,12 +141,19 @@ class EdgeChannel:
             self._commit(self._uncommitted)
         for sanction_id, (position, time) in self._placing.items():
             self._backend.place_sanction(sanction_id, position, time)
-        self._evict(now)
+        if self._placement and self._placement.segment == self.segment:
+            self._attendance.evict(self._placement, now)
         self._tail.compare()
         self._trouble = False
         if self._room and (self._unplaced or self._behind or not self._fresh(now)):
             self._ask()
         self._settle()
+
+    def abandon(self) -> None:
+        """The channel is given up here: tell the producers of what is pending (the promise "said aloud")."""
+        for record, tried in self._outbox.abandon():
+            if record.producer != self._producer:
+                self._undelivered(record, tried)
 
     # answers of the store -------------------------------------------------------------------
 
@@ -320,7 +328,7 @@ class EdgeChannel:
         """Whether a tick is due soon: something is waiting, in trouble or ending."""
         waiting = self._attendance.waiting or self._outbox or self._uncommitted or self._placing or self._unplaced
         troubled = self._trouble or self._behind or self.state is not State.LIVE or self._tail.wants_read
-        return bool(waiting or troubled or self.drain_until)
+        return bool(waiting or troubled or self._attendance.overstay())
 
     # turning the crank ----------------------------------------------------------------------
 
@@ -379,12 +387,17 @@ class EdgeChannel:
     def _append(self, now: float) -> None:
         assert self._room
         if self._rowless:
-            if now >= self.drain_until and not self._claiming:
+            if now >= self._hold_until and not self._claiming:
                 self._claiming = True
                 self._backend.claim()
             return
         segment = self._room.segment
         for record in self._outbox.due(segment.epoch, now):
+            if isinstance(record, Arrive):  # some may have gone meanwhile
+                record = msgspec.structs.replace(record, accounts=self._attendance.still_early(record.accounts))
+                if not record.accounts:
+                    self._outbox.read_back(record)
+                    continue
             self._backend.append(segment, record)
 
     # placement ------------------------------------------------------------------------------
@@ -393,7 +406,8 @@ class EdgeChannel:
         self._placement = placement
         self._rowless = placement.default
         self.previous = placement.previous
-        self.drain_until = placement.drain_until if placement.default or placement.phase == "draining" else 0.0
+        self.drains = dict(zip(placement.previous, placement.drains, strict=False))
+        self._hold_until = placement.drain_until if placement.default else 0.0
 
     def _first_segment(self, placement: Placement) -> Segment:
         """Where a new reader begins: the newest segment, or earlier where a row must be completed (R3)
@@ -564,7 +578,7 @@ class EdgeChannel:
         self._doubts = DOUBTS
         self._rowless = False
         self.previous = tuple(dict.fromkeys(c for c in (left.cluster, *self.previous) if c != to.cluster))
-        self.drain_until = self._backend.now() + self._move.drain
+        self.drains[left.cluster] = self._backend.now() + self._move.drain
         self._tail = Tail(to.stream, to.at)
         self._backend.subscribe(to)
         self._outbox.resend()
@@ -585,13 +599,6 @@ class EdgeChannel:
             name = f"{self._producer}:{number}"
             arrive = Arrive(name, 0, self._producer, number, self.cluster, accounts)
             self._outbox.put(arrive, self._backend.now())
-
-    def _evict(self, now: float) -> None:
-        """After a drain, end what the legacy rule ends."""
-        if self.state is State.LIVE and self.drain_until and now >= self.drain_until and not self._rowless:
-            self.drain_until = 0.0
-            assert self._placement
-            self._attendance.evict(self._placement)
 
     def _undelivered(self, record: Produced, tried: bool) -> None:
         if record.producer == self._producer:

@@ -89,6 +89,10 @@ class Audience(Protocol):
         """Lines are missing for all members that are served (rule L4), how many if known."""
         ...
 
+    def served(self, member: Member) -> None:
+        """A member that had joined early is shown lines from now on (rule C12)."""
+        ...
+
     def parted(self, member: Member) -> None:
         """The account is served on another cluster now (rule C12): PART; the member is out."""
         ...

@@ -159,7 +159,7 @@ class Store(Protocol):
         """Open anew what a dead log held: for each cluster whose placements name another stream.
 
         Every such placement, and the default's, gets its epoch raised by 2, `at` 0, the new stream and
-        the mark unclean (rules L2, C8), as a new segment of its chain; phase and drain stay.
+        the mark unclean (rules L2, C8), as a new segment of its chain, settled.
 
         Args:
             streams: cluster -> creation id of its log as it is now.

@@ -6,6 +6,7 @@ Nothing here suspends, so each call is one atomic step. What it holds dies with 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
 
 import msgspec
 
@@ -69,15 +70,20 @@ class MemoryStore:
         stored = await self.placement(channel)
         if stored.segment.epoch < to.epoch and (not to.unclean or stored.segment.epoch == to.epoch - 2):
             await self.pin([channel])
-            self._rows[channel] = self._extend(stored, to, phase="draining", drain_until=drain_until)
+            self._extend(stored, to, drain_until, "draining")
         return await self.placement(channel)
 
-    def _extend(self, stored: Placement, to: Segment, **changes: object) -> Placement:
-        """Add a segment to the chain; returns the placement that it makes."""
-        before = [segment.cluster for segment in reversed(self._chains[stored.channel])]
-        previous = tuple(cluster for cluster in dict.fromkeys(before) if cluster != to.cluster)
+    def _extend(self, stored: Placement, to: Segment, drain_until: float, phase: Literal["draining", "settled"]) -> None:
+        """Add a segment to the chain; `drain_until` is the deadline of the cluster that is left."""
+        left = stored.segment.cluster
+        drains = {left: drain_until} | {
+            cluster: until for cluster, until in zip(stored.previous, stored.drains, strict=True) if cluster != left
+        }
+        drains.pop(to.cluster, None)
         self._chains[stored.channel].append(to)
-        return msgspec.structs.replace(stored, segment=to, previous=previous, default=False, **changes)
+        self._rows[stored.channel] = Placement(
+            stored.channel, to, phase, drain_until, tuple(drains), drains=tuple(drains.values())
+        )
 
     async def note_reached(self, channel: str, epoch: int, sequence: int) -> None:
         """Remember how far a reader came that left a segment by force."""
@@ -125,10 +131,10 @@ class MemoryStore:
         if self._default:
             self._default = anew(self._default) or self._default
         concerned = 0
-        for channel, row in self._rows.items():
+        for row in list(self._rows.values()):
             segment = anew(row.segment)
             if segment:
-                self._rows[channel] = self._extend(row, segment)
+                self._extend(row, segment, 0.0, "settled")
                 concerned += 1
         return concerned
 

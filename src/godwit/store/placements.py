@@ -168,20 +168,24 @@ class Placements(Database):
                     literal(0),
                     literal(stream),
                     true(),
-                    placements.c.drain_until,
+                    literal(0.0),
                 ).where(placements.c.cluster == cluster, placements.c.stream != stream)
                 columns = ["channel", "epoch", "cluster", "at", "stream", "unclean", "drain_until"]
                 await connection.execute(insert(segments).from_select(columns, new))
-                concerned += await self._reopen(connection, placements, cluster, stream)
+                concerned += await self._reopen(
+                    connection, placements, cluster, stream, phase="settled", drain_until=0.0
+                )
             return concerned
 
         return await self._write(work)
 
-    async def _reopen(self, connection: AsyncConnection, table: Table, cluster: str, stream: str) -> int:
+    async def _reopen(
+        self, connection: AsyncConnection, table: Table, cluster: str, stream: str, **changes: object
+    ) -> int:
         changed = await connection.execute(
             update(table)
             .where(table.c.cluster == cluster, table.c.stream != stream)
-            .values(epoch=table.c.epoch + 2, at=0, stream=stream, unclean=True)
+            .values(epoch=table.c.epoch + 2, at=0, stream=stream, unclean=True, **changes)
         )
         return changed.rowcount
 
@@ -206,16 +210,20 @@ class Placements(Database):
             rows = select(placements).where(placements.c.channel.in_(names)).order_by(placements.c.channel)
             for row in await connection.execute(rows):
                 found[row.channel] = Placement(row.channel, _segment(row), row.phase, row.drain_until)
-            older = select(segments.c.channel, segments.c.epoch, segments.c.cluster)
-            older = older.where(segments.c.channel.in_(names)).order_by(segments.c.epoch.desc())
-            left: dict[str, list[str]] = {}
-            for row in await connection.execute(older):
+            chain = select(segments.c.channel, segments.c.epoch, segments.c.cluster, segments.c.drain_until)
+            chain = chain.where(segments.c.channel.in_(names)).order_by(segments.c.epoch.desc())
+            left: dict[str, dict[str, float]] = {}
+            later: dict[str, float] = {}
+            for row in await connection.execute(chain):
                 # A chain without a row, or longer than the row says, has been written since the row was read.
                 home = found[row.channel].segment if row.channel in found else None
                 if home and row.epoch < home.epoch and row.cluster != home.cluster:
-                    left.setdefault(row.channel, []).append(row.cluster)
-            for channel, previous in left.items():
-                found[channel] = msgspec.structs.replace(found[channel], previous=tuple(dict.fromkeys(previous)))
+                    left.setdefault(row.channel, {}).setdefault(row.cluster, later.get(row.channel, 0.0))
+                later[row.channel] = row.drain_until  # of the cluster that the segment before it was in
+            for channel, drains in left.items():
+                found[channel] = msgspec.structs.replace(
+                    found[channel], previous=tuple(drains), drains=tuple(drains.values())
+                )
         return found
 
     async def _pin(self, connection: AsyncConnection, channels: Iterable[str], default: Segment) -> int:
