@@ -55,6 +55,29 @@ async def test_the_store_has_the_ban_before_the_log_and_its_place_afterwards() -
         assert row.position.epoch == 1
 
 
+async def test_a_ban_whose_place_is_not_stored_yet_is_kept_by_who_begins_to_read_later() -> None:
+    """Rule R3."""
+    async with world() as net:
+
+        async def place_sanction(*arguments: object) -> None:
+            raise StoreUnavailable("away")
+
+        net.store.place_sanction = place_sanction  # type: ignore[method-assign]
+        boss, *_ = await _room(net)
+        boss.send("PRIVMSG #boss :/ban ann")
+        await _notice(boss)
+        await net.move("boss", "aws")
+        await boss.until("SERVERCHANGE")
+        (row,) = await net.store.sanctions("boss")
+        assert (row.position, row.time) == (None, net.clock.now())
+        assert net.nodes["aws"].statistics().channels == 0
+        late, ann = await net.join("late", "boss", "aws"), await net.login("ann", "aws")
+        ann.send("PRIVMSG #boss :here I am again")
+        assert (await _notice(ann))[0] == "msg_banned"
+        assert await late.flush() == []
+        assert await boss.flush() == []
+
+
 async def test_a_timeout_says_how_long_and_ends() -> None:
     """CLEAR-1."""
     async with world() as net:

@@ -211,6 +211,7 @@ async def _sanction(
             by=session.nick,
             reason=reason,
             seconds=seconds,
+            time=session.node.clock.now(),  # readers wait for a young row only: its record may be on its way (R3)
         )
     )
     _submit(session, room, act)
