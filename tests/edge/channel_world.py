@@ -76,6 +76,7 @@ class Edge:
         deaf: live entries do not come.
         calls: the names of all calls made, in order.
         said: what the audience was told about records and for all members.
+        welcomed: early joiners that were said to be served from then on, in order.
     """
 
     def __init__(self, world: World, cluster: str) -> None:
@@ -87,6 +88,7 @@ class Edge:
         self.deaf = False
         self.calls: list[str] = []
         self.said: list[str] = []
+        self.welcomed: list[Person] = []
         self.acknowledgements: list[tuple[str, Position, float]] = []
         self.limit = 500
         self._queue: deque[tuple[str, Callable[[], None]]] = deque()
@@ -310,6 +312,9 @@ class Edge:
 
     def gap(self, missing: int | None) -> None:
         self.said.append(f"gap {missing}")
+
+    def served(self, member: Member) -> None:
+        self.welcomed.append(_person(member))
 
     def parted(self, member: Member) -> None:
         _person(member).told.append("parted")

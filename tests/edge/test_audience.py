@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from godwit.values import Change
-from tests.edge.world import World, world
+from tests.edge.world import ALL, World, world
 
 POSITIONS = "twitch.tv/tags twitch.tv/commands godwit/position"
 
@@ -97,6 +97,21 @@ async def test_an_early_joiner_is_silent_until_the_channel_comes() -> None:
         assert seen == ["after"]
 
 
+async def test_an_early_joiner_hears_the_channel_that_came_and_went_on_without_a_line() -> None:
+    """JOIN-7."""
+    async with world() as net:
+        await _talked(net)
+        here = await net.join("here")
+        early = await net.login("early", "aws")
+        early.send("JOIN #room")
+        await early.until("SERVERCHANGE")
+        for to in ("aws", "main"):
+            await net.move("room", to)
+            await net.idle()
+        here.send("PRIVMSG #room :hello")
+        assert (await early.until("PRIVMSG"))[-1].endswith(":hello")
+
+
 async def test_an_account_on_both_sides_is_served_on_the_new_one_only() -> None:
     """JOIN-7, PART-1."""
     async with world() as net:
@@ -156,6 +171,38 @@ async def test_after_the_drain_a_join_may_be_refused() -> None:
         assert len(await ann.until("SERVERCHANGE")) == 1
         assert await ann.flush() == []
         assert net.session("ann").rooms == {}
+
+
+async def test_who_is_in_the_channel_and_refused_when_joining_again_is_out() -> None:
+    """JOIN-7, PART-1, JOIN-8."""
+    async with world(move={"legacy_rule": "part"}) as net:
+        node = net.nodes["main"]
+        await _talked(net)
+        ann, watcher = await net.join("ann"), await net.join("watcher", caps=f"{ALL} twitch.tv/membership")
+        await net.move("room", "aws")
+        await ann.until("SERVERCHANGE")
+        node.room("room").audience.announce()
+        await watcher.flush()
+        net.clock.advance(61.0)
+        ann.send("JOIN #room")
+        await ann.until("SERVERCHANGE")
+        assert await ann.flush() == [":ann!ann@ann.tmi.twitch.tv PART #room"]
+        assert net.session("ann").rooms == {}
+        assert net.session("ann") not in node.room("room").fanout
+        node.room("room").audience.announce()
+        assert await watcher.flush() == [":ann!ann@ann.tmi.twitch.tv PART #room"]
+
+
+async def test_of_who_was_never_let_in_others_hear_nothing() -> None:
+    """JOIN-8."""
+    async with world() as net:
+        room = net.nodes["main"].room("room")
+        await _talked(net)
+        watcher = await net.join("watcher", caps=f"{ALL} twitch.tv/membership")
+        await net.login("ann")
+        room.leave(net.session("ann"))
+        room.audience.announce()
+        assert await watcher.flush() == []
 
 
 async def test_lines_that_are_lost_are_told_to_all_who_are_served() -> None:

@@ -204,7 +204,7 @@ def test_early_join(world: World, main: Edge, aws: Edge) -> None:
     world.move("aws")
     main.say(ann, "a2")
     assert cat.lines == "a2"
-    assert aws.channel.served == [cat]
+    assert aws.channel.served == aws.welcomed == [cat]
 
 
 def test_early_joiner_may_talk(world: World, main: Edge, aws: Edge) -> None:

@@ -1,7 +1,7 @@
 """Renders a channel's outcomes to the connections of this node: the port `Audience`.
 
-An early joiner (JOIN-7) is a member but sees nothing; it becomes a reader as soon as the channel has
-come to this cluster and says that it is served.
+An early joiner (JOIN-7) is a member but sees nothing; it becomes a reader when the channel says that it
+is served.
 """
 
 from __future__ import annotations
@@ -99,10 +99,21 @@ class RoomAudience:
         self._room.tell(session, data)
 
     def refused(self, member: Member) -> None:
-        """Take note that the connection is not in the channel after all (JOIN-7)."""
+        """Take note that the connection is not in the channel; one that was in it is sent PART (JOIN-7, PART-1)."""
+        session = self._session(member)
+        if session is None:
+            return
+        if session in self._early or session in self._room.fanout:
+            self._put_out(session)
+        else:
+            session.rooms.pop(self._room.name, None)
+
+    def served(self, member: Member) -> None:
+        """Make an early joiner a reader (JOIN-7)."""
         session = self._session(member)
         if session is not None:
-            session.rooms.pop(self._room.name, None)
+            self._early.discard(session)
+            self._room.fanout.add(session)
 
     def parted(self, member: Member) -> None:
         """Send PART: the account is served elsewhere (PART-1)."""
@@ -126,8 +137,10 @@ class RoomAudience:
 
     def left(self, session: Session) -> None:
         """The connection has left by itself: it sees nothing from here on."""
+        early = session in self._early
         self._early.discard(session)
-        self._room.fanout.remove(session)
+        if not (self._room.fanout.remove(session) or early):
+            return  # it was never let in, so nobody was told that it came
         if self._arrived.pop(session.nick, 0) == 0 and self._room.fanout.listens(Caps.MEMBERSHIP):
             self._left[session.nick] = None
 
@@ -157,7 +170,6 @@ class RoomAudience:
 
     def shown(self, shown: Shown) -> None:
         """Show a message to all readers but its producer (MSG-1)."""
-        self._welcome_early()
         room, message = self._room, shown.message
         room.fanout.message(
             lambda view: render.privmsg(
@@ -184,7 +196,6 @@ class RoomAudience:
 
     def acted(self, act: Act, position: Position, time: float) -> None:
         """Show a moderation act: CLEARCHAT or CLEARMSG (CLEAR-1, CLEAR-2)."""
-        self._welcome_early()
         room = self._room
         if act.kind == "delete":
             said = room.message(act.deletes)
@@ -214,7 +225,6 @@ class RoomAudience:
 
     def changed(self, change: Change, settings: dict[str, int]) -> None:
         """Show which room settings have changed (STATE-3)."""
-        self._welcome_early()
         room = self._room
         room.fanout.line(
             lambda caps: render.roomstate_change(caps, room.name, room_id=room.room_id, changed=change.settings)
@@ -222,7 +232,6 @@ class RoomAudience:
 
     def gap(self, missing: int | None) -> None:
         """Tell all readers that lines are missing (NOTICE-2)."""
-        self._welcome_early()
         room = self._room
         room.counts.gaps += 1
         room.fanout.line(lambda caps: render.gap(caps, room.name, missing))
@@ -281,15 +290,6 @@ class RoomAudience:
 
     def _notice(self, session: Session, msg_id: str, **values: object) -> None:
         session.notice(self._room.name, msg_id, **values)
-
-    def _welcome_early(self) -> None:
-        """Make those early joiners readers that the channel serves by now (JOIN-7)."""
-        room = self._room
-        if not self._early or room.channel.home != room.cluster:
-            return
-        for session in [early for early in self._early if room.channel.members.get(early)]:
-            self._early.remove(session)
-            room.fanout.add(session)
 
     def _put_out(self, session: Session) -> None:
         self._room.tell(session, render.part(session.nick, self._room.name))
