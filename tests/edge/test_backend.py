@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from typing import Any, NoReturn
 
 import pytest
 from structlog.testing import capture_logs
@@ -12,19 +13,33 @@ from godwit.edge.backend import room_id
 from godwit.errors import ChatLogUnavailable, StoreUnavailable
 from godwit.settings import AuthSettings, Settings
 from godwit.store.memory import MemoryStore
-from godwit.values import Account, Placement, Segment
+from godwit.values import Account, Placement, Position, Record, Segment
 from tests.edge.logs import Gate
 from tests.edge.world import world
 
+NO_TIME: dict[str, Any] = {"log": {"append_timeout": 0.0}, "move": {"lease": 0.0}}
+"""Whoever does not answer at once is too late."""
 
-@pytest.mark.parametrize("error", [StoreUnavailable("down"), RuntimeError("broken")])
-async def test_a_join_waits_for_a_store_that_is_away(error: Exception) -> None:
-    async with world() as net:
+
+async def _fault(error: Exception | None) -> NoReturn:
+    """Fail as a call does; without an error it never answers."""
+    if error is None:
+        await asyncio.Event().wait()
+    raise error or AssertionError("nobody wakes it")
+
+
+store_faults = pytest.mark.parametrize("error", [StoreUnavailable("down"), RuntimeError("broken"), None])
+log_faults = pytest.mark.parametrize("error", [ChatLogUnavailable("away"), RuntimeError("broken"), None])
+
+
+@store_faults
+async def test_a_join_waits_for_a_store_that_is_away(error: Exception | None) -> None:
+    async with world(**NO_TIME) as net:
         node, answer = net.nodes["main"], net.store.placement
         ann = await net.login("ann")
 
         async def placement(channel: str) -> Placement:
-            raise error
+            await _fault(error)
 
         net.store.placement = placement  # type: ignore[method-assign]
         with capture_logs() as logs:
@@ -51,17 +66,17 @@ async def test_placement_and_chain_that_do_not_agree_are_read_again() -> None:
         assert asked == 2
 
 
-@pytest.mark.parametrize("error", [StoreUnavailable("down"), RuntimeError("broken")])
-async def test_a_commit_that_failed_is_tried_again_before_anybody_is_told(error: Exception) -> None:
+@store_faults
+async def test_a_commit_that_failed_is_tried_again_before_anybody_is_told(error: Exception | None) -> None:
     """SC-4."""
-    async with world() as net:
+    async with world(**NO_TIME) as net:
         node, commit = net.nodes["main"], net.store.commit
         ann = await net.join("ann")
         ann.send("PRIVMSG #room :hello")
         await ann.until("USERSTATE")
 
         async def fail(*arguments: Any, **named: Any) -> Placement:
-            raise error
+            await _fault(error)
 
         net.store.commit = fail  # type: ignore[method-assign]
         await net.move("room", "aws")
@@ -73,22 +88,96 @@ async def test_a_commit_that_failed_is_tried_again_before_anybody_is_told(error:
         assert (await net.store.placement("room")).segment.cluster == "aws"
 
 
-async def test_a_read_that_failed_is_tried_again() -> None:
+@log_faults
+async def test_a_read_that_failed_is_tried_again(error: Exception | None) -> None:
     gates: dict[str, Gate] = {}
 
     async def read(channel: str, after: int, limit: int = 500) -> Page:
-        raise ChatLogUnavailable("away")
+        await _fault(error)
 
-    async with world(lambda log: gates.setdefault(log.cluster, Gate(log))) as net:
+    async with world(lambda log: gates.setdefault(log.cluster, Gate(log)), **NO_TIME) as net:
         node = net.nodes["main"]
         gates["main"].read = read  # type: ignore[method-assign]
         ann = await net.login("ann")
-        ann.send("JOIN #room")
-        await net.idle()
+        with capture_logs() as logs:
+            ann.send("JOIN #room")
+            assert await ann.flush() == []
+            await net.idle()
+        assert [entry["event"] for entry in logs if entry["log_level"] != "info"] == ["read_failed"]
         assert await ann.flush() == []
         del gates["main"].read
         node.sweep(node.loop.time())
         await ann.until("ROOMSTATE")
+
+
+@log_faults
+async def test_an_append_that_failed_is_tried_again(error: Exception | None) -> None:
+    """Rule L6."""
+    gates: dict[str, Gate] = {}
+
+    async def append(channel: str, record: Record, *, stream: str) -> int:
+        await _fault(error)
+
+    async with world(lambda log: gates.setdefault(log.cluster, Gate(log)), **NO_TIME) as net:
+        node = net.nodes["main"]
+        ann = await net.join("ann")
+        gates["main"].append = append  # type: ignore[method-assign]
+        with capture_logs() as logs:
+            ann.send("PRIVMSG #room :hello")
+            assert await ann.flush() == []
+            await net.idle()
+        event = "append_failed" if isinstance(error, ChatLogUnavailable) else "append_unknown"
+        assert [entry["event"] for entry in logs if entry["log_level"] != "info"] == [event]
+        del gates["main"].append
+        node.sweep(node.loop.time())
+        await ann.until("USERSTATE")
+
+
+@store_faults
+async def test_the_place_of_an_act_is_written_again_until_it_is_stored(error: Exception | None) -> None:
+    """Rule R2."""
+    async with world(**NO_TIME) as net:
+        node, place = net.nodes["main"], net.store.place_sanction
+        boss = await net.join("boss", "boss")
+        await net.login("ann")
+
+        async def place_sanction(sanction_id: str, position: Position, time: float) -> None:
+            await _fault(error)
+
+        net.store.place_sanction = place_sanction  # type: ignore[method-assign]
+        with capture_logs() as logs:
+            boss.send("PRIVMSG #boss :/ban ann")
+            await boss.until("ban_success")
+            await net.idle()
+        assert [entry["event"] for entry in logs if entry["log_level"] != "info"] == ["place_sanction_failed"]
+        net.store.place_sanction = place  # type: ignore[method-assign]
+        node.sweep(node.loop.time())
+        await net.idle()
+        (row,) = await net.store.sanctions("boss")
+        assert row.position is not None
+
+
+@store_faults
+async def test_a_note_that_cannot_be_stored_is_only_logged(error: Exception | None) -> None:
+    """Rule C8."""
+    async with world(**NO_TIME) as net:
+        ann = await net.join("ann")
+        ann.send("PRIVMSG #room :hello")
+        await ann.until("USERSTATE")
+
+        async def note_reached(channel: str, epoch: int, sequence: int) -> None:
+            await _fault(error)
+
+        net.store.note_reached = note_reached  # type: ignore[method-assign]
+        await net.store.reopen({"main": "stream-anew"})
+        net.forget_log("main", "stream-anew")
+        net.clock.advance(1.0)
+        with capture_logs() as logs:
+            await net.nodes["main"].compare()
+            await ann.until("godwit_gap")
+            await net.idle()
+        assert "note_reached_failed" in [entry["event"] for entry in logs]
+        assert "task_failed" not in [entry["event"] for entry in logs]
 
 
 async def test_a_channel_on_a_cluster_that_is_not_known_here_waits() -> None:

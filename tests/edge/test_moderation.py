@@ -62,7 +62,7 @@ async def test_a_ban_whose_place_is_not_stored_yet_is_kept_by_who_begins_to_read
         async def place_sanction(*arguments: object) -> None:
             raise StoreUnavailable("away")
 
-        net.store.place_sanction = place_sanction  # type: ignore[method-assign]
+        net.store.place_sanction = place_sanction  # type: ignore[method-assign, assignment]
         boss, *_ = await _room(net)
         boss.send("PRIVMSG #boss :/ban ann")
         await _notice(boss)

@@ -7,9 +7,10 @@ coroutines of a `MemoryLog` never suspend, so they are run in the loop's next tu
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -20,10 +21,12 @@ from godwit.edge.channel import EdgeChannel
 from godwit.edge.tasks import Tasks
 from godwit.errors import AppendUnknown, ChatLogUnavailable, StoreUnavailable
 from godwit.settings import Settings
-from godwit.store.base import Store
+from godwit.store.base import Sanction, Store
 from godwit.values import Account, Entry, Placement, Position, Record, Segment
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 CLOCKS_DIFFER = 120.0
 """Seconds by which the clocks of logs and edges may differ, at most."""
@@ -158,9 +161,12 @@ class RoomBackend:
         log_ = self._outside.logs.get(segment.cluster)
         try:
             if log_ is not None:
-                page = await log_.read(self._name, after)
-        except ChatLogUnavailable as error:
-            log.warning("read_failed", channel=self._name, cluster=segment.cluster, error=str(error))
+                page = await self._in_time(log_, log_.read(self._name, after))
+        except (ChatLogUnavailable, TimeoutError) as error:
+            log.warning("read_failed", channel=self._name, cluster=segment.cluster, error=repr(error))
+        except Exception:
+            # Whatever the log died of, the channel must learn that no answer comes.
+            log.exception("read_failed", channel=self._name, cluster=segment.cluster)
         if page is None:
             self.call(self.channel.read_failed, segment, purpose)
         else:
@@ -171,42 +177,64 @@ class RoomBackend:
         try:
             if log_ is None:
                 raise ChatLogUnavailable(f"no chat log of {segment.cluster} is known here")
-            if isinstance(log_, MemoryLog):
-                sequence = await log_.append(self._name, record, stream=segment.stream)
-            else:
-                async with asyncio.timeout(self._outside.settings.log.append_timeout):
-                    sequence = await log_.append(self._name, record, stream=segment.stream)
+            sequence = await self._in_time(log_, log_.append(self._name, record, stream=segment.stream))
         except (AppendUnknown, TimeoutError):
             log.warning("append_unknown", channel=self._name, cluster=segment.cluster)
             self.call(self.channel.append_unknown, segment, record)
         except ChatLogUnavailable as error:
             log.warning("append_failed", channel=self._name, cluster=segment.cluster, error=str(error))
             self.call(self.channel.append_failed, segment, record)
+        except Exception:
+            # As in `_read`; nobody can say whether it was stored.
+            log.exception("append_unknown", channel=self._name, cluster=segment.cluster)
+            self.call(self.channel.append_unknown, segment, record)
         else:
             self.call(self.channel.appended, segment, record, sequence)
 
+    async def _in_time(self, log_: ChatLog, answer: Coroutine[Any, Any, T]) -> T:
+        """Wait for a log's answer, as long as an append may take.
+
+        Raises:
+            TimeoutError: it did not come.
+        """
+        if isinstance(log_, MemoryLog):
+            return await answer  # it never suspends, and runs outside any task, where there are no time-outs
+        async with asyncio.timeout(self._outside.settings.log.append_timeout):
+            return await answer
+
     # the store --------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def _store(self, failed: str, **about: object) -> AsyncIterator[Store]:
+        """The store, for as long as a lease: what it raises then, or a time-out, is logged and goes no further.
+
+        Args:
+            failed: the event to log, with what it is about.
+        """
+        try:
+            async with asyncio.timeout(self._outside.settings.move.lease):
+                yield self._outside.store
+        except (StoreUnavailable, TimeoutError) as error:
+            log.warning(failed, channel=self._name, error=repr(error), **about)
+        except Exception:
+            # Whatever the store died of, the channel must learn that no answer comes.
+            log.exception(failed, channel=self._name, **about)
 
     async def _ask(self, *, claim: bool) -> None:
         asked_at = self.now()
-        store = self._outside.store
-        try:
+        found: tuple[Placement, list[Segment], list[Sanction]] | None = None
+        async with self._store("ask_failed") as store:
             if self.room_id is None:
                 self.room_id = await room_id(store, self._outside.settings, self._name)
             if claim:
                 await store.pin([self._name])
             placement, chain = await self._place_and_chain()
             since = asked_at - self._outside.settings.log.max_age - CLOCKS_DIFFER
-            sanctions = await store.sanctions(self._name, since=since)
-        except StoreUnavailable as error:
-            log.warning("ask_failed", channel=self._name, error=str(error))
-            self.call(self.channel.ask_failed)
-        except Exception:
-            # Whatever the store died of, the channel must learn that no answer comes.
-            log.exception("ask_failed", channel=self._name)
+            found = placement, chain, await store.sanctions(self._name, since=since)
+        if found is None:
             self.call(self.channel.ask_failed)
         else:
-            self.call(self.channel.placed, placement, chain, sanctions, asked_at)
+            self.call(self.channel.placed, *found, asked_at)
 
     async def _place_and_chain(self) -> tuple[Placement, list[Segment]]:
         store = self._outside.store
@@ -219,33 +247,25 @@ class RoomBackend:
 
     async def _commit(self, to: Segment) -> None:
         now = self.now()
-        try:
-            placement = await self._outside.store.commit(
-                self._name, to, drain_until=now + self._outside.settings.move.drain, now=now
-            )
-        except StoreUnavailable as error:
-            log.warning("commit_failed", channel=self._name, epoch=to.epoch, error=str(error))
-            self.call(self.channel.commit_failed)
-        except Exception:
-            # As in `_ask`: the channel must learn that it has to try again.
-            log.exception("commit_failed", channel=self._name, epoch=to.epoch)
+        placement: Placement | None = None
+        async with self._store("commit_failed", epoch=to.epoch) as store:
+            placement = await store.commit(self._name, to, drain_until=now + self._outside.settings.move.drain, now=now)
+        if placement is None:
             self.call(self.channel.commit_failed)
         else:
             self.call(self.channel.committed, placement)
 
     async def _place(self, sanction_id: str, position: Position, time: float) -> None:
-        try:
-            await self._outside.store.place_sanction(sanction_id, position, time)
-        except StoreUnavailable as error:
-            log.warning("place_sanction_failed", channel=self._name, sanction=sanction_id, error=str(error))
-        else:
+        placed = False
+        async with self._store("place_sanction_failed", sanction=sanction_id) as store:
+            await store.place_sanction(sanction_id, position, time)
+            placed = True
+        if placed:
             self.call(self.channel.sanction_placed, sanction_id)
 
     async def _note_reached(self, segment: Segment, sequence: int) -> None:
-        try:
-            await self._outside.store.note_reached(self._name, segment.epoch, sequence)
-        except StoreUnavailable as error:
-            log.warning("note_reached_failed", channel=self._name, epoch=segment.epoch, error=str(error))
+        async with self._store("note_reached_failed", epoch=segment.epoch) as store:
+            await store.note_reached(self._name, segment.epoch, sequence)
 
 
 async def room_id(store: Store, settings: Settings, channel: str) -> str:
