@@ -32,6 +32,7 @@ def test_empty(box: Outbox) -> None:
     assert list(box.due(1, 0.0)) == []
     assert box.give_up(1e9) == []
     assert box.lose() == []
+    assert box.abandon() == []
     box.resend()
 
 
@@ -157,6 +158,17 @@ def test_lose(box: Outbox) -> None:
     assert ids(box.due(2, 0.0)) == ["p2", "q1"]
 
 
+def test_abandon(box: Outbox) -> None:
+    """All is dropped, in order of each producer, with a word about whether it may have landed."""
+    box.put(record(1), 0.0)
+    box.put(record(2), 0.0)
+    list(box.due(3, 0.0))
+    box.put(record(1, "q"), 0.0)
+    assert box.abandon() == [(record(1, epoch=3), True), (record(2), False), (record(1, "q"), False)]
+    assert not box
+    assert list(box.due(3, 9.0)) == []
+
+
 def test_producer_that_comes_again(box: Outbox) -> None:
     """An empty lane leaves nothing behind."""
     box.put(record(1), 0.0)
@@ -167,7 +179,10 @@ def test_producer_that_comes_again(box: Outbox) -> None:
     assert box.give_up(20.0) == []
 
 
-@given(st.lists(st.sampled_from(["put p", "put q", "due", "fail", "land", "resend", "lose", "give up"]), max_size=60))
+STEPS = ("put p", "put q", "due", "fail", "land", "resend", "lose", "give up", "abandon")
+
+
+@given(st.lists(st.sampled_from(STEPS), max_size=60))
 def test_any_order_of_events(steps: list[str]) -> None:
     """Of each producer what is sent never goes back, at most one is in flight, and all is accounted for."""
     box = Outbox(most=5, hold=10.0, retry=1.0)
@@ -204,7 +219,7 @@ def test_any_order_of_events(steps: list[str]) -> None:
             box.resend()
             flying.clear()
         else:
-            gone = box.lose() if step == "lose" else box.give_up(now)
+            gone = box.give_up(now) if step == "give up" else box.lose() if step == "lose" else box.abandon()
             ended += [lost.id for lost, _ in gone]
             flying = {producer: sent for producer, sent in flying.items() if sent.id not in ended}
     assert len(ended) == len(set(ended))

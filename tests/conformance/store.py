@@ -94,7 +94,7 @@ class StoreSuite:
         assert await store.set_default(Segment("aws", 2, 0, "a1"), hold_until=50.0)
         assert await rival.placements(["a", "moved", "free"]) == [
             Placement("a", MAIN),
-            Placement("moved", AWS, "draining", 9.0, ("main",)),
+            Placement("moved", AWS, "draining", 9.0, ("main",), drains=(9.0,)),
             Placement("free", Segment("aws", 2, 0, "a1"), drain_until=50.0, default=True),
         ]
         assert await rival.segments("a") == [MAIN]
@@ -111,7 +111,7 @@ class StoreSuite:
     async def test_commit(self, store: Store, rival: Store) -> None:
         """Rule C3: a higher epoch wins; the chain keeps the default's segment in front (rule C1)."""
         committed = await store.commit("room", AWS, drain_until=60.0, now=1.0)
-        assert committed == Placement("room", AWS, "draining", 60.0, ("main",))
+        assert committed == Placement("room", AWS, "draining", 60.0, ("main",), drains=(60.0,))
         assert await rival.placement("room") == committed
         assert await rival.segments("room") == [MAIN, AWS]
         assert await rival.placement("other") == Placement("other", MAIN, default=True)
@@ -152,12 +152,49 @@ class StoreSuite:
         assert (await store.placement("room")).previous == ("group", "aws", "main")
         assert [segment.epoch for segment in await store.segments("room")] == [1, 2, 3, 4, 5, 6]
 
+    async def test_drains(self, store: Store, rival: Store) -> None:
+        """Rule C11: each former home has a deadline of its own: that of the last time it was left."""
+        found = []
+        for epoch, cluster in enumerate(["aws", "event", "aws", "main", "event"], start=2):
+            segment = Segment(cluster, epoch, epoch, "s")
+            placement = await store.commit("room", segment, drain_until=10.0 * epoch, now=1.0)
+            assert await rival.placement("room") == placement
+            found.append(dict(zip(placement.previous, placement.drains, strict=True)))
+        assert found == [
+            {"main": 20.0},
+            {"aws": 30.0, "main": 20.0},
+            {"event": 40.0, "main": 20.0},
+            {"aws": 50.0, "event": 40.0},
+            {"main": 60.0, "aws": 50.0},
+        ]
+        assert [list(drains) for drains in found][-1] == ["main", "aws"], "newest first"
+
+    async def test_drains_of_many(self, store: Store) -> None:
+        """No channel has another one's deadlines."""
+        for number, name in enumerate(("a", "b", "c"), start=1):
+            await store.commit(name, AWS, drain_until=10.0 * number, now=1.0)
+            if name != "b":
+                await store.commit(name, Segment("event", 3, 1, "e1"), drain_until=10.0 * number + 5.0, now=1.0)
+        assert [row.drains for row in await store.rows()] == [(15.0, 10.0), (20.0,), (35.0, 30.0)]
+        assert [row.drains for row in await store.placements(["b", "a"])] == [(20.0,), (15.0, 10.0)]
+
+    async def test_drains_of_a_cluster_that_was_evacuated_to_itself(self, store: Store) -> None:
+        """Two segments in a row of one cluster: it is one former home, left when the second one was."""
+        await store.commit("room", AWS, drain_until=60.0, now=1.0)
+        await store.commit("room", Segment("aws", 4, 9, "a1", unclean=True), drain_until=70.0, now=1.0)
+        placement = await store.placement("room")
+        assert (placement.previous, placement.drains) == (("main",), (60.0,))
+        placement = await store.commit("room", Segment("event", 5, 1, "e1"), drain_until=80.0, now=1.0)
+        assert (placement.previous, placement.drains) == (("aws", "main"), (80.0, 60.0))
+
     async def test_a_segment_keeps_what_it_was_given(self, store: Store, rival: Store) -> None:
         """Every field survives, large numbers too."""
         await store.commit("room", Segment("main", 2**53 + 1, 0, "m"), drain_until=1.0, now=1.0)
         segment = Segment("aws", 2**53 + 3, 2**62 + 1, "stream id \N{SNOWMAN}", unclean=True)
         await store.commit("room", segment, drain_until=1_700_000_000.123, now=1.0)
-        assert await rival.placement("room") == Placement("room", segment, "draining", 1_700_000_000.123, ("main",))
+        until = 1_700_000_000.123
+        expected = Placement("room", segment, "draining", until, ("main",), drains=(until,))
+        assert await rival.placement("room") == expected
         assert (await rival.segments("room"))[-1] == segment
 
     async def test_competitors(self, store: Store, rival: Store) -> None:
@@ -195,7 +232,7 @@ class StoreSuite:
         """A drain ends once, for the newest epoch only."""
         await store.commit("room", AWS, drain_until=60.0, now=1.0)
         assert (await rival.settle("room", 1)).phase == "draining"
-        settled = Placement("room", AWS, "settled", 0.0, ("main",))
+        settled = Placement("room", AWS, "settled", 0.0, ("main",), drains=(60.0,))
         assert await rival.settle("room", 2) == settled
         assert await store.settle("room", 2) == settled
         assert await store.placement("room") == settled
@@ -209,7 +246,7 @@ class StoreSuite:
         assert [row.channel for row in await store.rows()] == ["a", "b", "c", "d"]
         assert [row.channel for row in await store.rows(limit=2)] == ["a", "b"]
         page = await store.rows(after="b", limit=2)
-        assert page == [Placement("c", AWS, "draining", 60.0, ("main",)), Placement("d", MAIN)]
+        assert page == [Placement("c", AWS, "draining", 60.0, ("main",), drains=(60.0,)), Placement("d", MAIN)]
         assert await store.rows(after="d") == []
 
     async def test_placements(self, store: Store) -> None:
@@ -233,14 +270,29 @@ class StoreSuite:
         assert await rival.default_placement() == main
         assert await rival.placements(["pinned", "moved", "back", "free"]) == [
             Placement("pinned", main),
-            Placement("moved", AWS, "draining", 60.0, ("main",)),
-            Placement("back", back, "draining", 70.0, ("aws",)),
+            Placement("moved", AWS, "draining", 60.0, ("main",), drains=(60.0,)),
+            Placement("back", back, "settled", 0.0, ("aws",), drains=(70.0,)),
             Placement("free", main, default=True),
         ]
         assert await rival.segments("pinned") == [MAIN, main]
         assert await rival.segments("back") == [MAIN, AWS, Segment("main", 3, 5, "m1"), back]
         assert await rival.reopen({"main": "m2", "aws": "a1"}) == 0
         assert await rival.segments("pinned") == [MAIN, main]
+
+    async def test_reopen_settles(self, store: Store, rival: Store) -> None:
+        """Nobody is left of a drain that a restart has met; the deadlines of the clusters stay what they were."""
+        await store.commit("room", AWS, drain_until=60.0, now=1.0)
+        assert await store.reopen({"main": "m2", "aws": "a2"}) == 1
+        anew = Segment("aws", 4, 0, "a2", unclean=True)
+        reopened = Placement("room", anew, "settled", 0.0, ("main",), drains=(60.0,))
+        assert await rival.placement("room") == reopened
+        assert await rival.segments("room") == [MAIN, AWS, anew]
+        assert await store.settle("room", 2) == reopened
+        assert await store.settle("room", 4) == reopened
+        assert await store.reopen({"aws": "a3"}) == 1
+        placement = await store.commit("room", Segment("event", 7, 3, "e1"), drain_until=90.0, now=2.0)
+        assert (placement.phase, placement.drain_until) == ("draining", 90.0)
+        assert (placement.previous, placement.drains) == (("aws", "main"), (90.0, 60.0))
 
     async def test_reopen_keeps_the_hold(self, store: Store) -> None:
         """A default that is held is held still (rule C10)."""

@@ -59,7 +59,7 @@ async def test_whole_way(world: World) -> None:
     assert (carried.source, carried.epoch, carried.stream, carried.error) == (MAIN, 2, "aws/1", "")
     await assert_moved(world, move)
     assert await world.placement() == Placement(
-        "room", Segment("aws", 2, carried.at, "aws/1"), "draining", 1060.0, ("main",)
+        "room", Segment("aws", 2, carried.at, "aws/1"), "draining", 1060.0, ("main",), drains=(1060.0,)
     )
 
 
@@ -69,7 +69,7 @@ async def test_there_and_back(world: World) -> None:
     back = await world.mover().carry(await world.wish("main"))
     assert back.state == "draining"
     assert await world.placement() == Placement(
-        "room", Segment("main", 3, back.at, "main/1"), "draining", 1060.0, ("aws",)
+        "room", Segment("main", 3, back.at, "main/1"), "draining", 1060.0, ("aws",), drains=(1060.0,)
     )
     assert [segment.epoch for segment in await world.store.segments("room")] == [1, 2, 3]
 
@@ -328,6 +328,41 @@ async def test_chain_that_went_on_without_this_move(world: World) -> None:
     assert await world.seals("main") == []
 
 
+async def test_overtaken_behind_its_seal(world: World) -> None:
+    """The channel went on from its source by another way before the commit: the move says where it is."""
+    move = await world.upto("sealed")
+    overtaking = await world.store.commit("room", Segment("event", 2, 9, "event/1"), drain_until=0.0, now=0.0)
+    cancelled = await world.mover().carry(move)
+    assert (cancelled.state, cancelled.error) == ("cancelled", "another move came first: it is on event")
+    assert await world.placement() == overtaking
+
+
+async def test_left_again_before_its_commit(world: World) -> None:
+    """Its segment is in the chain by somebody else's commit: it was made, however far the channel has come."""
+    move = await world.upto("sealed")
+    await world.store.commit("room", Segment("aws", 2, move.at, move.stream), drain_until=0.0, now=0.0)
+    later = await world.store.commit("room", Segment("event", 3, 9, "event/1"), drain_until=0.0, now=0.0)
+    carried = await world.mover().carry(move)
+    assert (carried.state, carried.error) == ("draining", "")
+    assert await world.placement() == later
+
+
+@pytest.mark.parametrize("evacuate", [False, True])
+@pytest.mark.parametrize("state", ["opening", "opened", "sealing", "sealed"])
+async def test_opened_anew_by_force(world: World, state: MoveState, evacuate: bool) -> None:
+    """Rules L2, C8: the source was given up meanwhile, and the channel is where it was opened anew."""
+    move = await world.upto(state, evacuate=evacuate, forced=evacuate, reason="fire")
+    forced = Segment("event", 3, 9, "event/1", unclean=True)
+    await world.store.commit("room", forced, drain_until=0.0, now=0.0)
+    cancelled = await world.mover().carry(move)
+    assert (cancelled.state, cancelled.error) == (
+        "cancelled",
+        "the channel was opened anew by force: it is on event",
+    )
+    assert (await world.placement()).segment == forced
+    assert bool(await world.seals("main")) is (state == "sealed" and not evacuate), "none is sent any more"
+
+
 async def test_zombie_in_a_chain_that_went_on(world: World) -> None:
     """It reads that the chain went on, but the journal is another's by now: it must not send its seal."""
     stale = await world.upto("sealing")
@@ -390,7 +425,7 @@ async def test_evacuation(world: World) -> None:
     carried = await world.mover(away).carry(await world.wish(evacuate=True, forced=True, reason="fire"))
     assert carried.state == "draining"
     assert await world.placement() == Placement(
-        "room", Segment("aws", 3, carried.at, "aws/1", unclean=True), "draining", 1060.0, ("main",)
+        "room", Segment("aws", 3, carried.at, "aws/1", unclean=True), "draining", 1060.0, ("main",), drains=(1060.0,)
     )
     assert await world.seals("main") == []
 
@@ -441,7 +476,7 @@ async def test_evacuation_that_came_too_late(world: World, moves: int) -> None:
     for epoch in range(2, 2 + moves):
         moved = await world.store.commit("room", Segment("event", epoch, 9, "event/1"), drain_until=0.0, now=0.0)
     cancelled = await world.mover().carry(move)
-    assert (cancelled.state, cancelled.error) == ("cancelled", "it is on event: nothing to do")
+    assert (cancelled.state, cancelled.error) == ("cancelled", "another move came first: it is on event")
     assert await world.placement() == moved
 
 

@@ -11,6 +11,7 @@ from godwit.chatlog.memory import MemoryLog
 from godwit.clock import FakeClock
 from godwit.control.mover import Mover
 from godwit.settings import MoveSettings
+from godwit.store.base import Store
 from godwit.store.memory import MemoryStore
 from godwit.values import Author, Entry, Message, Move, MoveState, Open, Placement, Record, Seal, Segment
 
@@ -53,11 +54,15 @@ def quiet(name: str, done: bool) -> None:
 
 
 class World:
-    """The channel #room on `main`, with epoch 1, and the clusters `aws` and `event` to go to."""
+    """The channel #room on `main`, with epoch 1, and the clusters `aws` and `event` to go to.
 
-    def __init__(self) -> None:
+    Args:
+        store: one in memory unless given.
+    """
+
+    def __init__(self, store: Store | None = None) -> None:
         self.clock = FakeClock(1000.0)
-        self.store = MemoryStore()
+        self.store: Store = store or MemoryStore()
         self.logs = {name: MemoryLog(name, f"{name}/1", self.clock) for name in ("main", "aws", "event")}
         self.steps: list[Move] = []
         self._moves = 0
