@@ -11,7 +11,8 @@ from structlog.testing import capture_logs
 from godwit.chatlog.base import ChatLog, Subscription
 from godwit.edge.session import Session
 from godwit.errors import ChatLogUnavailable, StoreUnavailable
-from godwit.values import Entry, Message, Segment
+from godwit.store.base import Sanction
+from godwit.values import Entry, Message, Placement, Segment
 from tests.edge.logs import Gate
 from tests.edge.world import DEADLINE, world
 
@@ -76,6 +77,49 @@ async def test_a_channel_that_is_used_again_is_kept() -> None:
         assert node.statistics().channels == 1
 
 
+async def test_a_channel_in_which_an_act_is_being_written_is_kept() -> None:
+    async with world() as net:
+        node, add = net.nodes["main"], net.store.add_sanction
+        asked, answered = asyncio.Event(), asyncio.Event()
+        boss = await net.login("boss")
+        await net.login("ann")
+
+        async def add_sanction(sanction: Sanction) -> None:
+            asked.set()
+            await answered.wait()
+            await add(sanction)
+
+        net.store.add_sanction = add_sanction  # type: ignore[method-assign]
+        boss.send("PRIVMSG #boss :/ban ann")
+        await asked.wait()
+        now = node.loop.time()
+        node.sweep(now)
+        node.sweep(now + 31.0)
+        assert node.statistics().channels == 1
+        answered.set()
+        await boss.until("ban_success")
+
+
+async def test_a_channel_that_fails_when_it_could_be_dropped_does_not_stop_the_sweep() -> None:
+    async with world() as net:
+        node = net.nodes["main"]
+        ann = await net.join("ann")
+        ann.send("PART #room")
+        await ann.until("PART")
+        room, now = node.room("room"), node.loop.time()
+        node.sweep(now)
+
+        def broken() -> None:
+            raise RuntimeError("broken")
+
+        room.channel.tick = broken  # type: ignore[method-assign]
+        room.channel.read_failed(Segment("main", 1, 0, "stream-main"), 0)  # so that it wants a tick
+        with capture_logs() as logs:
+            node.sweep(now + 31.0)
+        assert [entry["event"] for entry in logs] == ["channel_failed"]
+        assert node.statistics().channels == 0
+
+
 class _Deaf(Gate):
     """A log whose live path is cut, as a hint may be."""
 
@@ -130,16 +174,40 @@ async def test_a_changed_default_placement_is_followed_by_channels_without_a_row
         assert (await net.logs["main"].heads(["room"])) == [0]
 
 
-async def test_a_store_that_is_away_is_asked_again_for_the_default() -> None:
+async def test_a_change_of_the_default_placement_that_a_channel_missed_is_told_it_again() -> None:
+    """Rule C10."""
     async with world() as net:
+        node, answer = net.nodes["main"], net.store.placement
+        ann = await net.join("ann")
+        await net.store.set_default(Segment("aws", 2, 0, "stream-aws"), hold_until=0.0)
+
+        async def placement(channel: str) -> Placement:
+            raise StoreUnavailable("down")
+
+        net.store.placement = placement  # type: ignore[method-assign]
+        await node.check_default()
+        await net.idle()
+        assert await ann.flush() == []
+        net.store.placement = answer  # type: ignore[method-assign]
+        await node.check_default()
+        await ann.until("SERVERCHANGE")
+        assert node.room("room").channel.home == "aws"
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable("down"), None])
+async def test_a_store_that_is_away_is_asked_again_for_the_default(error: Exception | None) -> None:
+    async with world(move={"lease": 0.0}) as net:
         node = net.nodes["main"]
 
         async def default_placement() -> Segment:
-            raise StoreUnavailable("down")
+            if error is None:
+                await asyncio.Event().wait()
+            raise error or AssertionError("nobody wakes it")
 
         net.store.default_placement = default_placement  # type: ignore[method-assign]
         with capture_logs() as logs:
-            await node.check_default()
+            async with asyncio.timeout(DEADLINE):
+                await node.check_default()
         assert [entry["event"] for entry in logs] == ["default_unknown"]
 
 

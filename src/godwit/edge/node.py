@@ -90,7 +90,6 @@ class EdgeNode:
         self._stopping = False
         self._empty = asyncio.Event()
         self._empty.set()
-        self._default: Segment | None = None
         self._announced = self.loop.time()
 
     # connections ------------------------------------------------------------------------------
@@ -236,13 +235,13 @@ class EdgeNode:
                 room.audience.announce()
 
     def _drop_if_idle(self, room: Room, now: float) -> None:
-        if not room.channel.idle:
+        if not room.channel.idle or room.moderating.locked():
             room.idle_since = None
         elif room.idle_since is None:
             room.idle_since = now
         elif now - room.idle_since >= self.settings.edge.linger:
             room.close()
-            del self._rooms[room.name]
+            self._give_up(room)
 
     async def compare(self) -> None:
         """Compare every channel with the end of its log (rule L1), then let each see what is due.
@@ -276,14 +275,13 @@ class EdgeNode:
             room.compared(segment, head, asked_at)
 
     async def check_default(self) -> None:
-        """See whether the default placement has changed; if so channels without a row ask anew (rule C10)."""
+        """Let channels without a row ask anew that are not where the default placement says (rule C10)."""
         try:
-            default = await self.store.default_placement()
-        except StoreUnavailable as error:
-            log.warning("default_unknown", cluster=self.cluster, error=str(error))
+            async with asyncio.timeout(self.settings.move.lease):
+                default = await self.store.default_placement()
+        except (StoreUnavailable, TimeoutError) as error:
+            log.warning("default_unknown", cluster=self.cluster, error=repr(error))
             return
-        if default != self._default:
-            for room in self._rooms.values():
-                if room.channel.rowless and room.channel.segment != default:
-                    room.refresh()
-        self._default = default
+        for room in self._rooms.values():
+            if room.channel.rowless and room.channel.segment != default:
+                room.refresh()
