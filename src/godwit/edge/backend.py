@@ -87,6 +87,11 @@ class RoomBackend:
             log.exception("channel_failed", channel=self._name, cluster=self._outside.cluster)
             self._failed()
 
+    @property
+    def open(self) -> bool:
+        """Whether the channel still gets answers: it was neither dropped nor given up."""
+        return self._open
+
     def close(self) -> None:
         """Answer nothing any more."""
         self._open = False

@@ -243,5 +243,6 @@ def _act(
 
 
 def _submit(session: Session, room: Room, act: Act) -> None:
-    if not room.submit(act):
+    # Not `room`: it may have been given up while the store was asked, and then another has its name.
+    if not session.node.room(room.name).submit(act):
         session.notice(room.name, "msg_ratelimit")

@@ -140,8 +140,8 @@ class Room:
         self.audience.left(session)
 
     def submit(self, record: Produced) -> bool:
-        """Take a record to append; False if too many of its producer wait already."""
-        taken = True
+        """Take a record to append; False if too many of its producer wait already, or the room was closed."""
+        taken = self._backend.open  # should the channel fail at it, `fail` says what became of it
 
         def submit() -> None:
             nonlocal taken
@@ -171,9 +171,17 @@ class Room:
         self._backend.close()
 
     def fail(self) -> None:
-        """Give the channel up because of a fault: its members are out, the next JOIN makes it anew."""
+        """Give the channel up because of a fault; the next JOIN makes it anew.
+
+        Its members are out, and who has said something that was not read back is told (NOTICE-3, NOTICE-4).
+        """
         self._backend.close()
         self.counts.channels_failed += 1
+        try:
+            self.channel.abandon()
+        except Exception:
+            # The channel is broken; its members are let out nevertheless.
+            log.exception("abandon_failed", channel=self.name, cluster=self.cluster)
         self._gone(self)
         for session in [session for session in self._sessions.values() if session.rooms.get(self.name) is self]:
             del session.rooms[self.name]
