@@ -64,6 +64,18 @@ class Checker:
         if stored.epoch < placement.segment.epoch:
             self.problems.append(f"SERVERCHANGE to epoch {placement.segment.epoch}, the store is at {stored.epoch}")
 
+    def gap(self, who: str) -> None:
+        """Nobody cries wolf: where nothing goes wrong nothing is missing."""
+        if self.world.calm:
+            self.problems.append(f"{who} was told of missing lines, and nothing had gone wrong")
+
+    def refused(self, cluster: str) -> None:
+        """C11: during its own drain a cluster that was left lets everybody in."""
+        placement = self.world.placement()
+        drains = dict(zip(placement.previous, placement.drains, strict=True))
+        if self.world.now() < drains.get(cluster, 0.0) - 1.0:
+            self.problems.append(f"a JOIN on {cluster} was refused {drains[cluster] - self.world.now():.0f} s early")
+
     def follower_epoch(self, before: int, after: int) -> None:
         if after < before:
             self.problems.append(f"a follower went back from epoch {before} to {after}")
@@ -134,6 +146,7 @@ class Checker:
             answered = name in ledger.acked or name in ledger.void or name in ledger.lost
             if connection.edge.alive and not answered:
                 problems.append(f"never answered: {name} of {connection.owner.account}")
+        problems += self._told(rank)
         connections = [c for client in self.world.clients for c in client.connections]
         for connection in connections:
             problems += self._connection(connection, rank)
@@ -143,6 +156,22 @@ class Checker:
         problems += self._twins()
         problems += self._stock(rank)
         problems += self._settled()
+        return problems
+
+    def _told(self, rank: dict[str, tuple[int, Position]]) -> list[str]:
+        """What senders were told is true, and their messages are in force in the order in which they were sent."""
+        ledger, problems = self.world.ledger, []
+        for name, reason in ledger.void.items():
+            if name in rank and not self.world.evacuated:
+                problems.append(f"{name} is in force, its sender was told {reason}")
+            if self.world.calm and reason in ("unsent", "full"):
+                problems.append(f"{name} was not sent, and nothing had gone wrong")
+        if self.world.calm and ledger.lost:
+            problems.append(f"unknown, and nothing had gone wrong: {sorted(ledger.lost)[:3]}")
+        for producer, sent in ledger.order.items():
+            ranks = [rank[name][0] for name in sent if name in rank]
+            if ranks != sorted(ranks):
+                problems.append(f"messages of {producer} are in force in another order than they were sent")
         return problems
 
     def _order(self, who: str, ids: list[str], rank: dict[str, tuple[int, Position]]) -> list[str]:
@@ -180,6 +209,8 @@ class Checker:
     def _silent(self, who: str, connection: Connection) -> list[str]:
         """C12: nothing is shown on a cluster before the channel came there (but to those who resume)."""
         there = connection.edge.cluster
+        if self.world.evacuated:  # an edge may have followed a seal that was overruled
+            return []
         homes = {0: "main"} | {segment.epoch: segment.cluster for segment in self.world.chain()}
         for position, name, _ in connection.lines:
             if all(home != there for epoch, home in homes.items() if epoch <= position.epoch):
@@ -249,6 +280,9 @@ class Checker:
         stored = self.world.placement()
         for edge in self.world.edges:
             segment = edge.channel.segment
+            over = edge.cluster in stored.previous and self.world.move_settings.legacy_rule != "bridge"
+            if edge.alive and over and edge.channel.served:
+                problems.append(f"{edge.name} serves members although its drain is over")
             if edge.alive and segment and not edge.channel.idle and segment.epoch != stored.segment.epoch:
                 problems.append(f"{edge.name} reads epoch {segment.epoch}, the store says {stored.segment.epoch}")
         opened = {(s.cluster, s.epoch, s.at, s.stream) for s in self.world.chain()}

@@ -39,11 +39,12 @@ class Connection:
     # the edge's side ----------------------------------------------------------------------------
 
     def joined(self, position: Position, epoch: int, *, home: bool, silent: bool, missing: int | None) -> None:
+        if not silent and (self.since is None or not self.member):
+            self.since = position
         self.member, self.silent = True, silent
         self.admitted = self.edge.channel.position
-        if self.since is None and not silent:
-            self.since = position
         if missing:
+            self.world.checker.gap(f"{self.owner.account} resumed")
             self.owner.gaps += 1
             self.owner.excuse(Position(0, 0), position)
             self.excused.append((Position(0, 0), position))
@@ -59,6 +60,8 @@ class Connection:
         self._tell(lambda: self.owner.on_change(self, placement))
 
     def refused(self) -> None:
+        self.world.checker.refused(self.edge.cluster)
+        self.member = False
         self._tell(lambda: self.owner.on_refused(self))
 
     def line(self, shown: Shown) -> None:
@@ -66,6 +69,7 @@ class Connection:
         self._tell(lambda: self.owner.on_line(self, shown))
 
     def gap(self, upto: Position) -> None:
+        self.world.checker.gap(f"{self.owner.account} on {self.edge.name}")
         last = self.lines[-1][0] if self.lines else Position(0, 0)
         self.excused.append((last, upto))
         self._tell(lambda: self.owner.on_gap(self, last, upto))
@@ -149,6 +153,14 @@ class Client:
             self.world.ledger.said(message, connection)
             connection.say(message)
 
+    def again(self) -> None:
+        """JOIN once more where one is in already, perhaps naming a position."""
+        usable = [connection for connection in self.connections if connection.open and connection.member]
+        if usable:
+            connection = self.world.rng.choice(usable)
+            seen = connection.lines[-1][0] if connection.lines else connection.since
+            connection.join(self.world.rng.choice((None, seen)))
+
     def excuse(self, after: Position, upto: Position) -> None:
         """A gap was told."""
 
@@ -212,6 +224,12 @@ class Following(Client):
             message = Message(self.world.name("m"), 0, connection.producer, 0, author, "hello")
             self.world.ledger.said(message, connection)
             connection.say(message)
+
+    def again(self) -> None:
+        side = self.follower.side
+        connection = self._sides.get(side.connection) if side else None
+        if connection and connection.open and connection.member:
+            connection.join(self.follower.seen)
 
     def _do(self, effects: list[Effect]) -> None:
         for effect in effects:

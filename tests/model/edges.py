@@ -194,6 +194,7 @@ class Edge:
         """Not used by the runs."""
 
     def acknowledged(self, record: Produced, position: Position, time: float) -> None:
+        self.world.visit("edge:acknowledged")
         self.world.ledger.acknowledged(record, position)
 
     def voided(self, record: Produced, reason: str) -> None:

@@ -23,7 +23,7 @@ from godwit.control.mover import Mover
 from godwit.edge import attendance
 from godwit.edge.attendance import Attendance
 from godwit.edge.channel import EdgeChannel, State
-from godwit.edge.history import History
+from godwit.edge.history import History, Recall
 from godwit.errors import ChatLogUnavailable
 from godwit.rollout import moves
 from godwit.store.memory import MemoryStore
@@ -331,13 +331,13 @@ def _() -> Any:
 @mutant("R1-window-by-reader", "a reader voids what is too near to what it saw itself")
 def _() -> Any:
     original = room.RoomState.apply
-    seen: dict[int, tuple[str, float]] = {}
+    seen: dict[room.RoomState, tuple[str, float]] = {}
 
     def apply(self: room.RoomState, entry: Entry) -> room.Outcome:
         outcome = original(self, entry)
         if isinstance(outcome, room.Valid) and isinstance(outcome.record, Message):
-            author, time = seen.get(id(self), ("", 0.0))
-            seen[id(self)] = (outcome.record.author.user_id, outcome.time)
+            author, time = seen.get(self, ("", 0.0))
+            seen[self] = (outcome.record.author.user_id, outcome.time)
             if author == outcome.record.author.user_id and abs(outcome.time - time) < 10.0:
                 return room.Void(outcome.record, "timedout")
         return outcome
@@ -417,6 +417,59 @@ def _() -> Any:
         return original(self, max(position, self.since))
 
     return mock.patch.object(History, "after", after)
+
+
+# promises -------------------------------------------------------------------------------------------
+
+
+@mutant("P-order-of-a-sender", "the newest message of a sender is appended first")
+def _() -> Any:
+    def due(self: outbox.Outbox, epoch: int, now: float) -> Iterator[Any]:
+        for lane in list(self._lanes.values()):
+            if not lane[0].flying and lane[0].retry_at <= now:
+                if not lane[0].tried:
+                    lane.rotate(1)
+                lane[0].flying = lane[0].tried = True
+                lane[0].record = msgspec.structs.replace(lane[0].record, epoch=epoch)
+                yield lane[0].record
+
+    return mock.patch.object(outbox.Outbox, "due", due)
+
+
+@mutant("P-told-unsent", "senders are told that what is in force was not sent")
+def _() -> Any:
+    original = EdgeChannel._valid
+
+    def valid(self: EdgeChannel, outcome: room.Valid) -> None:
+        audience = self._audience
+        with mock.patch.object(audience, "acknowledged", lambda record, *_: audience.voided(record, "unsent")):
+            original(self, outcome)
+
+    return mock.patch.object(EdgeChannel, "_valid", valid)
+
+
+@mutant("P-gap-at-every-resume", "whoever resumes is told that lines are missing")
+def _() -> Any:
+    return _both(
+        mock.patch.object(History, "after", return_value=None), mock.patch.object(Recall, "fetch", return_value=False)
+    )
+
+
+@mutant("P-nobody-is-evicted", "members stay on a cluster that was left, whatever the legacy rule")
+def _() -> Any:
+    return mock.patch.object(Attendance, "evict")
+
+
+@mutant("P-replayed-again", "a JOIN of somebody who is in already replays what it has seen")
+def _() -> Any:
+    original = Attendance._enter
+
+    def enter(self: Attendance, member: Any, after: Any, how: Admission) -> bool:
+        if self.members.get(member) and after is not None:
+            self.members.pop(member)
+        return original(self, member, after, how)
+
+    return mock.patch.object(Attendance, "_enter", enter)
 
 
 def _both(*patches: Any) -> Any:

@@ -26,6 +26,7 @@ PATHS = (
     "edge:joined home=True silent=False missing=None", "edge:joined home=True silent=False missing=0",
     "edge:joined home=True silent=False missing=-1", "edge:joined home=False silent=True missing=None",
     "edge:joined home=False silent=False missing=None", "edge:joined home=False silent=False missing=0",
+    "edge:acknowledged", "edge:served",
     "edge dies", "edge pauses", "log away", "store away", "log recreated", "evacuation",
     "default changed rowless=True", "default changed rowless=False", "wish refused",
     "controller:Superseded", "controller:AppendUnknown", "controller:StoreUnavailable", "controller:DeadLog",

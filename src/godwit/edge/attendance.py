@@ -131,8 +131,9 @@ class Attendance:
             self._waiting.pop(member, None)
             if how is not Admission.HOME and redirect:
                 self._audience.redirected(member, redirect)
-            if how is Admission.REFUSED:
-                self.members.pop(member, None)
+            if how is Admission.REFUSED and self.members.pop(member, None) is not None:
+                self._audience.parted(member)  # it was in until now, and must not believe that it still is
+            elif how is Admission.REFUSED:
                 self._audience.refused(member)
         return ask
 
@@ -195,7 +196,7 @@ class Attendance:
                 if self._standing.cluster == record.cluster:
                     self._serve(member)
                 elif served:
-                    del self.members[member]
+                    self._put_out(member)
                     self._audience.parted(member)
 
     def overstay(self) -> bool:
@@ -208,5 +209,12 @@ class Attendance:
         """End them, if the drain is over."""
         if self.overstay() and now >= self._standing.drains.get(self._standing.cluster, 0.0):
             for member in [member for member, served in self.members.items() if served]:
-                del self.members[member]
+                self._put_out(member)
                 self._audience.evicted(member, placement)
+
+    def _put_out(self, member: Member) -> None:
+        """End a membership; a JOIN that waits is not to repeat what was shown until now."""
+        del self.members[member]
+        waiting = self._waiting.get(member)
+        if waiting and waiting.after:
+            waiting.after = max(waiting.after, self._standing.position)

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from enum import Enum
+from math import inf
 
 import msgspec
 
@@ -171,7 +172,7 @@ class EdgeChannel:
         self._recall.rulings = [_ruling(row) for row in sanctions if row.position]
         horizon = asked_at - 2 * self._log.hold  # what was written before that will not be appended any more
         self._unplaced = {row.id for row in sanctions if not row.position and row.time >= horizon}
-        self._recall.chain = list(chain)
+        self._recall.learn(chain)
         room = self._room
         if room is None:
             self._know(placement)
@@ -564,10 +565,14 @@ class EdgeChannel:
 
     def _complete(self, act: Act, position: Position, time: float) -> None:
         """Every reader sees to it that the act's row gets its position (rules R2, R3)."""
+        assert self._room
         self._unplaced.discard(act.id)
-        if act.kind in ("ban", "timeout", "lift") and all(row.id != act.id for row in self._recall.rulings):
-            self._placing[act.id] = (position, time)
-            self._backend.place_sanction(act.id, position, time)
+        ruling = self._room.ruling(act.target)
+        if ruling is None or ruling.id != act.id or any(row.id == act.id for row in self._recall.rulings):
+            return
+        self._recall.ruled(ruling)
+        self._placing[act.id] = (position, time)
+        self._backend.place_sanction(act.id, position, time)
 
     def _follow(self, to: Segment) -> None:
         """The first valid seal was met: go on in `to`, write there from now on (rules C2, C3, C6)."""
@@ -575,10 +580,11 @@ class EdgeChannel:
         left = self._room.segment
         self._backend.unsubscribe(left)
         self._room.follow(to)
+        self._recall.learn([*self._recall.chain, to])
         self._doubts = DOUBTS
         self._rowless = False
         self.previous = tuple(dict.fromkeys(c for c in (left.cluster, *self.previous) if c != to.cluster))
-        self.drains[left.cluster] = self._backend.now() + self._move.drain
+        self.drains[left.cluster] = inf  # it begins with the commit, whose answer says until when
         self._tail = Tail(to.stream, to.at)
         self._backend.subscribe(to)
         self._outbox.resend()
@@ -586,6 +592,7 @@ class EdgeChannel:
         if not self._placement or self._placement.segment.epoch < to.epoch:
             self._commit(to)
         else:
+            self.drains = dict(zip(self._placement.previous, self._placement.drains, strict=False))
             self._announce(self._placement)
 
     def _commit(self, to: Segment) -> None:

@@ -15,6 +15,10 @@ DOUBTS = 3
 """How often a segment that must end with a seal is read again when none is found (rule L1)."""
 
 
+RULINGS = 5000
+"""Rulings of a channel that are kept at least, between two answers of the store."""
+
+
 class History:
     """The newest lines, complete after the position `since`.
 
@@ -30,10 +34,10 @@ class History:
         self.lines: deque[Shown] = deque()
         self._most = most
 
-    def add(self, shown: Shown) -> None:
-        """Keep a line, forgetting the oldest if there are too many."""
+    def add(self, shown: Shown, *, keep_all: bool = False) -> None:
+        """Keep a line, forgetting the oldest if there are too many and `keep_all` does not say no."""
         self.lines.append(shown)
-        while len(self.lines) > self._most:
+        while len(self.lines) > self._most and not keep_all:
             self.since = self.lines.popleft().position
 
     def restart(self, since: Position) -> None:
@@ -42,11 +46,9 @@ class History:
         self.since = since
 
     def prepend(self, lines: list[Shown], since: Position) -> None:
-        """Put older lines, complete after `since`, in front."""
+        """Put older lines, complete after `since`, in front; the next line that is added cuts them off again."""
         self.lines.extendleft(reversed(lines))
         self.since = since
-        while len(self.lines) > self._most:
-            self.since = self.lines.popleft().position
 
     def after(self, position: Position) -> list[Shown] | None:
         """The lines after a position; None if the record does not reach so far back."""
@@ -167,7 +169,7 @@ class Recall:
 
     def __init__(self, most: int, read: Callable[[Segment, int, int], None]) -> None:
         self.chain: list[Segment] = []
-        """The channel's segments, as the store knows them."""
+        """The channel's segments, as far as they are known."""
         self.rulings: list[Ruling] = []
         """Bans and timeouts that the store knows."""
         self._history = History(Position(0, 0), most)
@@ -186,9 +188,20 @@ class Recall:
         """`lines` is complete after this position."""
         return self._history.since
 
+    def learn(self, chain: Sequence[Segment]) -> None:
+        """Take the chain as the store has it; what was followed beyond it is kept."""
+        newest = max((segment.epoch for segment in chain), default=0)
+        self.chain = [*chain, *(segment for segment in self.chain if segment.epoch > newest)]
+
+    def ruled(self, ruling: Ruling) -> None:
+        """Take a ruling that was met in the log; those that are older than any line that can be had are dropped."""
+        self.rulings.append(ruling)
+        if len(self.rulings) > 2 * RULINGS:
+            del self.rulings[:RULINGS]
+
     def add(self, shown: Shown) -> None:
-        """Keep a line."""
-        self._history.add(shown)
+        """Keep a line; while older ones are read, all, that the two ends meet."""
+        self._history.add(shown, keep_all=self._backfill is not None)
 
     def restart(self, since: Position) -> None:
         """Lines before `since` are missing."""
