@@ -17,6 +17,9 @@ from godwit.app import App
 from godwit.control.controller import Controller
 from godwit.errors import InvalidSetting
 from godwit.settings import DirectorySettings, EdgeSettings, Settings, StoreSettings
+from godwit.store.database import sqlite_url
+from godwit.store.sql import SqlStore
+from godwit.values import Move, Segment
 from tests.edge.world import DEADLINE, Client
 
 
@@ -167,6 +170,31 @@ async def test_a_default_placement_that_is_not_configured_is_refused(tmp_path: P
     await first.stop()
     with pytest.raises(InvalidSetting, match="'main'"):
         await App(_settings(tmp_path, clusters=("aws",)), ports_auto=True).start()
+
+
+async def test_a_store_with_channels_or_moves_on_a_cluster_that_is_not_configured_is_refused(tmp_path: Path) -> None:
+    whole, less = _settings(tmp_path), _settings(tmp_path, clusters=("main", "group"))
+    app = App(whole, ports_auto=True)
+    await app.start()
+    await app.stop()
+    store = SqlStore(sqlite_url(whole.store.path))
+    await store.open()
+    await store.pin(["cat", "dog", "eel"])
+    for channel in ("cat", "dog"):
+        await store.commit(channel, Segment("aws", 3, 0, "gone"), drain_until=0.0, now=0.0)
+    before = await store.rows()
+    with pytest.raises(InvalidSetting, match=r"^clusters: .* 'aws' too \(channels: 2, unfinished moves: 0\); add "):
+        await App(less, ports_auto=True).start()
+    for move in (
+        Move("m1", "eel", "event", "wished"),
+        Move("m2", "fox", "main", "opening", source=Segment("aws", 3, 0, "gone")),
+        Move("m3", "cow", "main", "wished"),
+    ):
+        await store.begin_move(move)
+    with pytest.raises(InvalidSetting, match=r"'aws', 'event' too \(channels: 2, unfinished moves: 2\)"):
+        await App(less, ports_auto=True).start()
+    assert await store.rows() == before
+    await store.close()
 
 
 async def test_the_group_cluster_cannot_be_the_default(tmp_path: Path) -> None:

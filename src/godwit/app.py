@@ -40,6 +40,9 @@ log = structlog.get_logger()
 EXPIRE = 10.0
 """Seconds between two looks at what has expired in the chat logs."""
 
+EVERY = 2**31 - 1
+"""A limit for questions to the store that cuts nothing off."""
+
 LEFT = 6.0
 """Seconds that connections are given to be gone once they are closed."""
 
@@ -135,6 +138,7 @@ class App:
 
     async def _place(self, store: SqlStore, logs: Mapping[str, MemoryLog]) -> None:
         """Open anew what the logs of the last process held, and see that there is a default placement (L2, C1)."""
+        await self._refuse_strays(store)
         streams = {name: chat_log.stream("") for name, chat_log in logs.items()}
         reopened = await store.reopen(streams)
         if reopened:
@@ -154,6 +158,29 @@ class App:
                 f"{', '.join(logs)}; add it, or use another store.path"
             )
         log.info("default_placement", cluster=default.cluster, epoch=default.epoch)
+
+    async def _refuse_strays(self, store: SqlStore) -> None:
+        """Refuse a store that has channels or moves on clusters without a log here: they would wait for ever.
+
+        Raises:
+            InvalidSetting: such clusters, how much there is on them, and what to do.
+        """
+        known, missing = set(self._settings.clusters), set[str]()
+        channels, moves, after = 0, 0, ""
+        while rows := await store.rows(after):
+            elsewhere = [row.segment.cluster for row in rows if row.segment.cluster not in known]
+            channels += len(elsewhere)
+            missing.update(elsewhere)
+            after = rows[-1].channel
+        for move in await store.moves(unfinished=True, limit=EVERY):
+            named = {move.target} | ({move.source.cluster} if move.source else set())
+            moves += not named <= known
+            missing |= named - known
+        if missing:
+            raise InvalidSetting(
+                f"clusters: the store uses {', '.join(map(repr, sorted(missing)))} too (channels: {channels}, unfinished "
+                f"moves: {moves}); add what is missing and move the channels away first, or use another store.path"
+            )
 
     def _make_edges(self, store: SqlStore, logs: Mapping[str, ChatLog], clock: SystemClock) -> None:
         settings, numbers = self._settings, count(1)
