@@ -47,6 +47,14 @@ def test_a_cluster() -> None:
         cluster_name("AWS", ["main", "aws"])
 
 
+@pytest.mark.parametrize("text", ["AWS", "group"])
+def test_a_cluster_for_a_channel(text: str) -> None:
+    """The cluster of group chat is neither taken nor offered."""
+    assert cluster_name("aws", ["main", "aws", "group"], for_channel=True) == "aws"
+    with pytest.raises(UnknownCluster, match=f"'{text}': choose one of main, aws$"):
+        cluster_name(text, ["main", "aws", "group"], for_channel=True)
+
+
 def test_what_is_shown_is_cut() -> None:
     """An error does not repeat a megabyte."""
     assert shown("x" * 1000) == repr("x" * 60 + "...")

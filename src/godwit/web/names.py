@@ -7,6 +7,9 @@ from collections.abc import Collection
 from godwit.errors import InvalidRequest, UnknownChannel, UnknownCluster
 from godwit.values import is_channel, is_login
 
+GROUP = "group"
+"""The cluster of group chat: no channel lives there."""
+
 LONGEST_SHOWN = 60
 """Characters of a wrong name that an error repeats."""
 
@@ -52,12 +55,17 @@ def login_name(text: str) -> str:
     return name
 
 
-def cluster_name(text: str, clusters: Collection[str]) -> str:
+def cluster_name(text: str, clusters: Collection[str], *, for_channel: bool = False) -> str:
     """Read the name of a configured cluster.
+
+    Args:
+        for_channel: a channel is to live there, which none does on the cluster of group chat.
 
     Raises:
         UnknownCluster: no cluster has that name.
     """
-    if text not in clusters:
-        raise UnknownCluster(f"there is no cluster {shown(text)}: choose one of {', '.join(clusters)}")
+    offered = [name for name in clusters if not (for_channel and name == GROUP)]
+    if text not in offered:
+        what = "cluster for channels" if for_channel else "cluster"
+        raise UnknownCluster(f"there is no {what} {shown(text)}: choose one of {', '.join(offered)}")
     return text
