@@ -73,7 +73,9 @@ class MemoryStore:
             self._extend(stored, to, drain_until, "draining")
         return await self.placement(channel)
 
-    def _extend(self, stored: Placement, to: Segment, drain_until: float, phase: Literal["draining", "settled"]) -> None:
+    def _extend(
+        self, stored: Placement, to: Segment, drain_until: float, phase: Literal["draining", "settled"]
+    ) -> None:
         """Add a segment to the chain; `drain_until` is the deadline of the cluster that is left."""
         left = stored.segment.cluster
         drains = {left: drain_until} | {
