@@ -178,8 +178,9 @@ class App:
             missing |= named - known
         if missing:
             raise InvalidSetting(
-                f"clusters: the store uses {', '.join(map(repr, sorted(missing)))} too (channels: {channels}, unfinished "
-                f"moves: {moves}); add what is missing and move the channels away first, or use another store.path"
+                f"clusters: the store uses {', '.join(map(repr, sorted(missing)))} too (channels: {channels}, "
+                f"unfinished moves: {moves}); add what is missing and move the channels away first, "
+                "or use another store.path"
             )
 
     def _make_edges(self, store: SqlStore, logs: Mapping[str, ChatLog], clock: SystemClock) -> None:
