@@ -138,7 +138,7 @@ async def test_an_account_on_both_sides_is_served_on_the_new_one_only() -> None:
     ],
 )
 async def test_the_legacy_rule_ends_the_drain(rule: str, expected: list[str]) -> None:
-    """PART-1, RC-1, RC-2."""
+    """NOTICE-5, PART-1, RC-1, RC-2."""
     async with world(move={"legacy_rule": rule}) as net:
         node = net.nodes["main"]
         await _talked(net)

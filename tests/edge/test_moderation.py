@@ -216,6 +216,7 @@ async def test_disconnect_closes() -> None:
 
 
 async def test_a_store_that_is_away_is_told_and_nothing_is_done() -> None:
+    """NOTICE-6."""
     async with world() as net:
         boss, ann, _ = await _room(net)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from godwit.edge.session import Session
 
 MOST_NAMED = 1000
-"""With more members than this NAMES lists nobody, and JOIN and PART of others are not sent."""
+"""With more members than this NAMES lists nobody, and JOIN and PART of others are not sent (JOIN-4, JOIN-8)."""
 
 
 class RoomAudience:
@@ -122,7 +122,7 @@ class RoomAudience:
             self._put_out(session)
 
     def evicted(self, member: Member, placement: Placement) -> None:
-        """End a membership by the legacy rule: PART with a NOTICE that names the new place, or RECONNECT."""
+        """End a membership by the legacy rule: RECONNECT, or NOTICE with the new place and PART (NOTICE-5, PART-1)."""
         session = self._session(member)
         if session is None:
             return
@@ -152,7 +152,7 @@ class RoomAudience:
         return sorted({session.nick for member in members if (session := self._session(member)) is not None})
 
     def announce(self) -> None:
-        """Tell those with MEMBERSHIP who has come and gone since the last time (CAP-6)."""
+        """Tell those with MEMBERSHIP who has come and gone since the last time (CAP-6, JOIN-8)."""
         arrived, self._arrived = self._arrived, {}
         left, self._left = self._left, {}
         if not (arrived or left) or len(self._room.channel.members) > MOST_NAMED:
@@ -254,7 +254,7 @@ class RoomAudience:
             self._acknowledge_act(session, record)
 
     def voided(self, record: Produced, reason: str) -> None:
-        """Tell the producer why its record has taken no effect (NOTICE-1)."""
+        """Tell the producer why its record has taken no effect (NOTICE-3)."""
         room = self._room
         room.counts.voided += 1
         session = self._sessions.get(record.producer)
@@ -268,7 +268,7 @@ class RoomAudience:
             self._notice(session, "godwit_unsent", text=_said(record))
 
     def unknown(self, record: Produced) -> None:
-        """Tell the producer that nobody knows what became of its record (NOTICE-1)."""
+        """Tell the producer that nobody knows what became of its record (NOTICE-4)."""
         self._room.counts.unknown += 1
         session = self._sessions.get(record.producer)
         if session is not None:

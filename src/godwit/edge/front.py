@@ -30,7 +30,7 @@ class Front:
         self._turn = cycle(nodes)
 
     async def listen(self, *, tcp_port: int, ws_port: int) -> None:
-        """Open the listeners that the settings ask for.
+        """Open the listeners that the settings ask for; who does not read is closed by their limit (LIMIT-1).
 
         Args:
             tcp_port, ws_port: 0 takes a free one.

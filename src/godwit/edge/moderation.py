@@ -1,4 +1,4 @@
-"""Commands typed in a PRIVMSG (MSG-4, MSG-5): moderation by the broadcaster, `/disconnect`.
+"""Commands typed in a PRIVMSG (MSG-4, MSG-5, NOTICE-6): moderation by the broadcaster, `/disconnect`.
 
 A ban, a timeout or its end is written to the store before it is appended (rule R2). Acts of one
 channel are checked and written one after the other, in the order in which they came.
@@ -36,7 +36,7 @@ _PART = re.compile(r"([0-9]+)([smhdw]?)")
 
 
 def command_sent(session: Session, event: CommandSent) -> None:
-    """Do what was typed, or say that there is no such command."""
+    """Do what was typed, or say that there is no such command: at once if the store need not be asked (MSG-10)."""
     if event.name == "disconnect":
         session.close("asked to disconnect")
     elif event.name == "me":

@@ -38,7 +38,7 @@ SWEEP = 1.0
 """Seconds between two looks at deadlines and at channels that need one."""
 
 ANNOUNCE = 10.0
-"""Seconds for which JOIN and PART of others are collected."""
+"""Seconds for which JOIN and PART of others are collected (JOIN-8)."""
 
 SLICE = 200
 """Channels that are looked after in one go: compared with their logs in one question per log."""
