@@ -219,6 +219,41 @@ def test_held_too_long(world: World, main: Edge) -> None:
     assert main.said[-1] == "ack a3 1"
 
 
+def test_abandon(world: World, main: Edge) -> None:
+    """The promise "said aloud": who has said something that was not read back is told; then nothing is pending."""
+    ann, bob = main.join("ann"), main.join("bob")
+    main.failing.add("append")
+    main.say(ann, "a1")
+    main.say(ann, "a2")
+    main.held.add("append")
+    main.say(bob, "b1")
+    main.channel.abandon()
+    assert main.said == ["unknown a1", "void a2 unsent", "unknown b1"]
+    main.failing.clear()
+    main.release("append")
+    main.channel.abandon()
+    assert len(main.said) == 3
+
+
+def test_abandon_before_it_is_placed(main: Edge) -> None:
+    main.failing.add("ask")
+    ann = main.join("ann")
+    main.say(ann, "a1")
+    main.channel.abandon()
+    assert main.said == ["void a1 unsent"]
+
+
+def test_abandon_while_early_joiners_wait(world: World, aws: Edge) -> None:
+    """The record that would serve them is nobody's: it is dropped, and none follows it."""
+    cat = aws.join("cat")
+    aws.failing.add("append")
+    world.move("aws")
+    aws.channel.abandon()
+    aws.channel.leave(cat)
+    assert aws.said == []
+    assert aws.channel.idle
+
+
 def test_void_own_record(world: World, main: Edge) -> None:
     """Its producer is told why, and nobody is shown it."""
     ann, bob = main.join("ann"), main.join("bob")

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from godwit.values import Author, Open, Position, Seal
+from godwit.values import Arrive, Author, Open, Position, Seal
 from tests.edge.channel_world import EDGE, LOG, MOVE, Edge, World, done
 
 MOD = Author("9", "mod")
@@ -360,6 +360,196 @@ def test_no_eviction_where_the_channel_came_back() -> None:
     assert ann in main.channel.served
 
 
+def legacy(rule: str = "part") -> World:
+    """A channel with a row, where memberships end with the drain."""
+    world = World(move=replace(MOVE, legacy_rule=rule))  # type: ignore[arg-type]
+    world.claim()
+    return world
+
+
+def test_each_cluster_has_its_own_drain() -> None:
+    """Rule C11: the next switch does not prolong the drain of those that were left before."""
+    world = legacy()
+    main, aws, event = world.edge("main"), world.edge("aws"), world.edge("event")
+    ann = main.join("ann")
+    world.move("aws")
+    left = world.clock.now()
+    bob = aws.join("bob")
+    world.tick(MOVE.drain / 2)
+    world.move("event")
+    assert main.channel.drains == {"main": left + MOVE.drain, "aws": world.clock.now() + MOVE.drain}
+    event.join("eve")
+    assert main.channel.drains == aws.channel.drains == event.channel.drains
+    world.tick(MOVE.drain / 2)
+    assert (ann.told[-1], main.channel.members) == ("evicted to event", {})
+    assert main.join("cat").told == ["redirected to event-3", "refused"]
+    assert bob in aws.channel.served
+    assert aws.join("dora").told == [f"joined away at {aws.channel.position}", "redirected to event-3"]
+    world.tick(MOVE.drain / 2)
+    assert (bob.told[-1], aws.channel.members) == ("evicted to event", {})
+
+
+def test_drain_of_a_cluster_that_was_left_twice() -> None:
+    """The last time counts."""
+    world = legacy()
+    main = world.edge("main")
+    ann = main.join("ann")
+    world.move("aws")
+    world.tick(MOVE.drain / 2)
+    world.move("main")
+    world.tick(MOVE.drain / 4)
+    world.move("event")
+    world.tick(MOVE.drain / 2)
+    assert ann in main.channel.served
+    world.tick(MOVE.drain / 2)
+    assert ann.told[-1] == "evicted to event"
+
+
+def test_drains_of_a_reader_that_begins_late() -> None:
+    """The store tells each of them."""
+    world = legacy()
+    world.commit(world.open("aws"))
+    world.clock.advance(MOVE.drain)
+    world.commit(world.open("event"))
+    aws, main = world.edge("aws"), world.edge("main")
+    ann, bob = aws.join("ann"), main.join("bob")
+    assert aws.channel.drains == {"aws": 1000.0 + 2 * MOVE.drain, "main": 1000.0 + MOVE.drain}
+    assert ann.told == ["joined away at 3-1", "redirected to event-3"]
+    assert bob.told == ["redirected to event-3", "refused"]
+    world.tick(MOVE.drain)
+    assert ann.told[-1] == "evicted to event"
+
+
+def test_settled_early() -> None:
+    """The controller may settle before the deadline; whoever is served until then stays until then."""
+    world = legacy()
+    main = world.edge("main")
+    ann = main.join("ann")
+    to = world.move("aws")
+    done(world.store.settle("room", to.epoch))
+    world.tick(MOVE.lease + 1.0)
+    assert ann in main.channel.served
+    world.tick(MOVE.drain)
+    assert ann.told[-1] == "evicted to aws"
+
+
+def test_who_overstays_is_looked_after() -> None:
+    """A tick is due as long as somebody's membership will end, and no longer."""
+    world = legacy()
+    main = world.edge("main")
+    ann = main.join("ann")
+    world.move("aws")
+    assert main.channel.needs_tick
+    main.channel.leave(ann)
+    assert not main.channel.needs_tick
+    bob = main.join("bob")
+    assert main.channel.needs_tick
+    world.tick(MOVE.drain)
+    assert bob.told[-1] == "evicted to aws"
+    world.tick()
+    assert not main.channel.needs_tick
+
+
+def test_bridge_needs_no_tick_for_its_members(world: World, main: Edge) -> None:
+    main.join("ann")
+    world.move("aws")
+    world.tick()
+    assert not main.channel.needs_tick
+
+
+def test_nobody_is_evicted_before_the_commit() -> None:
+    """Where to go is not in the store yet (rule C5)."""
+    world = legacy()
+    main = world.edge("main")
+    ann = main.join("ann")
+    main.failing.add("commit")
+    world.move("aws")
+    world.tick(MOVE.drain)
+    world.tick()
+    assert ann in main.channel.served
+    main.failing.clear()
+    world.tick()
+    assert ann.events[1] == "redirected to aws-2"
+    assert ann in main.channel.served, "the store's deadline counts from the commit"
+    world.tick(MOVE.drain)
+    assert ann.told[-1] == "evicted to aws"
+
+
+def test_rejoin_after_the_drain() -> None:
+    """A member that asks again where it may not be is out, and is told so; it gets no more lines."""
+    world = legacy()
+    main, aws = world.edge("main"), world.edge("aws")
+    ann, cat = main.join("ann"), aws.join("cat", "")
+    world.move("aws")
+    world.clock.advance(MOVE.drain)
+    main.rejoin(ann)
+    main.tick()
+    assert ann.events[2:] == ["redirected to aws-2", "parted"]
+    assert main.channel.members == {}
+    aws.say(cat, "c1")
+    assert ann.lines == ""
+
+
+# early joiners who are not to be served any more (rule C12) -------------------------------------
+
+
+def arrived(world: World, cluster: str) -> list[tuple[str, ...]]:
+    """The accounts of the records that serve early joiners, in order."""
+    entries = done(world.logs[cluster].read("room", 0)).entries
+    return [entry.record.accounts for entry in entries if isinstance(entry.record, Arrive)]
+
+
+def hold_arrivals(world: World, aws: Edge) -> None:
+    """Have the channel come to aws, with the append that serves its early joiners refused at first."""
+    aws.failing.add("append")
+    world.move("aws")
+    assert aws.calls.count("append") == 1
+    aws.failing.clear()
+
+
+def test_early_joiners_are_told_once(world: World, aws: Edge) -> None:
+    cat, fan = aws.join("cat"), aws.join("fan", "")
+    world.move("aws")
+    world.move("main")
+    world.move("aws")
+    assert aws.welcomed == [fan, cat]
+
+
+def test_early_joiner_who_leaves_before_it_is_served(world: World, main: Edge, aws: Edge) -> None:
+    """Its other connection, on the old side, is not sent away for nothing."""
+    old, new, dora = main.join("cat1", "cat"), aws.join("cat2", "cat"), aws.join("dora")
+    hold_arrivals(world, aws)
+    aws.channel.leave(new)
+    aws.tick(LOG.append_timeout)
+    assert arrived(world, "aws") == [("dora",)]
+    assert aws.channel.served == aws.welcomed == [dora]
+    assert "parted" not in old.events
+
+
+def test_all_early_joiners_leave_before_they_are_served(world: World, main: Edge, aws: Edge) -> None:
+    """Then nothing is to be said."""
+    old, new = main.join("cat1", "cat"), aws.join("cat2", "cat")
+    hold_arrivals(world, aws)
+    aws.channel.leave(new)
+    aws.tick(LOG.append_timeout)
+    assert (arrived(world, "aws"), aws.calls.count("append")) == ([], 1)
+    assert aws.channel.idle
+    assert "parted" not in old.events
+    bob = aws.join("bob")
+    aws.say(bob, "b1")
+    assert aws.said == ["ack b1 2"]
+
+
+def test_one_of_two_connections_leaves_before_it_is_served(world: World, aws: Edge) -> None:
+    """The account waits here still."""
+    one, two = aws.join("cat1", "cat"), aws.join("cat2", "cat")
+    hold_arrivals(world, aws)
+    aws.channel.leave(one)
+    aws.tick(LOG.append_timeout)
+    assert arrived(world, "aws") == [("cat",)]
+    assert aws.channel.served == [two]
+
+
 # resuming (rule F3) -----------------------------------------------------------------------------
 
 
@@ -377,6 +567,20 @@ def test_resume_at_the_end(world: World, main: Edge) -> None:
     main.join("ann")
     last = world.write("x")
     assert main.join("bob", after=Position(1, last)).told == [f"joined home at 1-{last} missing=0"]
+
+
+def test_resume_of_a_member(world: World, main: Edge) -> None:
+    """Some libraries send JOIN twice: it is answered, and shown nothing twice."""
+    main.join("ann")
+    first = world.write("x")
+    world.write("y")
+    bob = main.join("bob", after=Position(1, first))
+    main.rejoin(bob, after=Position(1, first))
+    main.rejoin(bob, after=Position(1, 0))
+    world.write("z")
+    assert bob.lines == "y z"
+    assert bob.events == [f"joined home at 1-{first} missing=0", *["joined home at 1-2"] * 2]
+    assert "backfill" not in main.calls
 
 
 def test_resume_from_before_the_history(world: World, main: Edge, aws: Edge) -> None:
@@ -502,9 +706,7 @@ def test_history_is_bounded() -> None:
         world.write(str(number))
     assert [shown.message.id for shown in main.channel.recent] == ["3", "4", "5"]
     assert main.join("bob", after=Position(1, 3)).lines == "3 4 5"
-    assert main.join("cat", after=Position(1, 1)).told == [
-        "joined home at 1-3 missing=-1",
-        "line 3",
-        "line 4",
-        "line 5",
-    ]
+    assert main.join("cat", after=Position(1, 1)).lines == "1 2 3 4 5"
+    assert len(main.channel.recent) == 6, "the whole segment was read"
+    world.write("6")
+    assert [shown.message.id for shown in main.channel.recent] == ["4", "5", "6"]

@@ -6,6 +6,7 @@ import pytest
 
 from godwit.chat.room import Ruling
 from godwit.chatlog.base import Page
+from godwit.edge import history as module
 from godwit.edge.history import DOUBTS, Backfill, History, Recall
 from godwit.edge.ports import Shown
 from godwit.values import Act, Author, Entry, Message, Open, Position, Record, Seal, Segment
@@ -84,11 +85,26 @@ def test_prepend() -> None:
 
 
 def test_prepend_too_many() -> None:
+    """Somebody waits for them: they are kept until the next line comes."""
     history = History(Position(2, 4), 2)
     history.add(shown(2, 6))
     history.prepend([shown(1, 3), shown(2, 1)], Position(1, 2))
-    assert places(history.lines) == ["2-1", "2-6"]
-    assert history.since == Position(1, 3)
+    assert places(history.lines) == ["1-3", "2-1", "2-6"]
+    assert history.since == Position(1, 2)
+    history.add(shown(2, 7))
+    assert places(history.lines) == ["2-6", "2-7"]
+    assert history.since == Position(2, 1)
+
+
+def test_keep_all() -> None:
+    """Nothing is forgotten that older lines are being read up to."""
+    history = History(Position(1, 0), 2)
+    for sequence in (3, 5, 8):
+        history.add(shown(1, sequence), keep_all=True)
+    assert places(history.lines) == ["1-3", "1-5", "1-8"]
+    assert history.since == Position(1, 0)
+    history.add(shown(1, 9))
+    assert (places(history.lines), history.since) == (["1-8", "1-9"], Position(1, 5))
 
 
 # what is read again -----------------------------------------------------------------------------
@@ -372,11 +388,51 @@ def test_fetch_that_was_overtaken(logs: Logs) -> None:
 
 
 def test_fetch_of_more_than_is_kept(logs: Logs) -> None:
+    """Who waits gets it all; with the next line it is cut off, and can be read again."""
     reads = Reads(logs, most=3)
     assert reads.recall.fetch(Position(1, 1))
     reads.run()
-    assert places(reads.recall.lines) == ["2-22", "2-23", "3-31"]
+    assert places(reads.recall.after(Position(1, 1)) or ()) == ["1-2", "1-3", "2-21", "2-22", "2-23", "3-31"]
     assert not reads.recall.fetch(Position(1, 1)), "it would be no different"
+    reads.recall.add(shown(3, 32))
+    assert places(reads.recall.lines) == ["2-23", "3-31", "3-32"]
+    assert reads.recall.after(Position(1, 1)) is None
+    assert reads.recall.fetch(Position(1, 1))
+
+
+def test_lines_that_come_while_older_ones_are_read(logs: Logs) -> None:
+    """However many they are, the two ends meet."""
+    reads = Reads(logs, most=1)
+    assert reads.recall.fetch(Position(2, 22))
+    for sequence in (32, 33, 34):
+        reads.recall.add(shown(3, sequence))
+    reads.run()
+    assert places(reads.recall.after(Position(2, 22)) or ()) == ["2-23", "3-31", "3-32", "3-33", "3-34"]
+    reads.recall.add(shown(3, 35))
+    assert places(reads.recall.lines) == ["3-35"]
+
+
+def test_what_was_followed_beyond_the_stores_chain_is_kept(logs: Logs) -> None:
+    """The store may not know of a switch yet that was met in the log."""
+    recall = Reads(logs).recall
+    recall.learn([MAIN])
+    assert recall.chain == [MAIN, AWS, EVENT]
+    other = Segment("group", 3, 5, "g1")
+    recall.learn([MAIN, other])
+    assert recall.chain == [MAIN, other]
+    recall.learn([])
+    assert recall.chain == [MAIN, other]
+
+
+def test_rulings_are_bounded(logs: Logs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest are dropped, and the newest are kept."""
+    monkeypatch.setattr(module, "RULINGS", 2)
+    recall = Reads(logs).recall
+    kept = []
+    for number in range(1, 7):
+        recall.ruled(Ruling(f"r{number}", "7", Position(3, number)))
+        kept.append("".join(ruling.id for ruling in recall.rulings))
+    assert kept == ["r1", "r1r2", "r1r2r3", "r1r2r3r4", "r3r4r5", "r3r4r5r6"]
 
 
 def test_answers_that_nobody_waits_for(logs: Logs) -> None:
