@@ -475,6 +475,56 @@ def test_nobody_is_evicted_before_the_commit() -> None:
     assert ann.told[-1] == "evicted to aws"
 
 
+def test_join_at_the_old_side_before_the_commit() -> None:
+    """The drain begins with the commit: until then it cannot be over."""
+    world = legacy()
+    main = world.edge("main")
+    main.join("ann")
+    main.held.add("commit")
+    to = world.move("aws")
+    bob = main.join("bob")
+    assert bob.told == [f"joined away at 2-{to.at}"]
+    main.release("commit")
+    assert bob.told[1:] == ["redirected to aws-2"]
+    assert main.channel.drains == {"main": world.clock.now() + MOVE.drain}
+
+
+def test_drains_of_a_switch_that_the_store_knew_first() -> None:
+    """Others committed it before it was met in the log."""
+    world = legacy()
+    main = world.edge("main")
+    main.join("ann")
+    main.held.update({"commit", "ask"})
+    middle = world.move("aws")
+    world.commit(middle)
+    main.deaf = True
+    last = world.open("event")
+    world.seal(last)
+    world.clock.advance(1.0)
+    world.commit(last)
+    main.release("commit")
+    assert main.channel.segment == middle
+    world.clock.advance(1.0)
+    main.release("ask")
+    assert main.channel.segment == last
+    assert main.channel.drains == {"aws": 1001.0 + MOVE.drain, "main": 1000.0 + MOVE.drain}
+
+
+def test_nobody_is_evicted_to_where_the_channel_was() -> None:
+    """A drain ends while the next switch is not in the store: who overstays is sent there after the commit."""
+    world = legacy()
+    main = world.edge("main")
+    ann = main.join("ann")
+    world.move("aws")
+    main.held.add("commit")
+    world.move("event")
+    world.tick(MOVE.drain)
+    assert ann in main.channel.served
+    main.release("commit")
+    world.tick()
+    assert ann.events[1:] == ["redirected to aws-2", "redirected to event-3", "evicted to event"]
+
+
 def test_rejoin_after_the_drain() -> None:
     """A member that asks again where it may not be is out, and is told so; it gets no more lines."""
     world = legacy()
