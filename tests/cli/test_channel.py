@@ -94,7 +94,7 @@ def test_a_move_that_is_not_done(server: Server, state: str) -> None:
 def test_a_move_to_an_unknown_cluster(server: Server) -> None:
     """One line, status 2, nothing recorded."""
     told = run("channel", "move", "#alice", "--to", "azure").refusal
-    assert told == "there is no cluster 'azure': choose one of main, aws"
+    assert told == "there is no cluster for channels 'azure': choose one of main, aws"
     assert stored(server) == []
 
 

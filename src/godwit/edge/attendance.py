@@ -126,6 +126,8 @@ class Attendance:
                 legacy_rule=self._legacy_rule,
                 now=now,
             )
+            if how is Admission.REFUSED and redirect is None:
+                continue  # where to may not be told yet (C5)
             if how is not Admission.REFUSED and not self._enter(member, waiting.after, how):
                 continue
             self._waiting.pop(member, None)

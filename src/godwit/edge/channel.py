@@ -142,7 +142,8 @@ class EdgeChannel:
             self._commit(self._uncommitted)
         for sanction_id, (position, time) in self._placing.items():
             self._backend.place_sanction(sanction_id, position, time)
-        if self._placement and self._placement.segment == self.segment:
+        current = self.state is State.LIVE and self._fresh(now)
+        if current and self._placement and self._placement.segment == self.segment:
             self._attendance.evict(self._placement, now)
         self._tail.compare()
         self._trouble = False

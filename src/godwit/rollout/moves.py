@@ -30,7 +30,7 @@ TRANSITIONS: dict[MoveState, tuple[MoveState, ...]] = {
 """Which states may follow which.
 
 `cancelled` after `sealing` only when another valid seal was read or the log is gone (rule C4); after
-`sealed` only an evacuation that came too late (rule C8).
+`sealed` only a move that another one or a restart overtook (rules C8, L2).
 """
 
 FINAL: frozenset[MoveState] = frozenset(state for state, after in TRANSITIONS.items() if not after)

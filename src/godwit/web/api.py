@@ -81,7 +81,7 @@ class Operator:
         move = Move(
             id=secrets.token_hex(8),
             channel=channel_name(channel),
-            target=cluster_name(wish.to, self.clusters),
+            target=cluster_name(wish.to, self.clusters, for_channel=True),
             state="wished",
             forced=wish.force,
             by=wish.by,
