@@ -83,7 +83,7 @@ class ChatLog(Protocol):
         ...
 
     async def release(self, channel: str, epoch: int) -> None:
-        """Let open and seal of a segment up to `epoch` expire like other records (rule L3).
+        """Let open and seal of a segment up to `epoch` expire (rule L3), the seal not before what lies behind it (C1).
 
         For the one who knows that the seal was committed and that a lease has passed since.
 

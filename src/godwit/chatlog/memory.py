@@ -27,13 +27,14 @@ def _sequence(entry: Entry) -> int:
 class _Channel:
     """The records of one channel: what expires, and open and seal, which don't until released (rule L3)."""
 
-    __slots__ = ("entries", "floor", "head", "pinned", "readers")
+    __slots__ = ("entries", "floor", "head", "pinned", "readers", "released")
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
         self.pinned: list[Entry] = []
         self.head = 0
         self.floor = 0
+        self.released = 0
         self.readers: dict[_Subscription, Deliver] = {}
 
     def after(self, sequence: int) -> list[Entry]:
@@ -47,12 +48,21 @@ class _Channel:
         if drop:
             self.floor = max(self.floor, self.entries[drop - 1].sequence)
             del self.entries[:drop]
+        if self.pinned and self.pinned[0].record.epoch <= self.released and self.pinned[0].time <= before:
+            self._expire_released(before)
 
-    def release(self, epoch: int) -> None:
-        released = [entry for entry in self.pinned if entry.record.epoch <= epoch]
-        if released:
-            self.pinned = [entry for entry in self.pinned if entry.record.epoch > epoch]
-            self.entries = sorted([*self.entries, *released], key=_sequence)
+    def _expire_released(self, before: float) -> None:
+        """A seal outlives what lies behind it: else that would seem to be in force (rule C1)."""
+        behind = min((entry.record.epoch for entry in self.entries), default=self.released + 1)
+        keep = [
+            entry
+            for entry in self.pinned
+            if entry.time > before or entry.record.epoch > self.released or entry.record.epoch >= behind
+        ]
+        for entry in self.pinned:
+            if entry not in keep:
+                self.floor = max(self.floor, entry.sequence)
+        self.pinned = keep
 
 
 class _Subscription:
@@ -135,7 +145,7 @@ class MemoryLog:
     async def release(self, channel: str, epoch: int) -> None:
         """Let open and seal up to `epoch` expire like other records; see `ChatLog`."""
         if kept := self._channels.get(channel):
-            kept.release(epoch)
+            kept.released = max(kept.released, epoch)
 
     def subscribe(self, channel: str, deliver: Deliver, suspect: Callable[[], None]) -> Subscription:
         """Open the live path, which misses nothing here, so `suspect` is never called."""

@@ -142,9 +142,6 @@ class EdgeChannel:
             self._commit(self._uncommitted)
         for sanction_id, (position, time) in self._placing.items():
             self._backend.place_sanction(sanction_id, position, time)
-        current = self.state is State.LIVE and self._fresh(now)
-        if current and self._placement and self._placement.segment == self.segment:
-            self._attendance.evict(self._placement, now)
         self._tail.compare()
         self._trouble = False
         if self._room and (self._unplaced or self._behind or not self._fresh(now)):
@@ -369,6 +366,8 @@ class EdgeChannel:
             redirect = self._placement if self._uncommitted is None else None
             if self._attendance.admit(now, redirect=redirect):
                 self._ask()
+        if self._placement and self._placement.segment == self._room.segment:
+            self._attendance.evict(self._placement, now)
         if self._outbox:
             self._append(now)
 
