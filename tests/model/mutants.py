@@ -177,25 +177,19 @@ def _() -> Any:
     return mock.patch.object(room.RoomState, "apply", apply)
 
 
-@mutant("C2-own-wish", "a controller commits its own wish, whatever the first valid seal says")
+@mutant("C2-own-wish", "a controller commits its own wish and believes in it, whatever the first valid seal says")
 def _() -> Any:
-    async def read_seal(self: Mover, log: Any, channel: str, segment: Segment) -> Seal | None:
-        return Seal(f"seal:{self.wished.id}", segment.epoch, moves.destination(self.wished))  # type: ignore[attr-defined]
+    async def seal(self: Mover, move: Move) -> Move:
+        assert move.source
+        log = self._logs[move.source.cluster]
+        await log.append(move.channel, moves.seal_record(move), stream=move.source.stream)
+        return await self._journal(move, "sealed")
 
-    original = Mover._seal
+    async def commit(self: Mover, move: Move) -> Move:
+        await self._commit_segment(move.channel, moves.destination(move))
+        return await self._journal(move, "draining")
 
-    async def seal(self: Mover, move: Move) -> Move | None:
-        self.wished = move  # type: ignore[attr-defined]
-        return await original(self, move)
-
-    async def overtaken(self: Mover, move: Move) -> Move | None:
-        return None
-
-    return _both(
-        mock.patch.object(Mover, "_read_seal", read_seal),
-        mock.patch.object(Mover, "_seal", seal),
-        mock.patch.object(Mover, "_overtaken", overtaken),
-    )
+    return _both(mock.patch.object(Mover, "_seal", seal), mock.patch.object(Mover, "_commit", commit))
 
 
 @mutant("C3-commit-blindly", "the commit does not compare epochs")
