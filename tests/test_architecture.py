@@ -122,7 +122,7 @@ def sleep_faults(name: str, source: str) -> list[str]:
 MACHINE_PATHS = re.compile(r"(?<![\w.~/$}])/(?:work|root|home/\w+|Users/\w+|opt/\w+)(?=/|\b)(?!\w)")
 REGISTRIES = [
     *("py" + "pi.org", "python" + "hosted.org", "npm" + "js.org", "npm" + "js.com", "yarn" + "pkg.com"),
-    *("deb." + "debian.org", "security." + "debian.org", "archive." + "ubuntu.com", "crates" + ".io"),
+    *("deb." + "debian" + ".org", "security." + "debian" + ".org", "archive." + "ubuntu.com", "crates" + ".io"),
     *("proxy." + "golang.org", "ghcr" + ".io", "docker" + ".io"),
 ]
 
