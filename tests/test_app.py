@@ -153,6 +153,19 @@ async def test_public_addresses_are_told_to_clients(tmp_path: Path) -> None:
         await app.stop()
 
 
+async def test_with_open_authentication_every_legal_channel_has_properties(tmp_path: Path) -> None:
+    """HTTP-properties: each legal name exists and owns its channel, used before or not."""
+    app = App(_settings(tmp_path), ports_auto=True)
+    ready = await app.start()
+    try:
+        async with _api(ready) as api:
+            found = (await api.get("/api/channels/alice/chat_properties")).json()
+            assert (found["_id"], found["cluster"]) == (1, "main")
+            assert (await api.get("/api/channels/alice/chat_properties")).json() == found
+    finally:
+        await app.stop()
+
+
 async def test_a_port_that_is_taken_ends_the_start_and_leaves_nothing_open(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         edge = EdgeSettings(tcp_port=taken.getsockname()[1], reconnect_grace=0.0)

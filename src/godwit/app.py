@@ -23,6 +23,7 @@ from godwit.chatlog.memory import MemoryLog
 from godwit.clock import SystemClock
 from godwit.control.controller import Controller
 from godwit.edge import metrics
+from godwit.edge.backend import room_id
 from godwit.edge.front import Front
 from godwit.edge.node import GROUP, EdgeNode
 from godwit.errors import InvalidSetting, StoreUnavailable
@@ -225,6 +226,11 @@ class App:
         registry = CollectorRegistry()
         metrics.register(registry, lambda: [node.statistics() for node in self._all_nodes()])
         directory = self._settings.directory
+
+        async def owner(channel: str) -> str | None:
+            found = await room_id(store, self._settings, channel)
+            return None if found == "0" else found
+
         app = service.build(
             store=store,
             clock=clock,
@@ -234,6 +240,7 @@ class App:
             on_wish=controller.wake,
             checks=(Check("store", store_answers), Check("controller", works), Check("edges", listens)),
             registry=registry,
+            room_id=owner,
         )
         web = await server.serve(app, directory.host, 0 if self._ports_auto else directory.port)
         self._up.push_async_callback(web.stop)

@@ -38,6 +38,7 @@ def test_what_can_be_pasted_is_not_broken() -> None:
     assert "  godwit chat '#alice' --nick bob" in lines
     assert "  godwit channel move '#alice' --to aws" in lines
     assert "    connection: { server: '127.0.0.1', port: 8080, secure: false, reconnect: true }," in lines
+    assert "    options: { skipUpdatingEmotesets: true }," in lines  # else it looks them up on the network
 
 
 def test_open_authentication_is_said() -> None:

@@ -69,6 +69,7 @@ def _snippet(ws: str, password: str) -> list[str]:
         "  const tmi = require('tmi.js');",
         "  const client = new tmi.Client({",
         f"    connection: {{ server: '{url.hostname}', port: {url.port}, secure: false, reconnect: true }},",
+        "    options: { skipUpdatingEmotesets: true },",
         f"    identity: {{ username: 'mybot', password: '{password}' }},",
         "    channels: ['alice'],",
         "  });",
