@@ -469,11 +469,12 @@ def test_who_has_read_to_the_end_needs_no_store(world: World, main: Edge) -> Non
     """A read is as good as a comparison."""
     ann = main.join("ann")
     main.failing.add("ask")
-    world.clock.advance(MOVE.lease + 1.0)
+    world.clock.advance(MOVE.lease - 1.0)
     segment = main.channel.segment
     assert segment
     main.channel.suspect(segment)
     world.run()
+    world.clock.advance(MOVE.lease - 1.0)
     main.say(ann, "a1")
     assert main.said == ["ack a1 1"]
     assert main.calls.count("ask") == 1

@@ -39,8 +39,8 @@ class Connection:
     # the edge's side ----------------------------------------------------------------------------
 
     def joined(self, position: Position, epoch: int, *, home: bool, silent: bool, missing: int | None) -> None:
-        if not silent and (self.since is None or not self.member):
-            self.since = position
+        if self.since is None or not self.member:
+            self.since = None if silent else position
         self.member, self.silent = True, silent
         self.admitted = self.edge.channel.position
         if missing:

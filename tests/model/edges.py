@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from godwit.chatlog.base import Page
 from godwit.edge.channel import EdgeChannel, State
 from godwit.edge.ports import Member, Shown
-from godwit.errors import AppendUnknown
+from godwit.errors import AppendUnknown, StoreUnavailable
 from godwit.store.base import Sanction
 from godwit.values import Act, Change, Placement, Position, Produced, Record, Segment
 
@@ -126,6 +126,10 @@ class Edge:
 
         def placement(placement: Placement) -> None:
             def chain(chain: list[Segment]) -> None:
+                if chain[-1] != placement.segment:  # a commit fell between the two
+                    failed(StoreUnavailable("read apart"))
+                    return
+
                 def sanctions(sanctions: list[Sanction]) -> None:
                     self.run(lambda: self.channel.placed(placement, chain, sanctions, asked_at))
 

@@ -231,9 +231,10 @@ class EdgeChannel:
     def compared(self, segment: Segment, head: int, asked_at: float) -> None:
         """The channel's last record lies at `head`, as asked for at `asked_at` (rule L1)."""
         if self._room and segment == self._room.segment:
+            stood = self.state is State.LIVE and self._fresh(self._backend.now())
             self._tail.known(head)
             self._tail.compare()
-            if head <= self._tail.position and self._tail.current:
+            if stood and head <= self._tail.position and self._tail.current:
                 self._verified = max(self._verified, asked_at)
             self._settle()
 
@@ -242,7 +243,7 @@ class EdgeChannel:
         if purpose != MAIN:
             self._recall.answer(purpose, after, page)
         elif self._room and segment == self._room.segment:
-            stood = self.state is State.LIVE
+            stood = self.state is State.LIVE and self._fresh(self._backend.now())
             self._take(self._tail.answer(after, page))
             if stood and self._tail.current and not self._tail.wants_read:
                 self._verified = max(self._verified, self._read_at)

@@ -126,7 +126,7 @@ class Backend(Protocol):
         ...
 
     def ask(self) -> None:
-        """Ask the store for placement, chain and sanctions: `placed` or `ask_failed`."""
+        """Ask the store for placement, chain (which ends with it) and sanctions: `placed` or `ask_failed`."""
         ...
 
     def claim(self) -> None:
