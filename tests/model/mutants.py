@@ -22,13 +22,14 @@ from godwit.chatlog.tail import Tail, TailEvent
 from godwit.control.mover import Mover
 from godwit.edge import attendance
 from godwit.edge.attendance import Attendance
-from godwit.edge.channel import EdgeChannel, State
+from godwit.edge.channel import EdgeChannel
 from godwit.edge.history import History, Recall
 from godwit.errors import ChatLogUnavailable
 from godwit.rollout import moves
 from godwit.store.memory import MemoryStore
 from godwit.tmi.follow import Follower
 from godwit.values import Entry, Message, Move, Placement, Seal, Segment
+from tests.model.schedule import at_once
 
 Mutant = Callable[[], Any]
 
@@ -126,14 +127,14 @@ def _() -> Any:
     return mock.patch.object(Tail, "answer", answer)
 
 
-@mutant("L5-not-up-to-the-joint", "a new reader shows and admits before it has read up to the live path")
+@mutant("L5-not-up-to-the-joint", "a new reader begins with the live path and reads nothing that lies before it")
 def _() -> Any:
     original = EdgeChannel._begin
 
     def begin(self: EdgeChannel, segment: Segment, *, fresh: bool = True) -> None:
         original(self, segment, fresh=fresh)
-        self.state = State.LIVE
-        self._tail.current = True
+        log = self._backend.world.logs[segment.cluster].real  # type: ignore[attr-defined]
+        self._tail.position = max(self._tail.position, at_once(log.heads([self.channel]))[0])
 
     return mock.patch.object(EdgeChannel, "_begin", begin)
 
@@ -147,7 +148,7 @@ def _() -> Any:
 def _() -> Any:
     def due(self: outbox.Outbox, epoch: int, now: float) -> Iterator[Any]:
         for lane in list(self._lanes.values()):
-            for pending in lane:
+            for pending in list(lane):
                 if not pending.flying and pending.retry_at <= now:
                     pending.flying = pending.tried = True
                     pending.record = msgspec.structs.replace(pending.record, epoch=epoch)
