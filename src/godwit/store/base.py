@@ -172,7 +172,10 @@ class Store(Protocol):
     # live state -----------------------------------------------------------------------------
 
     async def set_live(self, channel: str, live: bool, now: float) -> None:
-        """Record that a stream began or ended."""
+        """Record that a stream began or ended.
+
+        A channel whose stream begins gets a row if it has none, so that a change of the default never moves it.
+        """
         ...
 
     async def is_live(self, channel: str) -> bool:
