@@ -36,6 +36,9 @@ class EdgeSettings:
     reconnect_grace: float = _setting(5.0, "Seconds between RECONNECT and the close, at shutdown.")
     linger: float = _setting(30.0, "Seconds an edge goes on reading a channel after its last member left.")
     recent: int = _setting(500, "Messages per channel that an edge keeps for clients that resume.")
+    wide: int = _setting(
+        100, "A connection in more channels than this is a bot that sits everywhere; it alone makes no channel hot."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,8 @@ class EdgeChannel:
         """Clusters that were the channel's home before, newest first."""
         self.drains: dict[str, float] = {}
         """For each of these, when its own drain ends."""
+        self.last_message = 0.0
+        """Log time of the last message that was read, 0 if there was none."""
         self._hold_until = 0.0
         self._rowless = False
         self._unplaced: set[str] = set()
@@ -550,6 +552,7 @@ class EdgeChannel:
         if isinstance(record, Message):
             shown = Shown(position, outcome.time, record)
             self._recall.add(shown)
+            self.last_message = outcome.time
             if position > self._reached:
                 self._audience.shown(shown)
         elif isinstance(record, Act):

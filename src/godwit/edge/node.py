@@ -19,6 +19,7 @@ from godwit.edge.backend import Outside
 from godwit.edge.deadlines import Wheel
 from godwit.edge.fanout import Turn
 from godwit.edge.metrics import Counts, EdgeStatistics
+from godwit.edge.presence import Present, logins, present
 from godwit.edge.room import Room
 from godwit.edge.session import Session
 from godwit.edge.tasks import Tasks
@@ -145,6 +146,21 @@ class EdgeNode:
         """How many connections are in a channel, on this node."""
         room = self._rooms.get(name)
         return len(room.channel.members) if room else 0
+
+    def presence(self, name: str) -> Present:
+        """Who is in a channel, on this node."""
+        room = self._rooms.get(name)
+        return present(room, self.settings.edge.wide) if room else Present()
+
+    def logins(self, name: str) -> list[str]:
+        """The logins of those in a channel, one for each connection to this node."""
+        room = self._rooms.get(name)
+        return logins(room) if room else []
+
+    def view(self, name: str) -> Segment | None:
+        """The segment in which the channel stands here; None if it is not held, or not placed yet."""
+        room = self._rooms.get(name)
+        return room.channel.segment if room else None
 
     def _give_up(self, room: Room) -> None:
         if self._rooms.get(room.name) is room:

@@ -17,6 +17,7 @@ from godwit.edge.backend import Outside, RoomBackend
 from godwit.edge.channel import EdgeChannel
 from godwit.edge.fanout import Fanout, Turn
 from godwit.edge.metrics import Counts
+from godwit.edge.ports import Member
 from godwit.tmi import render
 from godwit.values import Addresses, Message, Position, Produced, Segment
 
@@ -115,6 +116,10 @@ class Room:
     def segment(self) -> Segment | None:
         """The segment that is read."""
         return self.channel.segment
+
+    def session(self, member: Member) -> Session | None:
+        """The connection behind a member; None if it has gone."""
+        return self._sessions.get(member.producer)
 
     def message(self, msg_id: str) -> Message | None:
         """A recent message by its id."""

@@ -1,0 +1,46 @@
+"""Who is in a channel on an edge, as those who move channels see it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from godwit.edge.room import Room
+    from godwit.edge.session import Session
+
+
+class Present(msgspec.Struct, frozen=True):
+    """Who is in one channel, on one node.
+
+    Attributes:
+        members: connections in the channel, early joiners too.
+        told: those of them that a move would have to be told to and who would notice it: neither early joiners
+            nor wide connections.
+        last_message: log time of the last message that was read here, 0 if there was none.
+    """
+
+    members: int = 0
+    told: int = 0
+    last_message: float = 0.0
+
+
+def present(room: Room, wide: int) -> Present:
+    """Count the members of a channel.
+
+    Args:
+        wide: a connection in more channels than this is a wide one: a bot that sits everywhere.
+    """
+    channel = room.channel
+    told = sum(
+        served and (session := room.session(member)) is not None and len(session.rooms) <= wide
+        for member, served in channel.members.items()
+    )
+    return Present(len(channel.members), told, channel.last_message)
+
+
+def logins(room: Room) -> list[str]:
+    """The logins of the members, one for each connection."""
+    sessions: list[Session | None] = [room.session(member) for member in room.channel.members]
+    return [session.nick for session in sessions if session is not None]
