@@ -225,6 +225,8 @@ class Move(msgspec.Struct, frozen=True):
         version: grows by one with each journaled step.
         history: `(state, time)` of each step so far.
         unshown: messages of a log given up by force that nobody is known to have been shown, at most.
+        rollout: id of the rollout that it belongs to, '' for one that was wished for by itself.
+        cold: nobody is to be told; it is carried out together with others.
     """
 
     id: str
@@ -243,6 +245,8 @@ class Move(msgspec.Struct, frozen=True):
     version: int = 0
     history: tuple[tuple[str, float], ...] = ()
     unshown: int = 0
+    rollout: str = ""
+    cold: bool = False
 
 
 class Addresses(msgspec.Struct, frozen=True):

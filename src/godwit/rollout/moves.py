@@ -17,11 +17,11 @@ from godwit.errors import InvalidRequest, MoveRefused, UnknownChannel, UnknownCl
 from godwit.values import Entry, Move, MoveState, Open, Placement, Seal, Segment, is_login
 
 TRANSITIONS: dict[MoveState, tuple[MoveState, ...]] = {
-    "wished": ("opening", "failed"),
-    "opening": ("opened",),
+    "wished": ("opening", "failed", "cancelled"),
+    "opening": ("opened", "cancelled"),
     "opened": ("sealing", "cancelled"),
-    "sealing": ("sealed", "cancelled"),
-    "sealed": ("draining", "cancelled"),
+    "sealing": ("sealed", "cancelled", "wished"),
+    "sealed": ("draining", "cancelled", "wished"),
     "draining": ("settled",),
     "settled": (),
     "cancelled": (),
@@ -29,8 +29,9 @@ TRANSITIONS: dict[MoveState, tuple[MoveState, ...]] = {
 }
 """Which states may follow which.
 
-`cancelled` after `sealing` only when another valid seal was read or the log is gone (rule C4); after
-`sealed` only a move that another one or a restart overtook (rules C8, L2).
+Up to `opened` it costs nothing to cancel. `cancelled` after `sealing` only when another valid seal was read or the
+log is gone (rule C4); after `sealed` only a move that an evacuation overtook (rule C8). A restart that opened the
+channel anew where it was sends the move back to `wished`: what it had sealed is gone (rule L2).
 """
 
 FINAL: frozenset[MoveState] = frozenset(state for state, after in TRANSITIONS.items() if not after)
@@ -70,7 +71,7 @@ def admit(
         MoveRefused: it is there already, live, or under way.
     """
     known = [cluster for cluster in clusters if cluster != "group"]
-    if not is_login(move.channel):
+    if not is_movable(move.channel):
         raise UnknownChannel(f"'{move.channel}' is not a channel name: use 1 to 25 of a-z, 0-9 and _")
     if move.target not in known:
         raise UnknownCluster(f"no cluster '{move.target}' for channels: choose one of {', '.join(known)}")
@@ -89,6 +90,11 @@ def admit(
         )
 
 
+def is_movable(channel: str) -> bool:
+    """Say whether the name can be a channel's that moves; group rooms do not."""
+    return is_login(channel)
+
+
 def begin(move: Move, placement: Placement) -> Move:
     """Fix what is to be sealed and under which epoch the next segment opens.
 
@@ -97,6 +103,11 @@ def begin(move: Move, placement: Placement) -> Move:
     """
     epoch = placement.segment.epoch + (2 if move.evacuate else 1)
     return msgspec.structs.replace(move, source=placement.segment, epoch=epoch)
+
+
+def begin_anew(move: Move) -> Move:
+    """Forget what the move had done: the segment that it was to seal, or had sealed, died with its log (rule L2)."""
+    return msgspec.structs.replace(move, source=None, epoch=0, at=0, stream="")
 
 
 def open_record(move: Move) -> Open:
