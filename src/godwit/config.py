@@ -25,7 +25,7 @@ from godwit.settings import Settings, rows
 
 ENV_PREFIX = "GODWIT_"
 
-SECRETS = frozenset({"auth.admin_token"})
+SECRETS = frozenset({"auth.admin_token", "live.token", "live.eventsub_secret"})
 """Settings whose value is never shown."""
 
 HIDDEN = "(hidden)"
@@ -34,7 +34,7 @@ TRANSPORTS = ("tcp", "tls", "ws", "wss")
 
 _PUBLIC = "directory.public"
 _PORTS = frozenset({"edge.tcp_port", "edge.ws_port", "directory.port"})
-_MAY_BE_ZERO = frozenset({"edge.reconnect_grace", "edge.linger", "edge.recent", "move.drain"})
+_MAY_BE_ZERO = frozenset({"edge.reconnect_grace", "edge.retire_spread", "edge.linger", "edge.recent", "move.drain"})
 _CLUSTER = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
 _ADDRESS = re.compile(r"[A-Za-z0-9._-]+:([0-9]{1,5})")
 

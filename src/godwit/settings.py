@@ -34,6 +34,9 @@ class EdgeSettings:
     send_buffer: int = _setting(1_048_576, "Bytes that may wait for a client that does not read; then it is closed.")
     pending_per_sender: int = _setting(100, "Messages of one connection to one channel that may wait for the chat log.")
     reconnect_grace: float = _setting(5.0, "Seconds between RECONNECT and the close, at shutdown.")
+    retire_spread: float = _setting(
+        300.0, "Seconds over which the RECONNECTs to the connections of a retired cluster are spread."
+    )
     linger: float = _setting(30.0, "Seconds an edge goes on reading a channel after its last member left.")
     recent: int = _setting(500, "Messages per channel that an edge keeps for clients that resume.")
     wide: int = _setting(
@@ -81,6 +84,17 @@ class DirectorySettings:
             "e.g. public.aws.tcp = ['irc.example.net:6667']."
         },
     )
+    feed_poll: float = _setting(1.0, "Seconds between looks at the store for changes that other processes wrote.")
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSettings:
+    """Who may tell that a stream began or ended, besides operators."""
+
+    token: str = _setting("", "Token of the webhook POST /hooks/live; empty: the webhook is closed.")
+    eventsub_secret: str = _setting(
+        "", "Secret of the EventSub subscriptions that call POST /hooks/eventsub; empty: it is closed."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +130,7 @@ class Settings:
     log: LogSettings = field(default_factory=LogSettings)
     move: MoveSettings = field(default_factory=MoveSettings)
     directory: DirectorySettings = field(default_factory=DirectorySettings)
+    live: LiveSettings = field(default_factory=LiveSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     auth: AuthSettings = field(default_factory=AuthSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
