@@ -139,6 +139,9 @@ def test_texts_become_values(text: str, value: Any) -> None:
         ("log.hold=118", "log.hold = 118 and log.append_timeout = 5 are together longer than log.duplicate_window"),
         ("log.max_age=100", "log.duplicate_window = 120 is longer than log.max_age = 100"),
         ("move.lease=900", "must be shorter than log.max_age"),
+        ("control.prometheus_url=localhost:9090", "expected http://HOST/... or https://HOST/..."),
+        ("webhooks.urls=ftp://a.example/", "webhooks.urls = 'ftp://a.example/' cannot be"),
+        ("webhooks.urls=https://a.example/hook", "webhooks.secret is missing"),
     ],
 )
 def test_what_cannot_be_is_refused(text: str, told: str) -> None:

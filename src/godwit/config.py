@@ -25,7 +25,7 @@ from godwit.settings import Settings, rows
 
 ENV_PREFIX = "GODWIT_"
 
-SECRETS = frozenset({"auth.admin_token", "live.token", "live.eventsub_secret"})
+SECRETS = frozenset({"auth.admin_token", "live.token", "live.eventsub_secret", "webhooks.secret"})
 """Settings whose value is never shown."""
 
 HIDDEN = "(hidden)"
@@ -36,6 +36,7 @@ _PUBLIC = "directory.public"
 _PORTS = frozenset({"edge.tcp_port", "edge.ws_port", "directory.port"})
 _MAY_BE_ZERO = frozenset({"edge.reconnect_grace", "edge.retire_spread", "edge.linger", "edge.recent", "move.drain"})
 _CLUSTER = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
+_URL = re.compile(r"https?://[^\s/]+(/\S*)?")
 _ADDRESS = re.compile(r"[A-Za-z0-9._-]+:([0-9]{1,5})")
 
 
@@ -268,6 +269,7 @@ def _coherent(settings: Settings) -> None:
                     raise InvalidSetting(
                         f"{name} = {address!r} cannot be: expected host:port, without a scheme and no IPv6 literal"
                     )
+    _addressed(settings)
     log, move = settings.log, settings.move
     if log.hold + log.append_timeout > log.duplicate_window:
         raise InvalidSetting(
@@ -282,6 +284,19 @@ def _coherent(settings: Settings) -> None:
         raise InvalidSetting(
             f"move.lease = {move.lease:g} must be shorter than log.max_age = {log.max_age:g}: records would be missed"
         )
+
+
+def _addressed(settings: Settings) -> None:
+    """Refuse addresses of other services that cannot be, and webhooks that nobody could trust."""
+    control, webhooks = settings.control, settings.webhooks
+    given = [("webhooks.urls", url) for url in webhooks.urls]
+    if control.prometheus_url:
+        given.append(("control.prometheus_url", control.prometheus_url))
+    for name, url in given:
+        if not _URL.fullmatch(url):
+            raise InvalidSetting(f"{name} = {url!r} cannot be: expected http://HOST/... or https://HOST/...")
+    if webhooks.urls and not 10 <= len(webhooks.secret) <= 100:
+        raise InvalidSetting("webhooks.secret is missing, or not 10 to 100 characters: webhooks.urls needs one")
 
 
 def is_loopback(host: str) -> bool:

@@ -122,6 +122,25 @@ class LimitSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ControlSettings:
+    """How rollouts are watched."""
+
+    probes: bool = _setting(True, "Keep two synthetic chatters on each cluster, in hidden rooms; gates ask them.")
+    rehearsal_sessions: int = _setting(5000, "Connections that a rehearsal may open, at most.")
+    prometheus_url: str = _setting("", "Where gates of the kind prometheus ask, e.g. http://127.0.0.1:9090.")
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSettings:
+    """Who is told of the feed's events by HTTP POST."""
+
+    urls: tuple[str, ...] = _setting((), "URLs that each event is posted to, in order and at least once.")
+    secret: str = _setting("", "Secret that signs what is posted, as Twitch EventSub signs: 10 to 100 characters.")
+    kinds: tuple[str, ...] = _setting((), "Kinds of events to post, such as moved or rollout.*; empty: all.")
+    keep: float = _setting(86_400.0, "Seconds for which an event that nobody takes is tried again.")
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings."""
 
@@ -134,6 +153,8 @@ class Settings:
     store: StoreSettings = field(default_factory=StoreSettings)
     auth: AuthSettings = field(default_factory=AuthSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
+    control: ControlSettings = field(default_factory=ControlSettings)
+    webhooks: WebhookSettings = field(default_factory=WebhookSettings)
 
 
 def rows() -> list[tuple[str, Any, str]]:

@@ -26,6 +26,15 @@ from godwit.store.base import Store
 from godwit.values import Move, MoveState, Placement, Segment
 
 
+HIDDEN = "godwit__"
+"""How the names of hidden rooms begin, in which probes and rehearsals chat."""
+
+
+def may_be_planned(channel: str) -> bool:
+    """Say whether a rollout may concern the channel: group rooms and hidden ones stay where they are."""
+    return not channel.startswith(("_", HIDDEN))
+
+
 class RolloutStore(Store, Protocol):
     """A store that rollouts can be carried out with."""
 
@@ -46,7 +55,9 @@ class RolloutStore(Store, Protocol):
     async def advance(self, advance: Advance, *, term: int) -> Rollout | None:
         """Write one decision, whole or not at all; returns the rollout as written (version one higher).
 
-        An `Advance` without a rollout returns None.
+        An `Advance` without a rollout returns None. Who repeats one with a rollout, because the answer was lost, is
+        told `StaleEpoch`: its version has moved on. One without is written again: its rows are the same then, and
+        its events are there twice. Wishes that are not known are passed over.
 
         Raises:
             StaleEpoch: the lease `controller` has another term, or the rollout another version: read again.
@@ -106,17 +117,21 @@ class RolloutStore(Store, Protocol):
         """Items in state `waiting` of waves 0 to `upto` that seem free to move: lowest wave first, then fewest members.
 
         Left out are held channels and, without `force`, those that are live, whose stream ended less than
-        `offline_for` seconds ago, or is planned to start (`starts_at`) within `starts_within` seconds from `now`.
+        `offline_for` seconds ago, or is planned to start (`starts_at`) within `starts_within` seconds from `now`;
+        one that should have started before `now` does not count any more.
         It is a first look that saves work: admission decides.
         """
         ...
 
     async def arrived(self, rollout: str, limit: int) -> list[tuple[Item, Move, Placement]]:
-        """Items in state `moving` whose move is `draining` or over."""
+        """Items in state `moving` whose move is `draining` or over, by channel name."""
         ...
 
     async def newcomers(self, rollout: str, clusters: Sequence[str], limit: int) -> list[Candidate]:
-        """Channels with rows on one of `clusters` that are no items of the rollout, by name."""
+        """Channels with rows on one of `clusters` that are no items of the rollout, by name.
+
+        Group rooms and hidden ones are left out (`may_be_planned`).
+        """
         ...
 
     async def issues(self, rollout: str, *, open_only: bool = False) -> list[Issue]:
@@ -126,7 +141,10 @@ class RolloutStore(Store, Protocol):
     # what is known of channels --------------------------------------------------------------
 
     async def candidates(self, *, after: str = "", limit: int = 1000) -> list[Candidate]:
-        """Every channel that has a row, facts, a hold or a live state, by name, beginning behind `after`."""
+        """Every channel that has a row, facts, a hold or a live state, by name, beginning behind `after`.
+
+        Group rooms and hidden ones are left out (`may_be_planned`).
+        """
         ...
 
     async def candidates_of(self, channels: Sequence[str]) -> list[Candidate]:
@@ -181,10 +199,17 @@ class RolloutStore(Store, Protocol):
         """Which of these channels are live."""
         ...
 
-    # clusters that were retired -------------------------------------------------------------
+    # clusters -------------------------------------------------------------------------------
+
+    async def clusters_in_use(self) -> dict[str, int]:
+        """Clusters that channels or unfinished moves need, and how many of both name each (a move may name two)."""
+        ...
 
     async def retire(self, cluster: str, into: str, now: float) -> None:
-        """Record that the addresses of `cluster` serve `into` from now on; '' brings it back."""
+        """Record that the addresses of `cluster` serve `into` from now on; '' brings it back.
+
+        What is so already changes nothing, and nothing is said of it in the feed.
+        """
         ...
 
     async def retired(self) -> Mapping[str, str]:
@@ -200,7 +225,7 @@ class RolloutStore(Store, Protocol):
 
         Every `commit` that changed something has written `moved` (details: `cluster`, `epoch`, `from`), every
         change of the default `default` (the same) and every `retire` `retired` (`cluster`, `into`), in the same
-        transaction; `reopen` writes `moved` for nobody: clients of a dead log are told by their connections.
+        transaction; the first default is no change, and `reopen` writes `moved` for nobody: clients of a dead log are told by their connections.
         Numbers grow in the order of the commits: whoever has read up to a number has missed nothing below it.
         """
         ...
@@ -211,4 +236,14 @@ class RolloutStore(Store, Protocol):
 
     async def trim_feed(self, before: float) -> int:
         """Forget public events older than `before`; returns how many."""
+        ...
+
+    # webhooks -------------------------------------------------------------------------------
+
+    async def webhook_cursor(self, hook: str) -> int | None:
+        """The number of the last event that was delivered to a webhook; None if it is a new one."""
+        ...
+
+    async def set_webhook_cursor(self, hook: str, number: int) -> None:
+        """Remember it; a lower number than the stored one changes nothing."""
         ...
