@@ -190,7 +190,23 @@ class Arrive(msgspec.Struct, frozen=True, tag="arrive"):
     accounts: tuple[str, ...]
 
 
-Produced = Message | Act | Change | Arrive
+class Tell(msgspec.Struct, frozen=True, tag="tell"):
+    """Something that operators have to say to a channel's members, such as that it moves soon (NOTICE-7).
+
+    Attributes:
+        producer: made for this one record, whose number is 1; it is not appended again after a move.
+        msg_id: how clients tell this NOTICE from others.
+    """
+
+    id: str
+    epoch: int
+    producer: str
+    number: int
+    text: str
+    msg_id: str = "godwit_moving"
+
+
+Produced = Message | Act | Change | Arrive | Tell
 """Records that a producer writes: numbered, stored once, acknowledged when read back."""
 
 Record = Open | Seal | Produced

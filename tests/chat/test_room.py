@@ -20,6 +20,7 @@ from godwit.values import (
     Record,
     Seal,
     Segment,
+    Tell,
 )
 
 MOD = Author("1", "mod", mod=True)
@@ -168,6 +169,7 @@ def test_producers_are_apart(log: Log) -> None:
         act(1, "clear", ""),
         Change("c", 1, "mod", 1, MOD, {"slow": 1}),
         Arrive("a", 1, "edge", 1, "aws", ("7",)),
+        Tell("t", 1, "t", 1, "it moves soon"),
     ],
 )
 def test_repeats_of_every_kind(log: Log, record: Record) -> None:

@@ -20,7 +20,7 @@ import pytest
 from godwit.chatlog.base import ChatLog, Page
 from godwit.chatlog.tail import Current, Dead, Hole, Skipped, Tail, TailEvent
 from godwit.errors import DeadLog
-from godwit.values import Act, Arrive, Author, Change, Entry, Message, Open, Record, Reply, Seal, Segment
+from godwit.values import Act, Arrive, Author, Change, Entry, Message, Open, Record, Reply, Seal, Segment, Tell
 
 DEADLINE = 20.0
 """Seconds after which a test that waits for something fails."""
@@ -73,6 +73,7 @@ RECORDS: tuple[Record, ...] = (
     Act("d", 1, "q", 2, "delete", ANN, deletes="x"),
     Change("c", 1, "q", 3, ANN, {"slow": 30, "subs-only": 1}),
     Arrive("r", 1, "q", 4, "aws", ("1", "2")),
+    Tell("n", 1, "n", 1, "it moves soon"),
     Seal("seal:m2", 1, Segment("aws", 2, 7, "a1", unclean=True)),
 )
 """A record of each kind with everything in it."""

@@ -30,6 +30,7 @@ from godwit.values import (
     Record,
     Seal,
     Segment,
+    Tell,
 )
 
 LOG = LogSettings(max_age=900.0, append_timeout=5.0)
@@ -299,6 +300,9 @@ class Edge:
 
     def changed(self, change: Change, settings: dict[str, int]) -> None:
         self.said.append(f"changed {settings}")
+
+    def noticed(self, record: Tell) -> None:
+        self.said.append(f"noticed {record.text}")
 
     def acknowledged(self, record: Produced, position: Position, time: float) -> None:
         self.said.append(f"ack {record.id} {position.epoch}")

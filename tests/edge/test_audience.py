@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from godwit.values import Change
+from godwit.values import Change, Tell
 from tests.edge.world import ALL, World, world
 
 POSITIONS = "twitch.tv/tags twitch.tv/commands godwit/position"
@@ -31,6 +31,19 @@ async def test_members_are_sent_serverchange_whatever_their_capabilities() -> No
             f"godwit-tcp={aws.tcp[0]};godwit-tls=;godwit-ws={aws.ws[0]};godwit-wss= :tmi.twitch.tv SERVERCHANGE #room"
         )
         assert net.nodes["main"].counts.serverchanges == 2
+
+
+async def test_what_operators_say_is_a_notice_to_the_members() -> None:
+    """NOTICE-7; what cannot stand in a line is dropped."""
+    async with world() as net:
+        await _talked(net)
+        ann, plain = await net.join("ann"), await net.join("plain", caps="")
+        tell = Tell("t", 1, "t", 1, "#room moves to aws\r\nin a minute")
+        await net.logs["main"].append("room", tell, stream="stream-main")
+        assert await ann.until("NOTICE") == [
+            "@msg-id=godwit_moving :tmi.twitch.tv NOTICE #room :#room moves to awsin a minute"
+        ]
+        assert await plain.flush() == []
 
 
 async def test_the_destination_may_be_a_parameter() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from godwit.edge.channel import State
 from godwit.store.base import Sanction
-from godwit.values import Act, Author, Change, Message, Position, Segment
+from godwit.values import Act, Author, Change, Message, Position, Segment, Tell
 from tests.edge.channel_world import EDGE, LOG, MOVE, Edge, Person, World, done
 
 MOD = Author("9", "mod")
@@ -284,6 +284,29 @@ def test_settings_change(world: World, main: Edge) -> None:
     world.run()
     assert main.said == ["changed {'slow': 30}", "changed {'slow': 30, 'subs-only': 1}"]
     assert main.channel.settings == {"slow": 30, "subs-only": 1}
+
+
+def test_what_operators_say_is_shown_once_and_changes_nothing(world: World, main: Edge) -> None:
+    """NOTICE-7."""
+    main.join("ann")
+    world.append("main", Tell("t", 1, "t", 1, "it moves"))
+    world.append("main", Tell("t", 1, "t", 1, "it moves"))
+    world.run()
+    assert main.said == ["noticed it moves"]
+    assert (main.channel.settings, list(main.channel.recent)) == ({}, [])
+    assert main.channel.last_message == 0.0
+
+
+def test_what_operators_say_behind_the_seal_is_void_for_good(world: World, main: Edge) -> None:
+    """C1: it is nobody's pending record, so nobody appends it again."""
+    main.join("ann")
+    to = world.open("aws")
+    world.seal(to)
+    world.append("main", Tell("late", 1, "late", 1, "it moves"))
+    world.append("aws", Tell("early", 1, "early", 1, "it moves"))
+    world.run()
+    assert main.said == []
+    assert world.stored("aws") == ["early 1"]
 
 
 # the first write of a channel without a row (rule C10) ------------------------------------------

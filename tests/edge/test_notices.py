@@ -25,7 +25,7 @@ def test_every_text_can_be_filled_in_and_sent(msg_id: str) -> None:
 def test_every_notice_is_documented() -> None:
     page = (Path(__file__).resolve().parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
     table = page[page.index("| `msg-id` of a NOTICE |") : page.index("## Moving")]
-    assert set(re.findall(r"`([a-z_]+)`", table)) == {*TEXTS, "godwit_gap"}
+    assert set(re.findall(r"`([a-z_]+)`", table)) == {*TEXTS, "godwit_gap", "godwit_moving"}
 
 
 def test_what_somebody_typed_is_not_taken_for_a_place_to_fill_in() -> None:

@@ -11,7 +11,7 @@ from godwit.edge.channel import EdgeChannel, State
 from godwit.edge.ports import Member, Shown
 from godwit.errors import AppendUnknown, StoreUnavailable
 from godwit.store.base import Sanction
-from godwit.values import Act, Change, Placement, Position, Produced, Record, Segment
+from godwit.values import Act, Change, Placement, Position, Produced, Record, Segment, Tell
 
 if TYPE_CHECKING:
     from tests.model.clients import Connection
@@ -196,6 +196,9 @@ class Edge:
 
     def changed(self, change: Change, settings: dict[str, int]) -> None:
         """Not used by the runs."""
+
+    def noticed(self, record: Tell) -> None:
+        self.world.visit("edge:noticed")
 
     def acknowledged(self, record: Produced, position: Position, time: float) -> None:
         self.world.visit("edge:acknowledged")

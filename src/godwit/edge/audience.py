@@ -13,7 +13,8 @@ from godwit.edge import moderation
 from godwit.edge.ports import Member, Shown
 from godwit.tmi import render
 from godwit.tmi.capabilities import Caps
-from godwit.values import Act, Addresses, Change, Message, Placement, Position, Produced
+from godwit.tmi.text import clean, cut
+from godwit.values import Act, Addresses, Change, Message, Placement, Position, Produced, Tell
 
 if TYPE_CHECKING:
     from godwit.edge.room import Room
@@ -229,6 +230,11 @@ class RoomAudience:
         room.fanout.line(
             lambda caps: render.roomstate_change(caps, room.name, room_id=room.room_id, changed=change.settings)
         )
+
+    def noticed(self, record: Tell) -> None:
+        """Show what operators have to say (NOTICE-7)."""
+        room, text = self._room, cut(clean(record.text))
+        room.fanout.line(lambda caps: render.notice(caps, room.name, record.msg_id, text))
 
     def gap(self, missing: int | None) -> None:
         """Tell all readers that lines are missing (NOTICE-2)."""

@@ -32,7 +32,7 @@ from godwit.edge.history import DOUBTS, Recall
 from godwit.edge.ports import Audience, Backend, Member, Shown
 from godwit.settings import EdgeSettings, LogSettings, MoveSettings
 from godwit.store.base import Sanction
-from godwit.values import Act, Arrive, Entry, Message, Placement, Position, Produced, Segment
+from godwit.values import Act, Arrive, Entry, Message, Placement, Position, Produced, Segment, Tell
 
 MAIN = 0
 """Purpose of the reads that the channel itself needs; backfills have higher ones."""
@@ -561,6 +561,9 @@ class EdgeChannel:
                 self._audience.acted(record, position, outcome.time)
         elif isinstance(record, Arrive):
             self._attendance.arrive(record)
+        elif isinstance(record, Tell):
+            if position > self._reached:
+                self._audience.noticed(record)
         elif position > self._reached:
             self._audience.changed(record, self.settings)
         self._reached = max(self._reached, position)

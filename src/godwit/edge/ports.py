@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 
-from godwit.values import Act, Change, Message, Placement, Position, Produced, Record, Segment
+from godwit.values import Act, Change, Message, Placement, Position, Produced, Record, Segment, Tell
 
 
 class Member(Protocol):
@@ -71,6 +71,10 @@ class Audience(Protocol):
 
     def changed(self, change: Change, settings: dict[str, int]) -> None:
         """Room settings changed; `settings` is what they are now."""
+        ...
+
+    def noticed(self, record: Tell) -> None:
+        """Operators have something to say to all members that are served."""
         ...
 
     def acknowledged(self, record: Produced, position: Position, time: float) -> None:
