@@ -1,9 +1,11 @@
-"""Where a cluster's clients come in: its listeners, which hand connections to its edges in turn."""
+"""Where a cluster's clients come in: its listeners, which hand connections to edges in turn."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import cycle
+from math import ceil
 
 from godwit.edge.node import EdgeNode
 from godwit.edge.session import Session
@@ -11,23 +13,28 @@ from godwit.settings import EdgeSettings
 from godwit.wire.connection import Connection, Limits
 from godwit.wire.listener import Listener, listen_tcp, listen_ws
 
+STEP = 1.0
+"""Seconds between two handfuls of RECONNECTs, at most."""
+
 
 class Front:
     """The listeners of one cluster.
 
     Attributes:
+        nodes: the cluster's own edges in this process.
         tcp: the TCP listener, None if there is none.
         ws: the WebSocket listener, None if there is none.
 
     Args:
-        nodes: the cluster's edges in this process; at least one.
+        nodes: at least one.
     """
 
     def __init__(self, nodes: Sequence[EdgeNode], settings: EdgeSettings) -> None:
+        self.nodes = nodes
         self.tcp: Listener | None = None
         self.ws: Listener | None = None
         self._settings = settings
-        self._turn = cycle(nodes)
+        self._turn: Iterator[EdgeNode] = cycle(nodes)
 
     async def listen(self, *, tcp_port: int, ws_port: int) -> None:
         """Open the listeners that the settings ask for; who does not read is closed by their limit (LIMIT-1).
@@ -47,6 +54,34 @@ class Front:
         except OSError:
             self.close()
             raise
+
+    def hand_to(self, nodes: Sequence[EdgeNode]) -> None:
+        """From now on, hand new connections to these edges; who is in stays where it is."""
+        self._turn = cycle(nodes)
+
+    async def send_away(self, spread: float, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> int:
+        """Send every connection of the cluster's own edges a RECONNECT, and see them off (RC-1, RC-2).
+
+        New connections must go elsewhere by then. Who is still logging in is sent away when that is done.
+
+        Args:
+            spread: seconds over which the RECONNECTs are spread.
+            sleep: how pauses are made.
+
+        Returns:
+            How many were sent away; nobody is left.
+        """
+        sent, passed = set[str](), 0.0
+        while waiting := [one for node in self.nodes for one in node.sessions if one.producer not in sent]:
+            steps = max(1, ceil((spread - passed) / STEP))
+            for session in [one for one in waiting if one.nick][: ceil(len(waiting) / steps)]:
+                session.send_away()
+                sent.add(session.producer)
+            pause = min(STEP, max(spread - passed, 0.0)) or STEP
+            await sleep(pause)
+            passed += pause
+        await asyncio.gather(*(node.wait_empty() for node in self.nodes))
+        return len(sent)
 
     def close(self) -> None:
         """Accept nothing any more; who is in stays."""
