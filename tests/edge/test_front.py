@@ -78,11 +78,11 @@ async def test_connections_of_a_retired_cluster_are_sent_away_one_after_the_othe
             pauses.append(seconds)
             here = [client for client in clients if not client.reader.at_eof()]
             told.append([await client.flush() for client in here].count([":tmi.twitch.tv RECONNECT"]))
-            node.sweep(node.loop.time() + 1.0)
+            node.sweep(node.loop.time() + 2.0 * len(pauses))
             for client in here[: told[-1]]:
                 assert await client.rest() == []
             if len(pauses) == 3:
-                late.send("PASS oauth:x", "NICK late")
+                late.send("CAP END", "PASS oauth:x", "NICK late")
                 await late.until("376 late")
                 clients.append(late)
 
