@@ -65,8 +65,8 @@ async def test_connections_of_a_retired_cluster_are_sent_away_one_after_the_othe
         front, node = net.fronts["main"], net.nodes["main"]
         clients = [await net.login(f"r{number}") for number in range(5)]
         late = await net.connect()
-        late.send("CAP LS")
-        await late.until("CAP * LS")
+        late.send("CAP REQ :twitch.tv/commands")
+        await late.until("CAP * ACK")
         front.hand_to([net.nodes["aws"]])
         at_aws = await net.connect("main")
         at_aws.send("CAP LS")
@@ -82,8 +82,8 @@ async def test_connections_of_a_retired_cluster_are_sent_away_one_after_the_othe
             for client in here[: told[-1]]:
                 assert await client.rest() == []
             if len(pauses) == 3:
-                late.send("CAP END", "PASS oauth:x", "NICK late")
-                await late.until("376 late")
+                late.send("PASS oauth:x", "NICK late")
+                await late.until("GLOBALUSERSTATE")
                 clients.append(late)
 
         async with asyncio.timeout(DEADLINE):
