@@ -140,11 +140,14 @@ class Store(Protocol):
         """
         ...
 
-    async def set_default(self, to: Segment, *, hold_until: float) -> Segment:
+    async def set_default(self, to: Segment, *, hold_until: float, now: float = 0.0) -> Segment:
         """Change the default if there is none or its epoch is lower (rule C10); returns what is stored.
 
         Placements of channels without a row carry `hold_until` as their `drain_until`: before that
         time nobody may write to them.
+
+        Args:
+            now: the time of the change, for those who read of it in the feed.
         """
         ...
 
@@ -194,6 +197,9 @@ class Store(Protocol):
 
     async def journal(self, move: Move, state: MoveState, now: float) -> Move | None:
         """Write the move's next step: `move` as given, with the state, a version one higher and its history.
+
+        A step to `sealing` of a move that is not forced is written only while the channel is not live:
+        otherwise the move is written as `cancelled`, with an error that says so.
 
         Returns:
             What was written: `(state, now)` is added to the history. None if nothing was written: the

@@ -19,6 +19,11 @@ def move_under_way(move: Move) -> MoveRefused:
     )
 
 
+def went_live(move: Move) -> str:
+    """Why a move was cancelled in place of the seal."""
+    return f"#{move.channel} went live before the switch"
+
+
 def user_id_taken(user_id: str, login: str) -> InvalidRequest:
     """Another login has the user id."""
     return InvalidRequest(f"user id {user_id} belongs to another login than {login}; leave it out to get a free one")

@@ -25,7 +25,6 @@ from godwit.rollout.values import (
 from godwit.store.base import Store
 from godwit.values import Move, MoveState, Placement, Segment
 
-
 HIDDEN = "godwit__"
 """How the names of hidden rooms begin, in which probes and rehearsals chat."""
 
@@ -225,7 +224,8 @@ class RolloutStore(Store, Protocol):
 
         Every `commit` that changed something has written `moved` (details: `cluster`, `epoch`, `from`), every
         change of the default `default` (the same) and every `retire` `retired` (`cluster`, `into`), in the same
-        transaction; the first default is no change, and `reopen` writes `moved` for nobody: clients of a dead log are told by their connections.
+        transaction; the first default is no change, and `reopen` writes nothing: clients of a dead log are told by
+        their connections.
         Numbers grow in the order of the commits: whoever has read up to a number has missed nothing below it.
         """
         ...

@@ -1,0 +1,243 @@
+"""Who leads, wishes, rollouts and what is known of channels, in dictionaries."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import msgspec
+
+from godwit.rollout.values import (
+    Advance,
+    Candidate,
+    Facts,
+    Hold,
+    Issue,
+    Item,
+    Lease,
+    Regoal,
+    Rollout,
+    Tally,
+    Wish,
+)
+from godwit.store.base import FINISHED
+from godwit.store.memory_moves import MemoryMoves
+from godwit.store.rollout_base import may_be_planned
+from godwit.store.steps import CONTROLLER, check_term, next_version
+from godwit.values import Move, Placement
+
+
+class MemoryRollouts(MemoryMoves):
+    """The part of `MemoryStore` that rollouts need."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._leases: dict[str, Lease] = {}
+        self._wishes: dict[str, Wish] = {}
+        self._rollouts: dict[str, Rollout] = {}
+        self._items: dict[tuple[str, str], Item] = {}
+        self._issues: dict[str, Issue] = {}
+        self._facts: dict[str, Facts] = {}
+        self._holds: dict[str, Hold] = {}
+
+    # who leads ------------------------------------------------------------------------------
+
+    async def lead(self, name: str, holder: str, *, now: float, until: float) -> Lease:
+        """Take or keep the lease `name`; returns it as it stands afterwards, whoever holds it."""
+        lease = self._leases.get(name, Lease(name, "", 0, now))
+        if lease.until <= now:
+            lease = Lease(name, holder, lease.term + 1, until)
+        elif lease.holder == holder:
+            lease = msgspec.structs.replace(lease, until=max(lease.until, until))
+        self._leases[name] = lease
+        return lease
+
+    async def resign(self, name: str, holder: str) -> None:
+        """End the lease at once, if `holder` holds it."""
+        lease = self._leases.get(name)
+        if lease and lease.holder == holder:
+            self._leases[name] = msgspec.structs.replace(lease, until=0.0)
+
+    async def advance(self, advance: Advance, *, term: int) -> Rollout | None:
+        """Write one decision, whole or not at all; returns the rollout as written."""
+        lease = self._leases.get(CONTROLLER)
+        check_term(lease.term if lease else None, term)
+        rollout = advance.rollout and self._numbered(advance.rollout)
+        self._check_begin(advance.begin, advance.cancel)
+        # Nothing below refuses.
+        if rollout:
+            self._rollouts[rollout.id] = rollout
+        for regoal in advance.regoals:
+            self._regoal(regoal)
+        self._items |= {(item.rollout, item.channel): item for item in advance.items}
+        self._cancel(advance.cancel, advance.cancel_error, advance.now)
+        for move in advance.begin:
+            self._moves.setdefault(move.id, move)
+        for wish in advance.wishes:
+            if wish.id in self._wishes:
+                self._wishes[wish.id] = msgspec.structs.replace(
+                    self._wishes[wish.id], state=wish.state, answer=wish.answer
+                )
+        self._issues |= {issue.id: issue for issue in advance.issues}
+        for event in advance.events:
+            self._write_event(event)
+        return rollout
+
+    def _numbered(self, rollout: Rollout) -> Rollout:
+        stored = self._rollouts.get(rollout.id)
+        number = stored.number if stored else len(self._rollouts) + 1
+        return msgspec.structs.replace(next_version(rollout, stored.version if stored else None), number=number)
+
+    def _regoal(self, regoal: Regoal) -> None:
+        for key, item in self._items.items():
+            if (
+                item.rollout == regoal.rollout
+                and regoal.wave in (None, item.wave)
+                and item.goal != regoal.goal
+                and item.state != "moving"
+                and (regoal.skipped or item.state != "skipped")
+            ):
+                self._items[key] = msgspec.structs.replace(
+                    item, goal=regoal.goal, state="waiting", error="", since=regoal.time
+                )
+
+    # wishes ---------------------------------------------------------------------------------
+
+    async def add_wish(self, wish: Wish) -> Wish:
+        """Record a wish; one whose id is known is returned as stored."""
+        return self._wishes.setdefault(wish.id, msgspec.structs.replace(wish, number=len(self._wishes) + 1))
+
+    async def wish(self, wish_id: str) -> Wish | None:
+        """One wish by its id."""
+        return self._wishes.get(wish_id)
+
+    async def wishes(self, *, new: bool = False, rollout: str | None = None, limit: int = 100) -> list[Wish]:
+        """Wishes: the new ones oldest first, otherwise newest first."""
+        ordered = self._wishes.values() if new else reversed(self._wishes.values())
+        found = [wish for wish in ordered if rollout in (None, wish.rollout) and (wish.state == "new" or not new)]
+        return found[:limit]
+
+    # rollouts -------------------------------------------------------------------------------
+
+    async def rollout(self, rollout_id: str) -> Rollout | None:
+        """One rollout by its id."""
+        return self._rollouts.get(rollout_id)
+
+    async def rollouts(self, limit: int = 100) -> list[Rollout]:
+        """Rollouts, newest first."""
+        return list(reversed(self._rollouts.values()))[:limit]
+
+    async def items(
+        self, rollout: str, *, wave: int | None = None, state: str | None = None, after: str = "", limit: int = 1000
+    ) -> list[Item]:
+        """Items by channel name, beginning behind the name `after`."""
+        found = [
+            item
+            for item in self._items.values()
+            if item.rollout == rollout
+            and wave in (None, item.wave)
+            and state in (None, item.state)
+            and item.channel > after
+        ]
+        return sorted(found, key=lambda item: item.channel)[:limit]
+
+    async def item(self, rollout: str, channel: str) -> Item | None:
+        """One item."""
+        return self._items.get((rollout, channel))
+
+    async def items_of(self, channel: str) -> list[Item]:
+        """The channel's items in all rollouts, that of the newest rollout first."""
+        found = [self._items.get((rollout, channel)) for rollout in reversed(self._rollouts)]
+        return [item for item in found if item]
+
+    async def items_by_move(self, move_ids: Sequence[str]) -> list[Item]:
+        """The items whose `move` is among these, in no particular order."""
+        wanted = set(move_ids)
+        return [item for item in self._items.values() if item.move in wanted]
+
+    async def tallies(self, rollout: str) -> list[Tally]:
+        """How many items are in which state, for each wave and goal that has any."""
+        counts = Counter((item.wave, item.goal, item.state) for item in self._items.values() if item.rollout == rollout)
+        return [Tally(wave, goal, state, count) for (wave, goal, state), count in sorted(counts.items())]
+
+    async def eligible(
+        self, rollout: str, *, upto: int, now: float, offline_for: float, starts_within: float, force: bool, limit: int
+    ) -> list[tuple[Item, Candidate]]:
+        """Items in state `waiting` of waves 0 to `upto` that seem free to move."""
+
+        def is_free(candidate: Candidate) -> bool:
+            if candidate.hold or force:
+                return not candidate.hold
+            ended_lately = candidate.live_since > max(0.0, now - offline_for)
+            starts_soon = now <= candidate.facts.starts_at <= now + starts_within
+            return not (candidate.live or ended_lately or starts_soon)
+
+        waiting = [item for item in self._items.values() if item.rollout == rollout and item.state == "waiting"]
+        found = [(item, self._candidate(await self.placement(item.channel))) for item in waiting if item.wave <= upto]
+        free = [(item, candidate) for item, candidate in found if is_free(candidate)]
+        free.sort(key=lambda pair: (pair[0].wave, pair[1].facts.members, pair[0].channel))
+        return free[:limit]
+
+    async def arrived(self, rollout: str, limit: int) -> list[tuple[Item, Move, Placement]]:
+        """Items in state `moving` whose move is `draining` or over, by channel name."""
+        found: list[tuple[Item, Move, Placement]] = []
+        for item in sorted(self._items.values(), key=lambda item: item.channel):
+            move = self._moves.get(item.move)
+            if item.rollout == rollout and item.state == "moving" and move and move.state in ("draining", *FINISHED):
+                found.append((item, move, await self.placement(item.channel)))
+        return found[:limit]
+
+    async def newcomers(self, rollout: str, clusters: Sequence[str], limit: int) -> list[Candidate]:
+        """Channels with rows on one of `clusters` that are no items of the rollout, by name."""
+        found = [
+            self._candidate(row)
+            for channel, row in sorted(self._rows.items())
+            if row.segment.cluster in clusters and (rollout, channel) not in self._items and may_be_planned(channel)
+        ]
+        return found[:limit]
+
+    async def issues(self, rollout: str, *, open_only: bool = False) -> list[Issue]:
+        """Its issues, oldest first."""
+        return [
+            issue for issue in self._issues.values() if issue.rollout == rollout and not (open_only and issue.resolved)
+        ]
+
+    # what is known of channels --------------------------------------------------------------
+
+    def _candidate(self, placement: Placement) -> Candidate:
+        name = placement.channel
+        live, since = self._live.get(name, (False, 0.0))
+        return Candidate(placement, self._facts.get(name, Facts(name)), live, since, self._holds.get(name))
+
+    async def candidates(self, *, after: str = "", limit: int = 1000) -> list[Candidate]:
+        """Every channel that has a row, facts, a hold or a live state, by name, beginning behind `after`."""
+        known = {*self._rows, *self._facts, *self._holds, *self._live}
+        names = sorted(name for name in known if name > after and may_be_planned(name))
+        return await self.candidates_of(names[:limit])
+
+    async def candidates_of(self, channels: Sequence[str]) -> list[Candidate]:
+        """The same for named channels, known or not, in the order asked for."""
+        return [self._candidate(placement) for placement in await self.placements(channels)]
+
+    async def set_facts(self, facts: Sequence[Facts]) -> int:
+        """Write facts of channels, replacing what was known of them; returns how many."""
+        new = {known.channel: known for known in facts}
+        self._facts |= new
+        return len(new)
+
+    async def facts(self, *, after: str = "", limit: int = 1000) -> list[Facts]:
+        """What is known, by channel name, beginning behind `after`."""
+        names = sorted(name for name in self._facts if name > after)
+        return [self._facts[name] for name in names[:limit]]
+
+    async def hold(self, hold: Hold) -> None:
+        """Keep a channel where it is; a hold that is there already stays."""
+        self._holds.setdefault(hold.channel, hold)
+
+    async def release_hold(self, channel: str) -> bool:
+        """End a hold; says whether there was one."""
+        return self._holds.pop(channel, None) is not None
+
+    async def holds(self) -> list[Hold]:
+        """All holds, by channel name."""
+        return [hold for _, hold in sorted(self._holds.items())]
