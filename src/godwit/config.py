@@ -34,7 +34,9 @@ TRANSPORTS = ("tcp", "tls", "ws", "wss")
 
 _PUBLIC = "directory.public"
 _PORTS = frozenset({"edge.tcp_port", "edge.ws_port", "directory.port"})
-_MAY_BE_ZERO = frozenset({"edge.reconnect_grace", "edge.retire_spread", "edge.linger", "edge.recent", "move.drain"})
+_MAY_BE_ZERO = frozenset({"edge.reconnect_grace", "edge.retire_spread", "edge.linger", "edge.recent", "move.drain"}) | {
+    f"limits.{name}" for name in ("joins", "verified_joins", "join_window", "logins", "verified_logins", "login_window")
+}
 _CLUSTER = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
 _URL = re.compile(r"https?://[^\s/]+(/\S*)?")
 _ADDRESS = re.compile(r"[A-Za-z0-9._-]+:([0-9]{1,5})")

@@ -66,6 +66,9 @@ class MoveSettings:
         "bridge",
         "What happens to members that have not followed by then: bridge (serve on), part, or reconnect.",
     )
+    notice_share: float = _setting(
+        0.5, "Share of its JOIN limit, at most 1, up to which a client is sent SERVERCHANGE; the rest waits."
+    )
     destination: Literal["tags", "parameter", "none"] = _setting(
         "tags", "How SERVERCHANGE names the destination: in tags, as an appended parameter, or not at all."
     )
@@ -118,7 +121,15 @@ class AuthSettings:
 class LimitSettings:
     """Rate limits."""
 
-    preset: Literal["now", "2016", "off"] = _setting("off", "Which era's limits apply; off is for benches.")
+    preset: Literal["now", "2016", "off"] = _setting(
+        "now", "Which era's limits apply; off is for benches: then nothing is limited, and SERVERCHANGE not paced."
+    )
+    joins: int = _setting(0, "JOINs of an ordinary client per window; 0: the preset's.")
+    verified_joins: int = _setting(0, "JOINs of a verified bot per window; 0: the preset's.")
+    join_window: float = _setting(0.0, "Seconds after which a client's JOINs are there whole again; 0: the preset's.")
+    logins: int = _setting(0, "Logins of an ordinary account per window; 0: the preset's.")
+    verified_logins: int = _setting(0, "Logins of a verified bot per window; 0: the preset's.")
+    login_window: float = _setting(0.0, "Seconds after which an account's logins are there again; 0: the preset's.")
 
 
 @dataclass(frozen=True, slots=True)
