@@ -30,6 +30,7 @@ class MemoryChannels:
         self._moves: dict[str, Move] = {}
         self._events: list[Event] = []
         self._last_event = 0
+        self._feed_floor = 0
         self._cursors: dict[str, int] = {}
 
     # clusters -------------------------------------------------------------------------------
@@ -212,10 +213,14 @@ class MemoryChannels:
 
     async def trim_feed(self, before: float) -> int:
         """Forget public events older than `before`; returns how many."""
-        kept = [event for event in self._events if event.kind not in PUBLIC or event.time >= before]
-        forgotten = len(self._events) - len(kept)
-        self._events = kept
-        return forgotten
+        forgotten = [event for event in self._events if event.kind in PUBLIC and event.time < before]
+        self._events = [event for event in self._events if event.kind not in PUBLIC or event.time >= before]
+        self._feed_floor = max([self._feed_floor, *(event.number for event in forgotten)])
+        return len(forgotten)
+
+    async def feed_floor(self) -> int:
+        """The highest number that was ever trimmed, 0 for none."""
+        return self._feed_floor
 
     async def webhook_cursor(self, hook: str) -> int | None:
         """The number of the last event that was delivered to a webhook; None if it is a new one."""

@@ -238,6 +238,10 @@ class RolloutStore(Store, Protocol):
         """Forget public events older than `before`; returns how many."""
         ...
 
+    async def feed_floor(self) -> int:
+        """The highest number that was ever trimmed, 0 for none: who has read less far may have missed something."""
+        ...
+
     # webhooks -------------------------------------------------------------------------------
 
     async def webhook_cursor(self, hook: str) -> int | None:

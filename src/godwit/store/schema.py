@@ -18,6 +18,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    false,
     text,
 )
 
@@ -118,12 +119,20 @@ moves = Table(
     Column("unshown", Integer, nullable=False),
     Column("version", Integer, nullable=False),
     Column("history", JSON, nullable=False),
+    Column("rollout", String, nullable=False, server_default=text("''")),
+    Column("cold", Boolean, nullable=False, server_default=false()),
     Index(
         "uq_moves_moving",
         "channel",
         unique=True,
         sqlite_where=text("moving"),
         postgresql_where=text("moving"),
+    ),
+    Index(
+        "ix_moves_unfinished",
+        "number",
+        sqlite_where=text("finished = 0"),
+        postgresql_where=text("NOT finished"),
     ),
 )
 """The journal of moves; `number` is the order in which they began."""
@@ -146,7 +155,8 @@ counters = Table(
     Column("name", String, primary_key=True),
     Column("value", BigInteger, nullable=False),
 )
-"""Numbers that only grow: `user_id` is the highest that any account ever had."""
+"""Numbers that only grow: the highest `user_id` that any account ever had, the last number of the `feed`, and how
+far each webhook has come in it (`webhook NAME`)."""
 
 tokens = Table(
     "tokens",
@@ -190,3 +200,124 @@ audit = Table(
     Column("details", String, nullable=False),
 )
 """Who did what, when and why."""
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("holder", String, nullable=False),
+    Column("term", BigInteger, nullable=False),
+    Column("until", Double, nullable=False),
+)
+"""Who leads; the term grows with each new holder."""
+
+wishes = Table(
+    "wishes",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("id", String, nullable=False, unique=True),
+    Column("rollout", String, nullable=False, index=True),
+    Column("verb", String, nullable=False),
+    Column("by", String, nullable=False),
+    Column("time", Double, nullable=False),
+    Column("args", JSON, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("state", String, nullable=False, index=True),
+    Column("answer", String, nullable=False),
+)
+"""What operators want, in the order in which it was recorded."""
+
+rollouts = Table(
+    "rollouts",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("id", String, nullable=False, unique=True),
+    Column("version", Integer, nullable=False),
+    Column("body", JSON, nullable=False),
+)
+"""Rollouts in the order in which they were started; `body` is all that nobody searches for."""
+
+items = Table(
+    "items",
+    metadata,
+    Column("rollout", String, primary_key=True),
+    Column("channel", String, primary_key=True, index=True),
+    Column("wave", Integer, nullable=False),
+    Column("origin", String, nullable=False),
+    Column("goal", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("cold", Boolean, nullable=False),
+    Column("move", String, nullable=False, index=True),
+    Column("tries", Integer, nullable=False),
+    Column("error", String, nullable=False),
+    Column("noticed", Double, nullable=False),
+    Column("before", Integer, nullable=False),
+    Column("followed", Integer, nullable=False),
+    Column("stayed", JSON, nullable=False),
+    Column("verified", String, nullable=False),
+    Column("since", Double, nullable=False),
+    Column("members", Integer, nullable=False),
+    Index("ix_items_turn", "rollout", "state", "wave", "members", "channel", "goal"),
+)
+"""The channels of rollouts. `members` is copied from `facts`, so that an index has them in the order of their turn."""
+
+issues = Table(
+    "issues",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("id", String, nullable=False, unique=True),
+    Column("rollout", String, nullable=False, index=True),
+    Column("wave", Integer, nullable=False),
+    Column("text", String, nullable=False),
+    Column("by", String, nullable=False),
+    Column("time", Double, nullable=False),
+    Column("resolved", Double, nullable=False),
+    Column("resolved_by", String, nullable=False),
+    Column("resolution", String, nullable=False),
+)
+"""What was found wrong, in the order in which it was recorded."""
+
+facts = Table(
+    "facts",
+    metadata,
+    Column("channel", String, primary_key=True),
+    Column("tier", String, nullable=False),
+    Column("opt", String, nullable=False),
+    Column("members", Integer, nullable=False),
+    Column("rate", Double, nullable=False),
+    Column("starts_at", Double, nullable=False),
+)
+"""What operators know of channels."""
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("channel", String, primary_key=True),
+    Column("by", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("time", Double, nullable=False),
+)
+"""Channels that are to stay where they are."""
+
+retired = Table(
+    "retired",
+    metadata,
+    Column("cluster", String, primary_key=True),
+    Column("into", String, nullable=False),
+    Column("time", Double, nullable=False),
+)
+"""Clusters whose addresses serve another one."""
+
+feed = Table(
+    "feed",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", String, nullable=False),
+    Column("public", Boolean, nullable=False),
+    Column("time", Double, nullable=False),
+    Column("channel", String, nullable=False),
+    Column("rollout", String, nullable=False),
+    Column("details", JSON, nullable=False),
+    Index(None, "rollout", "number"),
+)
+"""What happened. The number comes from `counters` within the transaction, so it grows in the order of the commits."""
