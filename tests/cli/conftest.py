@@ -22,6 +22,7 @@ from godwit.values import Addresses, MoveState, Segment
 from godwit.web import server as web_server
 from godwit.web import service
 from godwit.web.changes import Changes
+from tests.cli.fake import FakeApi, serving
 
 TOKEN = "the-admin-token"
 
@@ -137,6 +138,16 @@ def ready_file(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     ready.write(path, told(server.url))
     monkeypatch.setenv(ready.VARIABLE, str(path))
     return path
+
+
+@pytest.fixture
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApi]:
+    """An API that answers what the test says; the environment's ready file names it."""
+    with serving() as api:
+        path = tmp_path / "fake.json"
+        ready.write(path, told(api.url))
+        monkeypatch.setenv(ready.VARIABLE, str(path))
+        yield api
 
 
 @pytest.fixture(autouse=True)

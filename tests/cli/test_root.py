@@ -18,6 +18,37 @@ COMMANDS = [
     "channel move",
     "channel live",
     "channel offline",
+    "channel hold",
+    "channel release",
+    "channel explain",
+    "channel facts",
+    "channel import",
+    "rollout plan",
+    "rollout start",
+    "rollout list",
+    "rollout status",
+    "rollout pause",
+    "rollout resume",
+    "rollout abort",
+    "rollout reverse",
+    "rollout skip",
+    "rollout retry",
+    "rollout explain",
+    "rollout set",
+    "rollout approve",
+    "rollout issue add",
+    "rollout issue resolve",
+    "rollout issue list",
+    "rollout report",
+    "rollout items",
+    "cluster list",
+    "cluster retire",
+    "cluster restore",
+    "cluster evacuate",
+    "cluster default",
+    "doctor",
+    "repair",
+    "changes",
     "account add",
     "account token",
     "account list",
@@ -33,13 +64,17 @@ def test_all_commands() -> None:
     assert sorted(commands()) == sorted(COMMANDS)
 
 
-@pytest.mark.parametrize("command", ["", "channel", "account", "config", *COMMANDS])
+@pytest.mark.parametrize(
+    "command", ["", "channel", "rollout", "rollout issue", "cluster", "account", "config", *COMMANDS]
+)
 def test_every_help_teaches(command: str) -> None:
     """A sentence and an example."""
     done = run(*command.split(), "--help")
     assert done.status == 0
     text = " ".join(done.out.split())
-    if command:
+    if command == "rollout":
+        assert "Begin with: godwit rollout plan" in text
+    elif command:
         assert f"Example: godwit {command}" in text
     else:
         assert "Begin with: godwit demo" in text
@@ -58,7 +93,8 @@ def test_python_minus_m() -> None:
         "try:\n"
         "    runpy.run_module('godwit', run_name='__main__')\n"
         "finally:\n"
-        "    heavy = {'fastapi', 'sqlalchemy', 'uvicorn', 'pydantic', 'alembic', 'godwit.app'} & set(sys.modules)\n"
+        "    heavy = {'fastapi', 'sqlalchemy', 'uvicorn', 'pydantic', 'alembic', 'godwit.app',\n"
+        "             'godwit.rollout.values', 'godwit.cli.progress', 'godwit.cli.tables', 'rich.live'} & set(sys.modules)\n"
         "    print('heavy:', sorted(heavy))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -19,7 +19,7 @@ class Api:
     """A server's HTTP API."""
 
     def __init__(self, url: str, token: str) -> None:
-        """Take the address and the admin token.
+        """Take the address and the admin token, '' for none.
 
         Raises:
             InvalidRequest: the address is none.
@@ -46,6 +46,21 @@ class Api:
         """Have something done."""
         return self._call("POST", path, {}, body)
 
+    def put(self, *path: str, body: Mapping[str, object]) -> Any:
+        """Have something written."""
+        return self._call("PUT", path, {}, body)
+
+    def upload(self, *path: str, content: bytes, kind: str) -> Any:
+        """Send a file, or a piece of one; `kind` is its media type."""
+        return self._decoded(*self._send("POST", path, {}, content, kind))
+
+    def text(self, *path: str, **query: object) -> str:
+        """Ask for something that is no JSON."""
+        status, content = self._send("GET", path, query, None)
+        if status >= 400:
+            self._decoded(status, content)
+        return content.decode(errors="replace")
+
     def delete(self, *path: str, **query: object) -> Any:
         """Have something removed."""
         return self._call("DELETE", path, query, None)
@@ -53,21 +68,35 @@ class Api:
     def _call(
         self, method: str, path: tuple[str, ...], query: Mapping[str, object], body: Mapping[str, object] | None
     ) -> Any:
-        """Send a request and give the decoded answer.
+        """Send a request and give the decoded answer."""
+        content = None if body is None else json.dumps(body).encode()
+        return self._decoded(*self._send(method, path, query, content))
+
+    def _send(
+        self,
+        method: str,
+        path: tuple[str, ...],
+        query: Mapping[str, object],
+        content: bytes | None,
+        kind: str = "application/json",
+    ) -> tuple[int, bytes]:
+        """Send a request and give the status and the body of its answer.
 
         Raises:
-            InvalidRequest: there is no answer, or it is a refusal; with the server's own words.
+            InvalidRequest: there is no answer.
         """
         target = self._base + "/" + "/".join(quote(part, safe="") for part in path)
         known = {name: value for name, value in query.items() if value is not None}
         if known:
             target += "?" + urlencode(known)
-        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
+        headers = {"Content-Type": kind}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
         connection = self._kind(self._host, self._port, timeout=TIMEOUT)
         try:
-            connection.request(method, target, None if body is None else json.dumps(body), headers)
+            connection.request(method, target, content, headers)
             response = connection.getresponse()
-            status, content = response.status, response.read()
+            return response.status, response.read()
         except (OSError, http.client.HTTPException) as error:
             raise InvalidRequest(
                 f"no answer from {self._url} ({error}): is the server running? Start one with 'godwit serve', or name "
@@ -75,6 +104,13 @@ class Api:
             ) from error
         finally:
             connection.close()
+
+    def _decoded(self, status: int, content: bytes) -> Any:
+        """The decoded body of an answer.
+
+        Raises:
+            InvalidRequest: it is a refusal, told in the server's own words, or no JSON.
+        """
         try:
             answer = json.loads(content) if content else None
         except ValueError:
@@ -101,6 +137,15 @@ def connect(url: str | None, token: str | None, environ: Mapping[str, str]) -> A
     if found is None:
         raise InvalidRequest(f"no token for {url}: give it with --token or GODWIT_TOKEN")
     return Api(url or found.api, token or found.admin_token)
+
+
+def reach(url: str | None, environ: Mapping[str, str]) -> Api:
+    """The API for what is public: no token is needed, and none is sent.
+
+    Raises:
+        InvalidRequest: nothing names one.
+    """
+    return Api(url or ready.read(ready.path_of(None, environ)).api, "")
 
 
 def _same(url: str, environ: Mapping[str, str]) -> ready.Ready | None:

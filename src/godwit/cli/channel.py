@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from godwit.cli.api import Api, connect
-from godwit.cli.options import ApiUrl, By, Json, Token, actor
+from godwit.cli.options import ApiUrl, By, DryRun, Json, Reason, Token, actor
+from godwit.cli.times import clock
+from godwit.cli.wishes import Doing, act
 from godwit.errors import InvalidRequest
 from godwit.web.names import channel_name
 
@@ -32,6 +34,23 @@ class Wait(StrEnum):
     SETTLED = "settled"
 
 
+class Tier(StrEnum):
+    """What waves select by."""
+
+    STAFF = "staff"
+    PARTNER = "partner"
+    AFFILIATE = "affiliate"
+    NONE = "none"
+
+
+class Opt(StrEnum):
+    """What a channel's owner asked for."""
+
+    IN = "in"
+    OUT = "out"
+    NONE = "none"
+
+
 @app.command()
 def show(name: Name, api: ApiUrl = None, token: Token = None, as_json: Json = False) -> None:
     """Show where a channel is and how its last move went.
@@ -44,7 +63,7 @@ def show(name: Name, api: ApiUrl = None, token: Token = None, as_json: Json = Fa
         return
     typer.echo(f"#{found['channel']} is on {found['cluster']}, epoch {found['epoch']}, {found['state']}")
     if found["state"] == "draining":
-        typer.echo(f"the drain of {', '.join(found['previous'])} ends at {_clock(found['drain_until'])}")
+        typer.echo(f"the drain of {', '.join(found['previous'])} ends at {clock(found['drain_until'])}")
     elif found["previous"]:
         typer.echo(f"it was on {', '.join(found['previous'])} before")
     if found["default"]:
@@ -111,6 +130,112 @@ def offline(name: Name, by: By = None, api: ApiUrl = None, token: Token = None) 
     _set_live(name, False, by, connect(api, token, os.environ))
 
 
+@app.command()
+def hold(
+    name: Name,
+    reason: Reason = "",
+    dry_run: DryRun = False,
+    by: By = None,
+    api: ApiUrl = None,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """Keep a channel where it is: rollouts leave it waiting until it is released.
+
+    Exit status: 0 done; 2 it was refused and nothing was changed.
+
+    Example: godwit channel hold '#alice' --reason 'tournament until Sunday'
+    """
+    args = {"channel": channel_name(name)}
+    act(connect(api, token, os.environ), "hold", Doing(by, reason, dry_run, as_json), args=args)
+
+
+@app.command()
+def release(
+    name: Name,
+    reason: Reason = "",
+    dry_run: DryRun = False,
+    by: By = None,
+    api: ApiUrl = None,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """End a hold: rollouts may move the channel again.
+
+    Exit status: 0 done; 2 it was refused and nothing was changed.
+
+    Example: godwit channel release '#alice'
+    """
+    args = {"channel": channel_name(name)}
+    act(connect(api, token, os.environ), "release", Doing(by, reason, dry_run, as_json), args=args)
+
+
+@app.command()
+def explain(name: Name, api: ApiUrl = None, token: Token = None, as_json: Json = False) -> None:
+    """Say why a channel has not moved, or how it did: one reason, since when, which rollout and wave, its moves.
+
+    Example: godwit channel explain '#alice'
+    """
+    from godwit.cli.explain import explain as tell
+
+    tell(connect(api, token, os.environ), name, as_json=as_json)
+
+
+@app.command()
+def facts(
+    name: Name,
+    tier: Annotated[Tier | None, typer.Option("--tier", help="Which waves take it.")] = None,
+    opt: Annotated[Opt | None, typer.Option("--opt", help="in asked to move early, out to move last.")] = None,
+    members: Annotated[int | None, typer.Option("--members", min=0, help="The most it has had at once.")] = None,
+    rate: Annotated[float | None, typer.Option("--rate", min=0, help="Messages per second at its peak.")] = None,
+    starts_at: Annotated[
+        str | None, typer.Option("--starts-at", metavar="TIME", help="Its next stream, such as 2030-01-31T18:00Z.")
+    ] = None,
+    by: By = None,
+    api: ApiUrl = None,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """Show what is known of a channel, or change what options name: waves select by it.
+
+    Example: godwit channel facts '#alice' --tier partner --opt in --members 100
+    """
+    from godwit.cli import facts as known
+
+    given = known.given(tier=tier, opt=opt, members=members, rate=rate, starts_at=starts_at)
+    found = known.change(connect(api, token, os.environ), channel_name(name), given, actor(by))
+    typer.echo(json.dumps(found) if as_json else known.told(found))
+
+
+@app.command(name="import")
+def import_facts(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="One channel a line: JSON, or CSV with a heading.")],
+    api: ApiUrl = None,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """Write what is known of many channels: columns channel, tier, opt, members, rate, starts_at.
+
+    A row that is refused is told with its line; the others are written.
+
+    Exit status: 0 all rows were written; 1 some were refused; 2 the file was refused.
+
+    Example: godwit channel import channels.csv
+    """
+    from godwit.cli import importing
+
+    found = importing.send(connect(api, token, os.environ), file)
+    if as_json:
+        typer.echo(json.dumps(found))
+    else:
+        typer.echo(f"{found['imported']:,} channels are written")
+        for row in found["refused"]:
+            typer.echo(f"{file}:{row['line']}: {row['error']}", err=True)
+    if found["refused"]:
+        typer.echo(f"godwit: {len(found['refused']):,} rows were refused", err=True)
+        raise typer.Exit(1)
+
+
 def _set_live(name: str, value: bool, by: str | None, server: Api) -> None:
     channel = channel_name(name)
     server.post("channels", channel, "live", body={"live": value, "by": actor(by)})
@@ -147,7 +272,7 @@ class _Steps:
         history = found["history"]
         for step in history[self._shown :]:
             since = step["time"] - history[0]["time"]
-            typer.echo(f"{_clock(step['time'])}  +{since:.3f} s  {step['state']}")
+            typer.echo(f"{clock(step['time'])}  +{since:.3f} s  {step['state']}")
         self._shown = len(history)
 
 
@@ -157,8 +282,3 @@ def _summary(found: dict[str, Any]) -> str:
     reason = f", because: {found['reason']}" if found["reason"] else ""
     error = f", {found['error']}" if found["error"] else ""
     return f"last move {found['id']}: {way}, {found['state']}{error}{forced}, wished by {found['by']}{reason}"
-
-
-def _clock(time: float) -> str:
-    """A time as people and logs write it, in UTC to the millisecond."""
-    return datetime.fromtimestamp(time, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

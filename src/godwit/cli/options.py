@@ -22,6 +22,16 @@ By = Annotated[str | None, typer.Option("--by", help="Who does it, for the audit
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 
+Reason = Annotated[str, typer.Option("--reason", help="Why, for the audit.")]
+
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Do the real checks and say what would be done; nothing is changed.")
+]
+
+Rollout = Annotated[
+    str | None, typer.Option("--rollout", metavar="NAME", help="Its name or id; needless while only one is under way.")
+]
+
 Config = Annotated[Path | None, typer.Option("--config", help="A TOML file with settings.")]
 
 Set = Annotated[

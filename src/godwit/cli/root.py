@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from godwit.cli import account, channel, chat, config, demo, serve
+from godwit.cli import account, changes, channel, chat, cluster, config, demo, doctor, rollout, serve
 from godwit.errors import GodwitError
 
 REFUSED = 2
@@ -38,7 +38,12 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.command("chat")(chat.chat)
 app.command("demo")(demo.demo)
+app.command("doctor")(doctor.doctor)
+app.command("repair")(doctor.repair)
+app.command("changes")(changes.changes)
 app.add_typer(channel.app, name="channel")
+app.add_typer(rollout.app, name="rollout")
+app.add_typer(cluster.app, name="cluster")
 app.add_typer(account.app, name="account")
 app.add_typer(config.app, name="config")
 

@@ -1,0 +1,100 @@
+"""A rollout's file, and its plan as people look at it."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.text import Text
+
+from godwit.cli import tables
+from godwit.cli.api import Api
+from godwit.cli.times import span
+from godwit.errors import InvalidRequest
+from godwit.rollout import definition
+
+FIRST = 3
+"""Channels that are named for each reason to be left out, unless all are wanted."""
+
+
+def read(file: Path) -> str:
+    """Read and check a rollout's file; lists that it names in files of their own become part of it.
+
+    Returns:
+        The rollout as TOML that stands for itself.
+
+    Raises:
+        InvalidRequest: it cannot be read, or is no rollout; with file, line and what was expected.
+    """
+
+    def beside(path: str) -> str:
+        return _text(file.parent / path)
+
+    return definition.dump(definition.parse(_text(file), str(file), beside))
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InvalidRequest(f"cannot read {file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(f"cannot read {file}: it is not UTF-8 text") from error
+
+
+def quoted(file: Path) -> str:
+    """A file's name as a shell takes it."""
+    return shlex.quote(str(file))
+
+
+def ask(server: Api, toml: str) -> dict[str, Any]:
+    """What the server makes of a rollout."""
+    found: dict[str, Any] = server.post("rollouts", "plan", body={"toml": toml})
+    return found
+
+
+def show(plan: dict[str, Any], *, everything: bool) -> None:
+    """Print a plan.
+
+    Args:
+        everything: name every channel that is left out.
+    """
+    table = tables.grid(
+        "wave", "channels", "hot", "cold", "largest", "gates", "about", right=("channels", "hot", "cold", "about")
+    )
+    for wave in plan["waves"]:
+        table.add_row(
+            wave["name"],
+            f"{wave['count']:,}",
+            tables.number(wave["hot"]),
+            tables.number(wave["cold"]),
+            _largest(wave),
+            ", ".join(wave["gates"]) or "-",
+            span(wave["seconds"]),
+        )
+    total = sum(wave["count"] for wave in plan["waves"])
+    heading = Text(f"{plan['name']}: {total:,} channels to {plan['to']}, about {span(plan['seconds'])}", style="bold")
+    tables.show(heading, table)
+    _left_out(plan["excluded"], everything)
+    for name in plan["unknown"]:
+        typer.echo(f"unknown: nobody has ever seen #{name}")
+    for warning in plan["warnings"]:
+        typer.echo(f"note: {warning}")
+    typer.echo(f"hash: {plan['hash']}")
+
+
+def _largest(wave: dict[str, Any]) -> str:
+    largest = wave.get("largest")
+    return f"#{largest['channel']} ({largest['members']:,})" if largest else "-"
+
+
+def _left_out(excluded: list[dict[str, str]], everything: bool) -> None:
+    counts = Counter(row["reason"] for row in excluded)
+    for reason, count in counts.most_common():
+        names = [f"#{row['channel']}" for row in excluded if row["reason"] == reason]
+        first = names if everything else names[:FIRST]
+        more = "" if len(first) == count else f" and {count - len(first):,} more"
+        typer.echo(f"left out, {reason}: {count:,} ({', '.join(first)}{more})")
