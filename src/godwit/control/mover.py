@@ -1,13 +1,16 @@
-"""Carrying one move out: journal, act, journal (`docs/architecture.md`, "The move").
+"""Carrying moves out: journal, act, journal (`docs/architecture.md`, "The move").
 
 `carry` may be stopped at any await and started again by anybody from the journal, and two that
 carry the same move do no harm: every append is stored once per id, the first valid seal decides
 (C2), the commit is a compare-and-set (C3), and the journal's versions let one of them go on.
+
+Many moves go together, a state at a time, so that thousands of cold channels cost few writes (C9); what
+fails for one does not hold up the others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 import msgspec
 
@@ -16,14 +19,25 @@ from godwit.clock import Clock
 from godwit.errors import ChatLogUnavailable, DeadLog, InvalidRequest
 from godwit.rollout import moves
 from godwit.settings import MoveSettings
-from godwit.store.base import Store
-from godwit.values import Entry, Message, Move, MoveState, Placement, Seal, Segment
+from godwit.store.rollout_base import RolloutStore
+from godwit.values import Entry, Message, Move, MoveState, Seal, Segment
 
-Step = Callable[[Move], Awaitable[Move]]
+Step = tuple[Move, MoveState]
+"""What is to be journaled: the move as it is to be, and its next state."""
+
+Act = Callable[[Sequence[Move]], Awaitable[list[Step | Exception]]]
+"""Does for moves of one state what that state asks for."""
 
 
 class Superseded(Exception):
     """The journal was written by another controller: leave the move to it."""
+
+
+class Carried(msgspec.Struct, frozen=True):
+    """How far a move came, and what stopped it, if it is neither draining nor over."""
+
+    move: Move
+    error: Exception | None = None
 
 
 class Mover:
@@ -38,7 +52,7 @@ class Mover:
 
     def __init__(
         self,
-        store: Store,
+        store: RolloutStore,
         logs: Mapping[str, ChatLog],
         clock: Clock,
         settings: MoveSettings,
@@ -54,7 +68,7 @@ class Mover:
         self._clusters = clusters or tuple(logs)
         self._journaled = journaled
         self._skip_seal = skip_seal
-        self._steps: dict[MoveState, Step] = {
+        self._acts: dict[MoveState, Act] = {
             "wished": self._admit,
             "opening": self._open,
             "opened": self._recheck,
@@ -72,9 +86,29 @@ class Mover:
             ChatLogUnavailable, StoreUnavailable: try again later; nothing is half done.
             Superseded: another controller went on with it.
         """
-        while step := self._steps.get(move.state):
-            move = await step(move)
-        return move
+        carried = (await self.carry_all([move]))[0]
+        if carried.error is not None:
+            raise carried.error
+        return carried.move
+
+    async def carry_all(self, wanted: Sequence[Move]) -> list[Carried]:
+        """Go on with moves together; each ends draining, over, or with the error that stopped it.
+
+        Returns:
+            One for each, in the order given.
+
+        Raises:
+            StoreUnavailable: for all of them; read them from the journal again.
+        """
+        carried = [Carried(move) for move in wanted]
+        while due := [place for place, one in enumerate(carried) if not one.error and one.move.state in self._acts]:
+            # The state that is least far first, so that those behind catch up and all go on together.
+            state = next(state for state in self._acts if any(carried[place].move.state == state for place in due))
+            group = [place for place in due if carried[place].move.state == state]
+            steps = await self._acts[state]([carried[place].move for place in group])
+            for place, one in zip(group, await self._journal([carried[p].move for p in group], steps), strict=True):
+                carried[place] = one
+        return carried
 
     async def settle(self, move: Move) -> Move:
         """End the drain of a move (step 7); a dead log that is back is sealed first (rule C8).
@@ -85,19 +119,39 @@ class Mover:
             ChatLogUnavailable, StoreUnavailable: try again later.
             Superseded: another controller settled it.
         """
+        carried = (await self.settle_all([move]))[0]
+        if carried.error is not None:
+            raise carried.error
+        return carried.move
+
+    async def settle_all(self, drained: Sequence[Move]) -> list[Carried]:
+        """`settle` for many moves; one for each, in the order given.
+
+        Raises:
+            StoreUnavailable: for all of them.
+        """
+        steps: list[Step | Exception] = []
+        for move in drained:
+            try:
+                steps.append((msgspec.structs.replace(move, unshown=await self._leave(move)), "settled"))
+            except ChatLogUnavailable as error:
+                steps.append(error)
+        await self._store.settle_many([(step[0].channel, step[0].epoch) for step in steps if isinstance(step, tuple)])
+        return await self._journal(drained, steps)
+
+    async def _leave(self, move: Move) -> int:
+        """Have done with the segment that was left; returns what nobody was shown of one given up by force."""
         assert move.source
         log = self._logs[move.source.cluster]
-        unshown = 0
         try:
             if move.evacuate:  # whoever still stands in the segment that was given up is sent after the others
                 await log.append(move.channel, moves.seal_record(move), stream=move.source.stream)
-                unshown = await self._count_unshown(move, move.source)
-            elif log.stream(move.channel) == move.source.stream:
+                return await self._count_unshown(move, move.source)
+            if log.stream(move.channel) == move.source.stream:
                 await log.release(move.channel, move.source.epoch)
         except DeadLog:
             pass  # it never comes back
-        await self._store.settle(move.channel, move.epoch)
-        return await self._journal(move, "settled", unshown=unshown)
+        return 0
 
     async def _count_unshown(self, move: Move, given_up: Segment) -> int:
         """Messages of the segment that was given up which nobody is known to have read, nor said again (C8)."""
@@ -119,42 +173,58 @@ class Mover:
                 return found
             after = page.upto
 
-    async def _admit(self, move: Move) -> Move:
-        placement = await self._store.placement(move.channel)
-        try:
-            moves.admit(
-                move,
-                placement=placement,
-                clusters=self._clusters,
-                live=await self._store.is_live(move.channel),
-            )
-        except InvalidRequest as error:
-            return await self._journal(move, "failed", error=str(error))
-        if placement.default:  # the segment that is to be sealed must stand in the store (C10)
-            await self._store.pin([move.channel])
-            placement = await self._store.placement(move.channel)
-        return await self._journal(moves.begin(move, placement), "opening")
+    async def _admit(self, wished: Sequence[Move]) -> list[Step | Exception]:
+        channels = [move.channel for move in wished]
+        live = await self._store.live_among(channels)
+        placements = await self._store.placements(channels)
+        refused: dict[str, str] = {}
+        for move, placement in zip(wished, placements, strict=True):
+            try:
+                moves.admit(move, placement=placement, clusters=self._clusters, live=move.channel in live)
+            except InvalidRequest as error:
+                refused[move.id] = str(error)
+        rowless = [place.channel for move, place in zip(wished, placements, strict=True) if place.default]
+        if rowless:  # the segment that is to be sealed must stand in the store (C10)
+            await self._store.pin([channel for channel in rowless if moves.is_movable(channel)])
+            placements = await self._store.placements(channels)
+        return [
+            (msgspec.structs.replace(move, error=refused[move.id]), "failed")
+            if move.id in refused
+            else (moves.begin(move, placement), "opening")
+            for move, placement in zip(wished, placements, strict=True)
+        ]
 
-    async def _open(self, move: Move) -> Move:
-        log = self._logs[move.target]
-        stream = log.stream(move.channel)
-        at = await log.append(move.channel, moves.open_record(move), stream=stream)
-        return await self._journal(move, "opened", at=at, stream=stream)
+    async def _open(self, opening: Sequence[Move]) -> list[Step | Exception]:
+        steps: list[Step | Exception] = []
+        for move in opening:
+            log = self._logs[move.target]
+            stream = log.stream(move.channel)
+            try:
+                at = await log.append(move.channel, moves.open_record(move), stream=stream)
+            except ChatLogUnavailable as error:
+                steps.append(error)
+            else:
+                steps.append((msgspec.structs.replace(move, at=at, stream=stream), "opened"))
+        return steps
 
-    async def _recheck(self, move: Move) -> Move:
-        """Only offline: looked at once more just before the seal; until here cancelling costs nothing."""
-        if not move.forced and await self._store.is_live(move.channel):
-            return await self._journal(move, "cancelled", error=f"#{move.channel} went live before the switch")
-        return await self._journal(move, "sealing")
+    async def _recheck(self, opened: Sequence[Move]) -> list[Step | Exception]:
+        """Only offline: the store refuses this very step to a channel that is live, unless it is forced."""
+        return [(move, "sealing") for move in opened]
 
-    async def _seal(self, move: Move) -> Move:
+    async def _seal(self, sealing: Sequence[Move]) -> list[Step | Exception]:
+        chains = await self._store.chains([move.channel for move in sealing])
+        steps: list[Step | Exception] = []
+        for move, chain in zip(sealing, chains, strict=True):
+            try:
+                steps.append(_overtaken(move, chain) or await self._seal_one(move))
+            except ChatLogUnavailable as error:
+                steps.append(error)
+        return steps
+
+    async def _seal_one(self, move: Move) -> Step:
         assert move.source
-        if move.evacuate:
-            return await self._journal(move, "sealed")
-        if self._skip_seal:
-            return await self._journal(move, "sealed")
-        if verdict := await self._overtaken(move):
-            return verdict
+        if move.evacuate or self._skip_seal:
+            return move, "sealed"
         log = self._logs[move.source.cluster]
         try:
             await log.append(move.channel, moves.seal_record(move), stream=move.source.stream)
@@ -162,34 +232,27 @@ class Mover:
         except DeadLog:  # nobody will read that seal any more; whoever did commits it within a lease (C3, C4)
             if self._clock.now() - move.history[-1][1] <= self._settings.lease:
                 raise
-            return await self._journal(move, "cancelled", error=f"the log of {move.source.cluster} is gone: evacuate")
+            return _cancelled(move, f"the log of {move.source.cluster} is gone: evacuate")
         if seal is None:
             raise ChatLogUnavailable(f"the seal of #{move.channel} is not to be seen yet")
         if seal.id == moves.seal_record(move).id:
-            return await self._journal(move, "sealed", at=seal.to.at, stream=seal.to.stream)
-        await self._commit_segment(move.channel, seal.to)  # C2: another one decided; C3: anyone commits it
-        return await self._journal(move, "cancelled", error=f"another move came first: it is on {seal.to.cluster}")
+            return msgspec.structs.replace(move, at=seal.to.at, stream=seal.to.stream), "sealed"
+        await self._commit_segments([(move.channel, seal.to)])  # C2: another one decided; C3: anyone commits it
+        return _cancelled(move, f"another move came first: it is on {seal.to.cluster}")
 
-    async def _overtaken(self, move: Move) -> Move | None:
-        """What the move becomes if the store knows a newer segment than its source already."""
-        assert move.source
-        chain = [segment for segment in await self._store.segments(move.channel) if segment.epoch > move.source.epoch]
-        if not chain:
-            return None
-        if destination := next((segment for segment in chain if _opened_by(move, segment)), None):
-            return await self._journal(move, "sealed", at=destination.at, stream=destination.stream)
-        return await self._journal(move, "cancelled", error=_why_not(chain[-1]))
+    async def _commit(self, sealed: Sequence[Move]) -> list[Step | Exception]:
+        await self._commit_segments([(move.channel, moves.destination(move)) for move in sealed])
+        chains = await self._store.chains([move.channel for move in sealed])
+        return [
+            (move, "draining")
+            if moves.destination(move) in chain
+            else _overtaken(move, chain) or _cancelled(move, f"the store has it on {chain[-1].cluster} again")
+            for move, chain in zip(sealed, chains, strict=True)
+        ]
 
-    async def _commit(self, move: Move) -> Move:
-        stored = await self._commit_segment(move.channel, moves.destination(move))
-        if moves.destination(move) not in await self._store.segments(move.channel):
-            # It was overtaken: an evacuation by the channel's own move (C8), or any move by a restart (L2).
-            return await self._journal(move, "cancelled", error=_why_not(stored.segment))
-        return await self._journal(move, "draining")
-
-    async def _commit_segment(self, channel: str, to: Segment) -> Placement:
+    async def _commit_segments(self, switches: Sequence[tuple[str, Segment]]) -> None:
         now = self._clock.now()
-        return await self._store.commit(channel, to, drain_until=now + self._settings.drain, now=now)
+        await self._store.commit_many(switches, drain_until=now + self._settings.drain, now=now)
 
     async def _read_seal(self, log: ChatLog, channel: str, segment: Segment) -> Seal | None:
         after = segment.at
@@ -204,14 +267,43 @@ class Mover:
                 return None
             after = page.upto
 
-    async def _journal(self, move: Move, state: MoveState, **changes: object) -> Move:
-        moves.check(move, state)
-        changed: Move = msgspec.structs.replace(move, **changes)
-        written = await self._store.journal(changed, state, self._clock.now())
-        if written is None:
-            raise Superseded(move.id)
-        self._journaled(written)
-        return written
+    async def _journal(self, before: Sequence[Move], steps: Sequence[Step | Exception]) -> list[Carried]:
+        """Write the steps of moves; one that another controller went on with is superseded."""
+        for move, step in zip(before, steps, strict=True):
+            if isinstance(step, tuple):
+                moves.check(move, step[1])
+        taken = [step for step in steps if isinstance(step, tuple)]
+        written = iter(await self._store.journal_many(taken, self._clock.now()) if taken else [])
+        carried = []
+        for move, step in zip(before, steps, strict=True):
+            if isinstance(step, Exception):
+                carried.append(Carried(move, step))
+            elif (stored := next(written)) is None:
+                carried.append(Carried(move, Superseded(move.id)))
+            else:
+                carried.append(Carried(stored))
+                self._journaled(stored)
+        return carried
+
+
+def _cancelled(move: Move, why: str) -> Step:
+    return msgspec.structs.replace(move, error=why), "cancelled"
+
+
+def _overtaken(move: Move, chain: Sequence[Segment]) -> Step | None:
+    """What a move becomes if the store knows a newer segment than its source already."""
+    assert move.source
+    newer = [segment for segment in chain if segment.epoch > move.source.epoch]
+    if not newer:
+        return None
+    if ours := next((segment for segment in newer if _opened_by(move, segment)), None):
+        return msgspec.structs.replace(move, at=ours.at, stream=ours.stream), "sealed"
+    newest = newer[-1]
+    if newest.unclean and newest.cluster == move.source.cluster:  # a restart opened it anew where it was (L2)
+        return moves.begin_anew(move), "wished"
+    if newest.unclean:
+        return _cancelled(move, f"the channel was opened anew by force: it is on {newest.cluster}")
+    return _cancelled(move, f"another move came first: it is on {newest.cluster}")
 
 
 def _opened_by(move: Move, segment: Segment) -> bool:
@@ -221,9 +313,3 @@ def _opened_by(move: Move, segment: Segment) -> bool:
         move.at,
         move.stream,
     )
-
-
-def _why_not(newest: Segment) -> str:
-    if newest.unclean:
-        return f"the channel was opened anew by force: it is on {newest.cluster}"
-    return f"another move came first: it is on {newest.cluster}"

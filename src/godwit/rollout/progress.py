@@ -92,6 +92,11 @@ def obstacle(rollout: Rollout, item: Item, candidate: Candidate, *, now: float) 
     return ""
 
 
+def sources(definition: Definition, clusters: Iterable[str]) -> list[str]:
+    """The clusters that channels are taken from; `clusters` are those for channels."""
+    return list(definition.sources) or [cluster for cluster in clusters if cluster != definition.to]
+
+
 def notice_due(definition: Definition, item: Item, *, now: float) -> float | None:
     """When an item may move that is to be announced in chat first; None if it has not been announced."""
     if not definition.notice or item.cold:
@@ -159,7 +164,7 @@ def set_wave(rollout: Rollout, state: WaveState, *, now: float) -> Rollout:
 def rewind(rollout: Rollout, *, now: float) -> Rollout:
     """The rollout with all waves before it again; what was approved counts no more."""
     waves = tuple(WaveProgress("pending", now) for _ in rollout.waves)
-    return msgspec.structs.replace(rollout, wave=0, waves=waves, force=False)
+    return msgspec.structs.replace(rollout, wave=0, waves=waves, force=False, default_back=False)
 
 
 def after_reverse(tallies: Iterable[Tally]) -> RolloutState | None:

@@ -206,6 +206,7 @@ class Rollout(msgspec.Struct, frozen=True):
         at_once: waves follow each other without gates and soaks.
         why: why it is in this state, in one line: the gate that tripped, the operator's reason.
         default_before: the default placement that it changed, None as long as it has not.
+        default_back: the default placement is to go back too.
         version: grows by one with each change.
         history: `(state, time, by, why)` of each change of state.
     """
@@ -223,6 +224,7 @@ class Rollout(msgspec.Struct, frozen=True):
     force: bool = False
     at_once: bool = False
     default_before: Segment | None = None
+    default_back: bool = False
     created: float = 0.0
     number: int = 0
     version: int = 0

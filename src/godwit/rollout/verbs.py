@@ -49,7 +49,9 @@ VERBS: dict[str, Verb] = {
     "issue-resolve": Verb("say that it is right again", ALL, needs=("issue",), takes=("resolution",)),
     "hold": Verb("keep a channel where it is", needs=("channel",), reasoned=True),
     "release": Verb("end a hold", needs=("channel",)),
-    "evacuate": Verb("give up a cluster by force; lines may be lost, and are counted", needs=("cluster", "into"), reasoned=True),
+    "evacuate": Verb(
+        "give up a cluster by force; lines may be lost, and are counted", needs=("cluster", "into"), reasoned=True
+    ),
     "default": Verb("change where channels without a row are", needs=("cluster",)),
     "retire": Verb("let the addresses of an empty cluster serve another one", needs=("cluster", "into")),
     "restore": Verb("let a retired cluster serve itself again", needs=("cluster",)),

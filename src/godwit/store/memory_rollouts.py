@@ -187,12 +187,15 @@ class MemoryRollouts(MemoryMoves):
                 found.append((item, move, await self.placement(item.channel)))
         return found[:limit]
 
-    async def newcomers(self, rollout: str, clusters: Sequence[str], limit: int) -> list[Candidate]:
-        """Channels with rows on one of `clusters` that are no items of the rollout, by name."""
+    async def newcomers(self, rollout: str, clusters: Sequence[str], limit: int, *, after: str = "") -> list[Candidate]:
+        """Channels with rows on one of `clusters` that are no items of the rollout, by name, behind `after`."""
         found = [
             self._candidate(row)
             for channel, row in sorted(self._rows.items())
-            if row.segment.cluster in clusters and (rollout, channel) not in self._items and may_be_planned(channel)
+            if row.segment.cluster in clusters
+            and channel > after
+            and (rollout, channel) not in self._items
+            and may_be_planned(channel)
         ]
         return found[:limit]
 

@@ -126,8 +126,8 @@ class RolloutStore(Store, Protocol):
         """Items in state `moving` whose move is `draining` or over, by channel name."""
         ...
 
-    async def newcomers(self, rollout: str, clusters: Sequence[str], limit: int) -> list[Candidate]:
-        """Channels with rows on one of `clusters` that are no items of the rollout, by name.
+    async def newcomers(self, rollout: str, clusters: Sequence[str], limit: int, *, after: str = "") -> list[Candidate]:
+        """Channels with rows on one of `clusters` that are no items of the rollout, by name, behind `after`.
 
         Group rooms and hidden ones are left out (`may_be_planned`).
         """

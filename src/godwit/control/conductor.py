@@ -1,0 +1,160 @@
+"""Leads: answers wishes and carries rollouts on, each decision written before it acts.
+
+`look` may be stopped at any await and started again by anybody: what is known here beside the store (budgets,
+which items are under way) is read anew by whoever leads next. Only the holder of the lease decides, and what
+an older term writes is refused (fencing).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+
+import msgspec
+import structlog
+
+from godwit.chatlog.base import ChatLog
+from godwit.clock import Clock
+from godwit.control.leader import TTL, Leader
+from godwit.control.ports import Crowd, Gatekeeper
+from godwit.control.waves import IDLE, Course
+from godwit.control.wishes import PAGE, Prepared, Wishes
+from godwit.errors import InvalidRequest, MoveRefused, StaleEpoch, StoreUnavailable
+from godwit.rollout import progress
+from godwit.rollout.values import Advance, Rollout, Wish
+from godwit.store.rollout_base import RolloutStore
+
+log = structlog.get_logger()
+
+STEPS = 20
+"""Steps of one rollout in one look, at most: then wishes are heard again."""
+
+
+class Conductor:
+    """Answers wishes and carries rollouts on while it leads.
+
+    Args:
+        holder: name of the process, see `Leader`.
+        clusters: those for channels.
+        changed: called when moves were begun or cancelled, or the network changed.
+    """
+
+    def __init__(
+        self,
+        store: RolloutStore,
+        logs: Mapping[str, ChatLog],
+        crowd: Crowd,
+        clock: Clock,
+        gatekeeper: Gatekeeper,
+        wishes: Wishes,
+        *,
+        holder: str,
+        clusters: Collection[str],
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.leader = Leader(store, clock, holder)
+        self._store = store
+        self._logs = logs
+        self._crowd = crowd
+        self._clock = clock
+        self._gatekeeper = gatekeeper
+        self._wishes = wishes
+        self._clusters = clusters
+        self._changed = changed
+        self._courses: dict[str, Course] = {}
+
+    async def look(self) -> float:
+        """Do what is to be done now, if this is the leader.
+
+        Returns:
+            The seconds after which to look again, if nothing wakes it before.
+
+        Raises:
+            StoreUnavailable: try again later.
+        """
+        try:
+            if waits := await self.leader.hold():
+                return waits
+            if self.leader.fresh:
+                await self._take_over()
+            for wish in await self._store.wishes(new=True):
+                await self._answer(wish)
+            waits = min(IDLE, TTL / 3)
+            for course in list(self._courses.values()):
+                waits = min(waits, await self._carry_on(course))
+            return waits
+        except StaleEpoch as error:
+            log.info("read_again", error=str(error))
+            self.leader.lose()
+            return 0.1
+        except StoreUnavailable:
+            self.leader.lose()  # nobody knows whether the last write happened
+            raise
+
+    def holding(self, rollout: str) -> str:
+        """Why no more moves of a rollout begin although it runs, '' if they do, or nothing is known here."""
+        course = self._courses.get(rollout)
+        return course.holding if course else ""
+
+    def statistics(self) -> dict[str, int]:
+        """Whether it leads, and how many rollouts are under way."""
+        return {"leads": int(self.leader.leads), "rollouts": len(self._courses)}
+
+    async def _take_over(self) -> None:
+        self._courses.clear()
+        log.info("leads", term=self.leader.term)
+        for rollout in await self._store.rollouts():
+            await self._follow(rollout)
+
+    async def _follow(self, rollout: Rollout) -> Course:
+        course = Course(
+            self._store,
+            self._logs,
+            self._crowd,
+            self._clock,
+            self.leader,
+            self._gatekeeper,
+            self._wishes,
+            self._clusters,
+            rollout,
+        )
+        await course.load()
+        if not (progress.is_over(rollout) and course.idle):
+            self._courses[rollout.id] = course
+        return course
+
+    async def _carry_on(self, course: Course) -> float:
+        waits = 0.0
+        for _ in range(STEPS):
+            waits = await course.step()
+            self._changed()
+            if waits > 0:
+                break
+        if course.idle:
+            self._gatekeeper.watch(course.rollout, course.rollout.wave, ())
+            del self._courses[course.rollout.id]
+        return waits
+
+    async def _answer(self, wish: Wish) -> None:
+        try:
+            prepared = await self._wishes.prepare(wish)
+            await self._do(wish, prepared)
+        except (InvalidRequest, MoveRefused) as error:
+            refused = msgspec.structs.replace(wish, state="refused", answer=str(error))
+            await self.leader.write(Advance(self._clock.now(), wishes=(refused,)))
+            log.info("wish_refused", verb=wish.verb, by=wish.by, why=str(error))
+        self._changed()
+
+    async def _do(self, wish: Wish, prepared: Prepared) -> None:
+        now = self._clock.now()
+        for start in range(0, len(prepared.items), PAGE):
+            page = tuple(prepared.items[start : start + PAGE])
+            await self.leader.write(Advance(now, items=page))
+        if prepared.act:
+            await prepared.act()
+        done = msgspec.structs.replace(wish, state="done", answer=prepared.answer)
+        written = await self.leader.write(msgspec.structs.replace(prepared.advance, wishes=(done,)))
+        log.info("wish_done", verb=wish.verb, by=wish.by, reason=wish.reason, answer=prepared.answer)
+        if written is not None:
+            course = self._courses.get(written.id) or await self._follow(written)
+            self._courses[written.id] = course
+            course.changed(written, look=prepared.look)
