@@ -7,13 +7,15 @@ an older term writes is refused (fencing).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 import structlog
 
 from godwit.chatlog.base import ChatLog
 from godwit.clock import Clock
+from godwit.control.drains import Outcome
 from godwit.control.leader import TTL, Leader
 from godwit.control.ports import Crowd, Gatekeeper
 from godwit.control.waves import IDLE, Course
@@ -31,6 +33,9 @@ STEPS = 20
 
 class Conductor:
     """Answers wishes and carries rollouts on while it leads.
+
+    Attributes:
+        wake: called when a look is wanted; whoever has it look sets it.
 
     Args:
         holder: name of the process, see `Leader`.
@@ -61,6 +66,8 @@ class Conductor:
         self._clusters = clusters
         self._changed = changed
         self._courses: dict[str, Course] = {}
+        self._outcomes: list[tuple[list[Outcome], asyncio.Future[None]]] = []
+        self.wake: Callable[[], None] = lambda: None
 
     async def look(self) -> float:
         """Do what is to be done now, if this is the leader.
@@ -73,11 +80,13 @@ class Conductor:
         """
         try:
             if waits := await self.leader.hold():
+                self._drop_outcomes()
                 return waits
             if self.leader.fresh:
                 await self._take_over()
             for wish in await self._store.wishes(new=True):
                 await self._answer(wish)
+            await self._note_outcomes()
             waits = min(IDLE, TTL / 3)
             for course in list(self._courses.values()):
                 waits = min(waits, await self._carry_on(course))
@@ -90,6 +99,18 @@ class Conductor:
             self.leader.lose()  # nobody knows whether the last write happened
             raise
 
+    async def record(self, outcomes: Sequence[Outcome]) -> None:
+        """Keep what is known of moves at the end of their drains; returns when it is written, or nobody leads here.
+
+        Items are written by `look` only, so that no two hands write one.
+        """
+        ours = [outcome for outcome in outcomes if outcome.move.rollout]
+        if ours and self.leader.leads:
+            written = asyncio.get_running_loop().create_future()
+            self._outcomes.append((ours, written))
+            self.wake()
+            await written
+
     def holding(self, rollout: str) -> str:
         """Why no more moves of a rollout begin although it runs, '' if they do, or nothing is known here."""
         course = self._courses.get(rollout)
@@ -98,6 +119,29 @@ class Conductor:
     def statistics(self) -> dict[str, int]:
         """Whether it leads, and how many rollouts are under way."""
         return {"leads": int(self.leader.leads), "rollouts": len(self._courses)}
+
+    def _drop_outcomes(self) -> None:
+        """Another one leads, and ends the drains."""
+        for _, written in self._outcomes:
+            if not written.done():
+                written.set_exception(StoreUnavailable("another controller leads"))
+        self._outcomes.clear()
+
+    async def _note_outcomes(self) -> None:
+        while self._outcomes:
+            outcomes, written = self._outcomes[0]
+            by_move = {outcome.move.id: outcome for outcome in outcomes}
+            items = []
+            for item in await self._store.items_by_move(list(by_move)):
+                known = by_move[item.move]
+                followed = max(item.before - known.left, 0)
+                items.append(
+                    msgspec.structs.replace(item, followed=followed, stayed=known.stayed, verified=known.verified)
+                )
+            await self.leader.write(Advance(self._clock.now(), items=tuple(items)))
+            self._outcomes.pop(0)
+            if not written.done():
+                written.set_result(None)
 
     async def _take_over(self) -> None:
         self._courses.clear()

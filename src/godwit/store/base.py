@@ -212,8 +212,16 @@ class Store(Protocol):
         """One move by its id."""
         ...
 
-    async def moves(self, *, channel: str | None = None, unfinished: bool = False, limit: int = 100) -> list[Move]:
-        """Moves, newest first."""
+    async def moves(
+        self,
+        *,
+        channel: str | None = None,
+        rollout: str | None = None,
+        unfinished: bool = False,
+        moving: bool = False,
+        limit: int = 100,
+    ) -> list[Move]:
+        """Moves, newest first; `moving` ones have not been committed yet (`MOVING`)."""
         ...
 
     # accounts -------------------------------------------------------------------------------

@@ -57,11 +57,22 @@ class MemoryMoves(MemoryChannels):
         """One move by its id."""
         return self._moves.get(move_id)
 
-    async def moves(self, *, channel: str | None = None, unfinished: bool = False, limit: int = 100) -> list[Move]:
+    async def moves(
+        self,
+        *,
+        channel: str | None = None,
+        rollout: str | None = None,
+        unfinished: bool = False,
+        moving: bool = False,
+        limit: int = 100,
+    ) -> list[Move]:
         """Moves, newest first."""
         found = [
             move
             for move in reversed(self._moves.values())
-            if channel in (None, move.channel) and not (unfinished and move.state in FINISHED)
+            if channel in (None, move.channel)
+            and rollout in (None, move.rollout)
+            and not (unfinished and move.state in FINISHED)
+            and not (moving and move.state not in MOVING)
         ]
         return found[:limit]

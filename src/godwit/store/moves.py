@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, false, select, true, update
+from sqlalchemy import Row, bindparam, false, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from godwit.store import refusals
 from godwit.store.base import FINISHED, MOVING
-from godwit.store.database import Database
+from godwit.store.database import chunks
+from godwit.store.placements import Placements
 from godwit.store.schema import moves
+from godwit.store.steps import NOT_SEALED, cancelled, fits, written
 from godwit.values import Move, MoveState
 
 
@@ -24,43 +27,112 @@ def _move(row: Row[Any]) -> Move:
     return msgspec.convert(row._mapping, Move)
 
 
-class Moves(Database):
+class Moves(Placements):
     """The part of `SqlStore` that remembers moves."""
 
     async def begin_move(self, move: Move) -> Move:
         """Journal a new move; refused while the channel has one that is not committed."""
-        rival = select(moves).where(moves.c.channel == move.channel, moves.c.moving == true())
 
         async def work(connection: AsyncConnection) -> Move:
-            # Two unique keys may be in the way: the move's id, and its channel among those not committed.
-            await connection.execute(self._insert_new(moves).values(_values(move)))
-            stored = (await connection.execute(select(moves).where(moves.c.id == move.id))).one_or_none()
-            if stored is not None:
-                return _move(stored)
-            raise refusals.move_under_way(_move((await connection.execute(rival)).one()))
+            await self._begin(connection, [move])
+            return (await self._moves(connection, [move.id]))[move.id]
 
         return await self._write(work)
 
+    async def _begin(self, connection: AsyncConnection, begin: Sequence[Move]) -> None:
+        """Journal new moves; those whose ids are known are left as they are."""
+        if not begin:
+            return
+        # Two unique keys may be in the way: the move's id, and its channel among those not committed.
+        new = self._insert_new(moves).returning(moves.c.id)
+        added = set(await connection.scalars(new, [_values(move) for move in begin]))
+        missing = {move.id: move for move in begin if move.id not in added}
+        known = await self._moves(connection, missing)
+        for move in missing.values():
+            if move.id not in known:
+                rival = select(moves).where(moves.c.channel == move.channel, moves.c.moving == true())
+                raise refusals.move_under_way(_move((await connection.execute(rival)).one()))
+
+    async def _cancel(self, connection: AsyncConnection, move_ids: Iterable[str], error: str, now: float) -> None:
+        """Cancel those that are known and not sealed."""
+        found = (await self._moves(connection, move_ids, keep=True)).values()
+        await self._overwrite(connection, [cancelled(move, error, now) for move in found if move.state in NOT_SEALED])
+
     async def journal(self, move: Move, state: MoveState, now: float) -> Move | None:
         """Write the move's next step; None if the stored version is not `move.version`."""
-        written = msgspec.structs.replace(
-            move, state=state, version=move.version + 1, history=(*move.history, (state, now))
-        )
-        step = update(moves).where(moves.c.id == move.id, moves.c.version == move.version)
-        if state not in FINISHED:
-            step = step.where(moves.c.finished == false())
-        return written if await self._change(step.values(_values(written))) else None
+        return (await self.journal_many([(move, state)], now))[0]
+
+    async def journal_many(self, steps: Sequence[tuple[Move, MoveState]], now: float) -> list[Move | None]:
+        """`journal` for many moves in one write; each by itself may be refused."""
+
+        async def work(connection: AsyncConnection) -> list[Move | None]:
+            stored = await self._versions(connection, [move.id for move, _ in steps])
+            # The moves are locked by now: see `set_live`.
+            live = await self._live_among(connection, [move.channel for move, state in steps if state == "sealing"])
+            answers: list[Move | None] = []
+            for step in steps:
+                move = step[0]
+                version, finished = stored.get(move.id, (None, False))
+                if version is None or not fits(step, version, finished=finished):
+                    answers.append(None)
+                    continue
+                new = written(step, now, live=move.channel in live)
+                stored[move.id] = (new.version, new.state in FINISHED)
+                answers.append(new)
+            await self._overwrite(connection, [new for new in answers if new])
+            return answers
+
+        return await self._write(work)
+
+    async def _versions(self, connection: AsyncConnection, move_ids: Iterable[str]) -> dict[str, tuple[int, bool]]:
+        found: dict[str, tuple[int, bool]] = {}
+        for ids in chunks(move_ids):
+            query = select(moves.c.id, moves.c.version, moves.c.finished).where(moves.c.id.in_(ids))
+            for row in await connection.execute(query.order_by(moves.c.id).with_for_update()):
+                found[row.id] = (row.version, row.finished)
+        return found
+
+    async def _moves(
+        self, connection: AsyncConnection, move_ids: Iterable[str], *, keep: bool = False
+    ) -> dict[str, Move]:
+        """Moves by their ids; `keep` lets nobody change them before the transaction ends."""
+        found: dict[str, Move] = {}
+        for ids in chunks(move_ids):
+            query = select(moves).where(moves.c.id.in_(ids)).order_by(moves.c.id)
+            for row in await connection.execute(query.with_for_update() if keep else query):
+                found[row.id] = _move(row)
+        return found
+
+    async def _overwrite(self, connection: AsyncConnection, changed: Sequence[Move]) -> None:
+        """Write moves over what is stored; of one move the last of these stays."""
+        if changed:
+            await connection.execute(
+                update(moves).where(moves.c.id == bindparam("known")),
+                [_values(move) | {"known": move.id} for move in changed],
+            )
 
     async def move(self, move_id: str) -> Move | None:
         """One move by its id."""
         rows = await self._fetch(select(moves).where(moves.c.id == move_id))
         return _move(rows[0]) if rows else None
 
-    async def moves(self, *, channel: str | None = None, unfinished: bool = False, limit: int = 100) -> list[Move]:
+    async def moves(
+        self,
+        *,
+        channel: str | None = None,
+        rollout: str | None = None,
+        unfinished: bool = False,
+        moving: bool = False,
+        limit: int = 100,
+    ) -> list[Move]:
         """Moves, newest first."""
         query = select(moves).order_by(moves.c.number.desc()).limit(limit)
         if channel is not None:
             query = query.where(moves.c.channel == channel)
+        if rollout is not None:
+            query = query.where(moves.c.rollout == rollout)
         if unfinished:
             query = query.where(moves.c.finished == false())
+        if moving:
+            query = query.where(moves.c.moving == true())
         return [_move(row) for row in await self._fetch(query)]
