@@ -101,15 +101,18 @@ def _wave(
         members=largest.facts.members if largest else 0,
         approvals=0 if at_once else sum(gate.kind == "approval" for gate in wave.gates),
         moving=moving,
-        gates=0.0 if at_once else gate_seconds(wave.gates, "before") + gate_seconds(wave.gates, "after"),
+        gates=0.0 if at_once else gate_seconds(wave.gates, "before", "during") + gate_seconds(wave.gates, "after"),
     )
 
 
-def gate_seconds(gates: Iterable[Gate], when: GateTime) -> float:
-    """Seconds until the last of the gates of one time can have passed; approvals and issues are not timed."""
+def gate_seconds(gates: Iterable[Gate], *when: GateTime) -> float:
+    """Seconds until the last of the gates of these times can have passed; approvals and issues are not timed.
+
+    What is asked during a wave must have passed once before its first move.
+    """
     times = [0.0]
     for gate in gates:
-        if gate.when == when:
+        if gate.when in when:
             sampled = (gate.samples - 1) * gate.every if gate.kind not in ("soak", "approval", "issues") else 0.0
             times.append(gate.seconds + sampled)
     return max(times)
