@@ -114,10 +114,10 @@ class SlowStore(SqlStore):
         self.begun = asyncio.Event()
         self.go_on = asyncio.Event()
 
-    async def _add_segment(self, *args: Any) -> None:
+    async def _add_segments(self, *args: Any) -> None:
         self.begun.set()
         await self.go_on.wait()
-        await super()._add_segment(*args)
+        await super()._add_segments(*args)
 
 
 async def test_a_cancelled_write_runs_to_its_end(make_store: MakeStore, file: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,7 +19,11 @@ from godwit.errors import StoreUnavailable
 BUSY_TIMEOUT = 5.0
 """Seconds to wait for another process that writes to the same SQLite file."""
 
+CHUNK = 500
+"""Rows named in one statement."""
+
 Result = TypeVar("Result")
+Key = TypeVar("Key")
 Work = Callable[[AsyncConnection], Awaitable[Result]]
 """What is done within one transaction."""
 
@@ -29,6 +33,12 @@ _OURS = (IntegrityError, DataError, ProgrammingError, NotSupportedError)
 def sqlite_url(path: str | Path) -> str:
     """The URL of a SQLite file, whatever characters its path has."""
     return URL.create("sqlite+aiosqlite", database=str(path)).render_as_string(hide_password=False)
+
+
+def chunks(keys: Iterable[Key]) -> Iterator[Sequence[Key]]:
+    """The keys in portions that one statement can name, each once."""
+    each = list(dict.fromkeys(keys))
+    return (each[start : start + CHUNK] for start in range(0, len(each), CHUNK))
 
 
 @contextmanager
@@ -133,6 +143,13 @@ class Database:
         if self._is_sqlite:
             return sqlite.insert(table).on_conflict_do_nothing()
         return postgresql.insert(table).on_conflict_do_nothing()
+
+    def _put(self, table: Table, *key: str) -> Insert:
+        """An INSERT that replaces a row with the same `key`, but for columns that it is not given."""
+        new = sqlite.insert(table) if self._is_sqlite else postgresql.insert(table)
+        others = {column.name: new.excluded[column.name] for column in table.columns if column.name not in key}
+        others.pop("number", None)
+        return new.on_conflict_do_update(index_elements=key, set_=others)
 
 
 def begin_explicitly(engine: Engine) -> None:

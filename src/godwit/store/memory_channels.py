@@ -11,7 +11,7 @@ import msgspec
 from godwit.rollout.values import Event
 from godwit.store import refusals
 from godwit.store.base import FINISHED
-from godwit.store.steps import PUBLIC, changed
+from godwit.store.steps import PUBLIC, changed, replaces
 from godwit.values import Addresses, Move, Placement, Segment
 
 
@@ -97,7 +97,7 @@ class MemoryChannels:
         """`commit` for many channels in one write; answers in their order."""
         for channel, to in switches:
             stored = await self.placement(channel)
-            if stored.segment.epoch < to.epoch and (not to.unclean or stored.segment.epoch == to.epoch - 2):
+            if replaces(to, stored.segment.epoch):
                 await self.pin([channel])
                 self._extend(stored, to, drain_until, "draining")
                 self._say("moved", now, channel, details=changed(stored.segment, to))

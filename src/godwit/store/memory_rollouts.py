@@ -23,7 +23,7 @@ from godwit.rollout.values import (
 from godwit.store.base import FINISHED
 from godwit.store.memory_moves import MemoryMoves
 from godwit.store.rollout_base import may_be_planned
-from godwit.store.steps import CONTROLLER, check_term, next_version
+from godwit.store.steps import CONTROLLER, check_term, next_version, taken
 from godwit.values import Move, Placement
 
 
@@ -45,12 +45,8 @@ class MemoryRollouts(MemoryMoves):
     async def lead(self, name: str, holder: str, *, now: float, until: float) -> Lease:
         """Take or keep the lease `name`; returns it as it stands afterwards, whoever holds it."""
         lease = self._leases.get(name, Lease(name, "", 0, now))
-        if lease.until <= now:
-            lease = Lease(name, holder, lease.term + 1, until)
-        elif lease.holder == holder:
-            lease = msgspec.structs.replace(lease, until=max(lease.until, until))
-        self._leases[name] = lease
-        return lease
+        self._leases[name] = taken(lease, holder, now=now, until=until)
+        return self._leases[name]
 
     async def resign(self, name: str, holder: str) -> None:
         """End the lease at once, if `holder` holds it."""

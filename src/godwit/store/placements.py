@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, Table, delete, insert, literal, or_, select, true, update
+from sqlalchemy import Row, Table, bindparam, delete, false, func, insert, literal, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from godwit.rollout.values import Event
 from godwit.store import refusals
-from godwit.store.database import Database
+from godwit.store.database import chunks
+from godwit.store.feed import Feed
 from godwit.store.schema import clusters as cluster_table
-from godwit.store.schema import default_placement, placements, segments
+from godwit.store.schema import default_placement, moves, placements, retired, segments
 from godwit.store.schema import live as live_table
+from godwit.store.steps import changed, replaces
 from godwit.values import Addresses, Placement, Segment
-
-CHUNK = 500
-"""Channels named in one statement."""
 
 _DEFAULT = "default"
 """Name of the row of `default_placement`."""
@@ -27,11 +28,7 @@ def _segment(row: Row[Any]) -> Segment:
     return Segment(row.cluster, row.epoch, row.at, row.stream, row.unclean)
 
 
-def _chunks(channels: Sequence[str]) -> Iterable[Sequence[str]]:
-    return (channels[start : start + CHUNK] for start in range(0, len(channels), CHUNK))
-
-
-class Placements(Database):
+class Placements(Feed):
     """The part of `SqlStore` that says where channels are."""
 
     # clusters -------------------------------------------------------------------------------
@@ -55,6 +52,37 @@ class Placements(Database):
         rows = await self._fetch(select(cluster_table).order_by(cluster_table.c.position))
         return {row.name: msgspec.convert(row.addresses, Addresses) for row in rows}
 
+    async def clusters_in_use(self) -> dict[str, int]:
+        """Clusters that channels or unfinished moves need, and how many of both name each."""
+        rows = select(placements.c.cluster, func.count().label("uses")).group_by(placements.c.cluster)
+        unfinished = select(moves.c.target, moves.c.source).where(moves.c.finished == false())
+
+        async def work(connection: AsyncConnection) -> dict[str, int]:
+            uses = Counter({row.cluster: row.uses for row in await connection.execute(rows)})
+            for target, source in await connection.execute(unfinished):
+                uses.update({target} | ({source["cluster"]} if source else set()))
+            return dict(uses)
+
+        return await self._read(work)
+
+    async def retire(self, cluster: str, into: str, now: float) -> None:
+        """Record that the addresses of `cluster` serve `into` from now on; '' brings it back."""
+        stored = select(retired.c.into).where(retired.c.cluster == cluster).with_for_update()
+
+        async def work(connection: AsyncConnection) -> None:
+            if (await connection.scalar(stored) or "") == into:
+                return
+            await connection.execute(delete(retired).where(retired.c.cluster == cluster))
+            if into:
+                await connection.execute(insert(retired).values(cluster=cluster, into=into, time=now))
+            await self._say(connection, [Event("retired", now, details={"cluster": cluster, "into": into})])
+
+        await self._write(work)
+
+    async def retired(self) -> Mapping[str, str]:
+        """Retired clusters, and what serves in their place."""
+        return {row.cluster: row.into for row in await self._fetch(select(retired))}
+
     # placements -----------------------------------------------------------------------------
 
     async def placement(self, channel: str) -> Placement:
@@ -77,32 +105,75 @@ class Placements(Database):
 
     async def segments(self, channel: str) -> list[Segment]:
         """The channel's chain, lowest epoch first."""
-        chain = select(segments).where(segments.c.channel == channel).order_by(segments.c.epoch)
+        return (await self.chains([channel]))[0]
 
-        async def work(connection: AsyncConnection) -> list[Segment]:
+    async def chains(self, channels: Sequence[str]) -> list[list[Segment]]:
+        """`segments` for many channels, in the order asked for."""
+
+        async def work(connection: AsyncConnection) -> list[list[Segment]]:
             default = await self._default(connection)
-            return [_segment(row) for row in await connection.execute(chain)] or [default.segment]
+            found: dict[str, list[Segment]] = {}
+            for names in chunks(channels):
+                chain = select(segments).where(segments.c.channel.in_(names))
+                for row in await connection.execute(chain.order_by(segments.c.channel, segments.c.epoch)):
+                    found.setdefault(row.channel, []).append(_segment(row))
+            return [list(found.get(channel, [default.segment])) for channel in channels]
 
         return await self._read(work)
 
     async def commit(self, channel: str, to: Segment, *, drain_until: float, now: float) -> Placement:
         """Make `to` the newest segment if the stored epoch is lower, by two if it is unclean."""
-        lower = placements.c.epoch == to.epoch - 2 if to.unclean else placements.c.epoch < to.epoch
-        switch = (
-            update(placements)
-            .where(placements.c.channel == channel, lower)
-            .values(msgspec.to_builtins(to) | {"phase": "draining", "drain_until": drain_until})
-        )
+        return (await self.commit_many([(channel, to)], drain_until=drain_until, now=now))[0]
 
-        async def work(connection: AsyncConnection) -> Placement:
-            default = await self._default(connection, keep=True)
-            if default.segment.epoch < to.epoch:
-                await self._pin(connection, [channel], default.segment)
-            if (await connection.execute(switch)).rowcount:
-                await self._add_segment(connection, channel, to, drain_until, now)
-            return (await self._placements(connection, [channel]))[0]
+    async def commit_many(
+        self, switches: Sequence[tuple[str, Segment]], *, drain_until: float, now: float
+    ) -> list[Placement]:
+        """`commit` for many channels in one write; answers in their order."""
+        channels = [channel for channel, _ in switches]
+
+        async def work(connection: AsyncConnection) -> list[Placement]:
+            newest = await self._newest(connection, switches)
+            left: list[tuple[str, Segment, Segment]] = []
+            for channel, to in switches:
+                stored = newest.get(channel)
+                if stored and replaces(to, stored.epoch):
+                    newest[channel] = to
+                    left.append((channel, stored, to))
+            if left:
+                await self._switch(connection, {channel: newest[channel] for channel, _, _ in left}, drain_until)
+                await self._add_segments(connection, [(channel, to) for channel, _, to in left], drain_until, now)
+                events = [Event("moved", now, channel, details=changed(old, to)) for channel, old, to in left]
+                await self._say(connection, events)
+            return await self._placements(connection, channels)
 
         return await self._write(work)
+
+    async def _newest(self, connection: AsyncConnection, switches: Sequence[tuple[str, Segment]]) -> dict[str, Segment]:
+        """The newest segments as stored, locked; channels without a row get one if the switch will be made."""
+        default = (await self._default(connection, keep=True)).segment
+        newest = await self._locked(connection, [channel for channel, _ in switches])
+        rowless = [name for name, to in switches if name not in newest and replaces(to, default.epoch)]
+        if rowless:
+            await self._pin(connection, rowless, default)
+            newest |= await self._locked(connection, rowless)
+        return newest
+
+    async def _locked(self, connection: AsyncConnection, channels: Iterable[str]) -> dict[str, Segment]:
+        found: dict[str, Segment] = {}
+        for names in chunks(channels):
+            rows = select(placements).where(placements.c.channel.in_(names)).order_by(placements.c.channel)
+            for row in await connection.execute(rows.with_for_update()):
+                found[row.channel] = _segment(row)
+        return found
+
+    async def _switch(self, connection: AsyncConnection, newest: Mapping[str, Segment], drain_until: float) -> None:
+        await connection.execute(
+            update(placements).where(placements.c.channel == bindparam("name")),
+            [
+                msgspec.to_builtins(to) | {"phase": "draining", "drain_until": drain_until, "name": channel}
+                for channel, to in newest.items()
+            ],
+        )
 
     async def note_reached(self, channel: str, epoch: int, sequence: int) -> None:
         """Remember how far a reader came that left a segment by force."""
@@ -117,31 +188,38 @@ class Placements(Database):
 
     async def settle(self, channel: str, epoch: int) -> Placement:
         """End the drain of `epoch`, if that is still the newest; returns what is stored."""
-        end = (
-            update(placements)
-            .where(placements.c.channel == channel, placements.c.epoch == epoch)
-            .values(phase="settled", drain_until=0.0)
+        await self.settle_many([(channel, epoch)])
+        return await self.placement(channel)
+
+    async def settle_many(self, ends: Sequence[tuple[str, int]]) -> None:
+        """`settle` for many channels in one write."""
+        end = update(placements).where(
+            placements.c.channel == bindparam("name"), placements.c.epoch == bindparam("newest")
         )
+        rows = [{"name": channel, "newest": epoch} for channel, epoch in ends]
 
-        async def work(connection: AsyncConnection) -> Placement:
-            await connection.execute(end)
-            return (await self._placements(connection, [channel]))[0]
+        async def work(connection: AsyncConnection) -> None:
+            await connection.execute(end.values(phase="settled", drain_until=0.0), rows)
 
-        return await self._write(work)
+        if rows:
+            await self._write(work)
 
     async def default_placement(self) -> Segment:
         """Where channels without a row are."""
         return (await self._read(self._default)).segment
 
-    async def set_default(self, to: Segment, *, hold_until: float) -> Segment:
+    async def set_default(self, to: Segment, *, hold_until: float, now: float = 0.0) -> Segment:
         """Change the default if there is none or its epoch is lower; returns what is stored."""
         values = msgspec.to_builtins(to) | {"hold_until": hold_until}
-        higher = update(default_placement).where(default_placement.c.epoch < to.epoch).values(values)
 
         async def work(connection: AsyncConnection) -> Segment:
             await connection.execute(self._insert_new(default_placement).values(name=_DEFAULT, **values))
-            await connection.execute(higher)
-            return (await self._default(connection)).segment
+            old = _segment((await connection.execute(select(default_placement).with_for_update())).one())
+            if old.epoch >= to.epoch:
+                return old
+            await connection.execute(update(default_placement).values(values))
+            await self._say(connection, [Event("default", now, details=changed(old, to))])
+            return to
 
         return await self._write(work)
 
@@ -206,7 +284,7 @@ class Placements(Database):
     async def _rows(self, connection: AsyncConnection, channels: Sequence[str]) -> dict[str, Placement]:
         """The rows of those channels that have one, by name, sorted within each chunk."""
         found: dict[str, Placement] = {}
-        for names in _chunks(channels):
+        for names in chunks(channels):
             rows = select(placements).where(placements.c.channel.in_(names)).order_by(placements.c.channel)
             for row in await connection.execute(rows):
                 found[row.channel] = Placement(row.channel, _segment(row), row.phase, row.drain_until)
@@ -228,28 +306,39 @@ class Placements(Database):
 
     async def _pin(self, connection: AsyncConnection, channels: Iterable[str], default: Segment) -> int:
         values = msgspec.to_builtins(default) | {"phase": "settled", "drain_until": 0.0}
-        new = 0
-        for channel in dict.fromkeys(channels):
-            row = self._insert_new(placements).values(channel=channel, **values)
-            if (await connection.execute(row)).rowcount:
-                await self._add_segment(connection, channel, default, 0.0, None)
-                new += 1
-        return new
+        rows = [values | {"channel": channel} for channel in dict.fromkeys(channels)]
+        if not rows:
+            return 0
+        added = await connection.scalars(self._insert_new(placements).returning(placements.c.channel), rows)
+        new = added.all()
+        if new:
+            await self._add_segments(connection, [(channel, default) for channel in new], 0.0, None)
+        return len(new)
 
-    async def _add_segment(
-        self, connection: AsyncConnection, channel: str, segment: Segment, drain_until: float, committed: float | None
+    async def _add_segments(
+        self,
+        connection: AsyncConnection,
+        added: Iterable[tuple[str, Segment]],
+        drain_until: float,
+        committed: float | None,
     ) -> None:
-        values = msgspec.to_builtins(segment) | {"drain_until": drain_until, "committed": committed}
-        await connection.execute(insert(segments).values(channel=channel, **values))
+        values = {"drain_until": drain_until, "committed": committed}
+        rows = [msgspec.to_builtins(segment) | values | {"channel": channel} for channel, segment in added]
+        await connection.execute(insert(segments), rows)
 
     # live state -----------------------------------------------------------------------------
 
     async def set_live(self, channel: str, live: bool, now: float) -> None:
-        """Record that a stream began or ended."""
+        """Record that a stream began or ended; a channel whose stream begins gets a row."""
         new = self._insert_new(live_table).values(channel=channel, live=live, since=now)
         other = update(live_table).where(live_table.c.channel == channel, live_table.c.live != live)
+        # A step to `sealing` looks at the live state while it holds its move: one of the two waits for the other.
+        held = select(moves.c.id).where(moves.c.channel == channel, moves.c.moving == true()).with_for_update()
 
         async def work(connection: AsyncConnection) -> None:
+            if live:
+                await self._pin(connection, [channel], (await self._default(connection, keep=True)).segment)
+                await connection.execute(held)
             await connection.execute(new)
             await connection.execute(other.values(live=live, since=now))
 
@@ -257,5 +346,15 @@ class Placements(Database):
 
     async def is_live(self, channel: str) -> bool:
         """Say whether the channel's stream runs; False if nothing is known."""
-        rows = await self._fetch(select(live_table.c.live).where(live_table.c.channel == channel))
-        return any(row.live for row in rows)
+        return bool(await self.live_among([channel]))
+
+    async def live_among(self, channels: Sequence[str]) -> set[str]:
+        """Which of these channels are live."""
+        return await self._read(lambda connection: self._live_among(connection, channels))
+
+    async def _live_among(self, connection: AsyncConnection, channels: Iterable[str]) -> set[str]:
+        found: set[str] = set()
+        for names in chunks(channels):
+            rows = select(live_table.c.channel).where(live_table.c.channel.in_(names), live_table.c.live == true())
+            found.update(await connection.scalars(rows))
+        return found

@@ -8,10 +8,9 @@ from godwit.store.database import answering
 from godwit.store.migrations import is_current
 from godwit.store.moderation import Moderation
 from godwit.store.moves import Moves
-from godwit.store.placements import Placements
 
 
-class SqlStore(Placements, Moves, Accounts, Moderation):
+class SqlStore(Moves, Accounts, Moderation):
     """A `Store` over an async engine; each call is one transaction.
 
     Several of them, in one process or in many, may share a database.

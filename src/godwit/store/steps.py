@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from godwit.errors import StaleEpoch
-from godwit.rollout.values import Rollout
+from godwit.rollout.values import Lease, Rollout
 from godwit.store import refusals
 from godwit.store.base import FINISHED
 from godwit.values import Move, MoveState, Segment
@@ -43,9 +43,23 @@ def cancelled(move: Move, error: str, now: float) -> Move:
     )
 
 
+def replaces(to: Segment, epoch: int) -> bool:
+    """Say whether `to` may be committed over a segment of `epoch` (rules C3, C8)."""
+    return epoch == to.epoch - 2 if to.unclean else epoch < to.epoch
+
+
 def changed(left: Segment, to: Segment) -> dict[str, Any]:
     """What the feed says of a change of place."""
     return {"cluster": to.cluster, "epoch": to.epoch, "from": left.cluster}
+
+
+def taken(lease: Lease, holder: str, *, now: float, until: float) -> Lease:
+    """The lease after `holder` has asked for it."""
+    if lease.until <= now:
+        return Lease(lease.name, holder, lease.term + 1, until)
+    if lease.holder == holder:
+        return msgspec.structs.replace(lease, until=max(lease.until, until))
+    return lease
 
 
 def check_term(found: int | None, term: int) -> None:
