@@ -7,11 +7,11 @@ from godwit.store.accounts import Accounts
 from godwit.store.database import answering
 from godwit.store.migrations import is_current
 from godwit.store.moderation import Moderation
-from godwit.store.moves import Moves
+from godwit.store.rollouts import Rollouts
 
 
-class SqlStore(Moves, Accounts, Moderation):
-    """A `Store` over an async engine; each call is one transaction.
+class SqlStore(Rollouts, Accounts, Moderation):
+    """A `RolloutStore` over an async engine; each call is one transaction.
 
     Several of them, in one process or in many, may share a database.
     """
