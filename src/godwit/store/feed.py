@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, delete, insert, select, true, update
+from sqlalchemy import Row, delete, func, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from godwit.rollout.values import Event
@@ -15,7 +15,10 @@ from godwit.store.schema import counters, feed
 from godwit.store.steps import PUBLIC
 
 _FEED = "feed"
-"""Name of the counter."""
+"""Name of the counter of events."""
+
+_FLOOR = "feed floor"
+"""Name of the counter of events that were forgotten."""
 
 
 def _event(row: Row[Any]) -> Event:
@@ -42,7 +45,20 @@ class Feed(Database):
 
     async def trim_feed(self, before: float) -> int:
         """Forget public events older than `before`; returns how many."""
-        return await self._change(delete(feed).where(feed.c.public == true(), feed.c.time < before))
+        old = feed.c.public == true(), feed.c.time < before
+
+        async def work(connection: AsyncConnection) -> int:
+            highest = await connection.scalar(select(func.max(feed.c.number)).where(*old))
+            if highest is None:
+                return 0
+            await self._raise(connection, _FLOOR, highest)
+            return (await connection.execute(delete(feed).where(*old, feed.c.number <= highest))).rowcount
+
+        return await self._write(work)
+
+    async def feed_floor(self) -> int:
+        """The highest number that was ever trimmed, 0 for none."""
+        return await self._counter(_FLOOR) or 0
 
     async def webhook_cursor(self, hook: str) -> int | None:
         """The number of the last event that was delivered to a webhook; None if it is a new one."""
@@ -50,14 +66,13 @@ class Feed(Database):
 
     async def set_webhook_cursor(self, hook: str, number: int) -> None:
         """Remember it; a lower number than the stored one changes nothing."""
-        name = f"webhook {hook}"
-        higher = update(counters).where(counters.c.name == name, counters.c.value < number).values(value=number)
+        await self._write(lambda connection: self._raise(connection, f"webhook {hook}", number))
 
-        async def work(connection: AsyncConnection) -> None:
-            await connection.execute(self._insert_new(counters).values(name=name, value=number))
-            await connection.execute(higher)
-
-        await self._write(work)
+    async def _raise(self, connection: AsyncConnection, name: str, value: int) -> None:
+        """Set a counter that is lower."""
+        await connection.execute(self._insert_new(counters).values(name=name, value=value))
+        lower = update(counters).where(counters.c.name == name, counters.c.value < value)
+        await connection.execute(lower.values(value=value))
 
     async def _counter(self, name: str) -> int | None:
         rows = await self._fetch(select(counters.c.value).where(counters.c.name == name))

@@ -113,12 +113,12 @@ class Items(ChannelFacts, Moves):
 
         return await self._read(work)
 
-    async def newcomers(self, rollout: str, clusters: Sequence[str], limit: int) -> list[Candidate]:
-        """Channels with rows on one of `clusters` that are no items of the rollout, by name."""
+    async def newcomers(self, rollout: str, clusters: Sequence[str], limit: int, *, after: str = "") -> list[Candidate]:
+        """Channels with rows on one of `clusters` that are no items of the rollout, by name, behind `after`."""
         name = placements.c.channel
         query = (
             select(name)
-            .where(placements.c.cluster.in_(clusters), may_be_planned(name))
+            .where(placements.c.cluster.in_(clusters), name > after, may_be_planned(name))
             .where(~exists().where(items.c.rollout == rollout, items.c.channel == name))
             .order_by(name)
             .limit(limit)

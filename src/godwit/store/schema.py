@@ -155,8 +155,8 @@ counters = Table(
     Column("name", String, primary_key=True),
     Column("value", BigInteger, nullable=False),
 )
-"""Numbers that only grow: the highest `user_id` that any account ever had, the last number of the `feed`, and how
-far each webhook has come in it (`webhook NAME`)."""
+"""Numbers that only grow: the highest `user_id` that any account ever had, the last number of the `feed`, the last that
+was forgotten (`feed floor`), and how far each webhook has come (`webhook NAME`)."""
 
 tokens = Table(
     "tokens",
