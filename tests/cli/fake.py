@@ -40,11 +40,16 @@ class FakeApi:
     url: str = ""
     asked: list[Asked] = field(default_factory=list)
     _rows: dict[tuple[str, str], list[tuple[int, bytes]]] = field(default_factory=dict)
+    _left: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def says(self, method: str, path: str, *answers: Any, status: int = 200) -> None:
         """Answer so from now on: text as it is, all else as JSON."""
         rows = [answer.encode() if isinstance(answer, str) else json.dumps(answer).encode() for answer in answers]
         self._rows[method, path] = [(status, row) for row in rows]
+
+    def stops_after(self, method: str, path: str, count: int) -> None:
+        """Refuse such requests after so many."""
+        self._left[method, path] = count
 
     def to(self, method: str, path: str) -> list[Asked]:
         """The requests of one kind."""
@@ -54,7 +59,10 @@ class FakeApi:
         """Remember a request and answer it."""
         self.asked.append(asked)
         rows = self._rows.get((asked.method, asked.path))
-        if not rows:
+        left = self._left.get((asked.method, asked.path))
+        if left is not None:
+            self._left[asked.method, asked.path] = left - 1
+        if not rows or left == 0:
             return 404, json.dumps({"error": f"no row for {asked.method} {asked.path}"}).encode()
         return rows.pop(0) if len(rows) > 1 else rows[0]
 

@@ -45,12 +45,17 @@ def changes(
             )
         for change in found["changes"]:
             typer.echo(json.dumps(change) if as_json else _line(change))
-        if once and found["next"] == number:
-            return
         number = found["next"]
+        if once and not found["changes"]:
+            return
 
 
 def _line(change: dict[str, Any]) -> str:
-    who = f"#{change['channel']}" if change.get("channel") else "everybody without a place of their own"
-    left = f"{change['from']} -> " if change.get("from") else "to "
-    return f"{change['number']}  {clock(change['time'])}  {who}  {left}{change['cluster']}, epoch {change['epoch']}"
+    if change["kind"] == "retired":
+        into = change["into"]
+        what = f"{change['cluster']} is retired into {into}" if into else f"{change['cluster']} serves itself again"
+    else:
+        who = f"#{change['channel']}" if change.get("channel") else "every channel that nobody placed"
+        left = f"{change['from']} -> " if change.get("from") else "to "
+        what = f"{who}  {left}{change['cluster']}, epoch {change['epoch']}"
+    return f"{change['number']}  {clock(change['time'])}  {what}"

@@ -231,8 +231,8 @@ def import_facts(
         typer.echo(f"{found['imported']:,} channels are written")
         for row in found["refused"]:
             typer.echo(f"{file}:{row['line']}: {row['error']}", err=True)
-    if found["refused"]:
-        typer.echo(f"godwit: {len(found['refused']):,} rows were refused", err=True)
+    if found["refused_count"]:
+        typer.echo(f"godwit: {found['refused_count']:,} rows were refused", err=True)
         raise typer.Exit(1)
 
 

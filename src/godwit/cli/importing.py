@@ -12,7 +12,7 @@ import typer
 from godwit.cli.api import Api
 from godwit.errors import InvalidRequest
 
-PIECE = 2000
+PIECE = 1000
 """Rows that one request carries."""
 
 BIGGEST = 500_000
@@ -25,23 +25,25 @@ def send(server: Api, file: Path) -> dict[str, Any]:
     """Send a file of facts; shows how far it is if someone looks.
 
     Returns:
-        `imported`, the number of rows that were taken, and `refused`: `line` of the file and `error` of each other.
+        `imported`, the number of rows that were taken, `refused`: `line` of the file and `error` of the others, and
+        `refused_count`: how many these are.
 
     Raises:
         InvalidRequest: the file cannot be read, or the server refuses a request whole. What was sent before stays.
     """
     kind, lines = _load(file)
     header = lines[:1] if kind == "text/csv" else []
-    imported = 0
+    imported = count = 0
     refused: list[dict[str, Any]] = []
     with _Progress(len(lines) - len(header)) as progress:
         for start, piece in _pieces(lines, len(header)):
             found = server.upload("channels", "import", content=b"\n".join([*header, *piece]) + b"\n", kind=kind)
             imported += found["imported"]
+            count += found["refused_count"]
             shift = start - len(header)
             refused += [{**row, "line": row["line"] + shift} for row in found["refused"]]
             progress.show(start - len(header) + len(piece))
-    return {"imported": imported, "refused": refused}
+    return {"imported": imported, "refused": refused, "refused_count": count}
 
 
 def _load(file: Path) -> tuple[str, list[bytes]]:

@@ -12,9 +12,9 @@ from rich.text import Text
 
 from godwit.cli import tables
 from godwit.cli.api import Api
-from godwit.cli.times import span
 from godwit.errors import InvalidRequest
 from godwit.rollout import definition
+from godwit.rollout.forecast import spell
 
 FIRST = 3
 """Channels that are named for each reason to be left out, unless all are wanted."""
@@ -30,10 +30,16 @@ def read(file: Path) -> str:
         InvalidRequest: it cannot be read, or is no rollout; with file, line and what was expected.
     """
 
-    def beside(path: str) -> str:
-        return _text(file.parent / path)
-
-    return definition.dump(definition.parse(_text(file), str(file), beside))
+    try:
+        found = definition.parse(_text(file), str(file), read=lambda name: (file.parent / name).read_text("utf-8"))
+    except InvalidRequest as error:
+        faults = str(error).splitlines()
+        if len(faults) == 1:
+            raise
+        for fault in faults:
+            typer.echo(fault, err=True)
+        raise InvalidRequest(f"{file} cannot be a rollout: {len(faults)} faults") from error
+    return definition.dump(found)
 
 
 def _text(file: Path) -> str:
@@ -41,7 +47,7 @@ def _text(file: Path) -> str:
         return file.read_text(encoding="utf-8")
     except OSError as error:
         raise InvalidRequest(f"cannot read {file}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
+    except ValueError as error:
         raise InvalidRequest(f"cannot read {file}: it is not UTF-8 text") from error
 
 
@@ -73,14 +79,14 @@ def show(plan: dict[str, Any], *, everything: bool) -> None:
             tables.number(wave["cold"]),
             _largest(wave),
             ", ".join(wave["gates"]) or "-",
-            span(wave["seconds"]),
+            spell(wave["seconds"]),
         )
     total = sum(wave["count"] for wave in plan["waves"])
-    heading = Text(f"{plan['name']}: {total:,} channels to {plan['to']}, about {span(plan['seconds'])}", style="bold")
+    heading = Text(f"{plan['name']}: {total:,} channels to {plan['to']}, about {spell(plan['seconds'])}", style="bold")
     tables.show(heading, table)
     _left_out(plan["excluded"], everything)
     for name in plan["unknown"]:
-        typer.echo(f"unknown: nobody has ever seen #{name}")
+        typer.echo(f"unknown: nothing is known of #{name}")
     for warning in plan["warnings"]:
         typer.echo(f"note: {warning}")
     typer.echo(f"hash: {plan['hash']}")

@@ -9,12 +9,13 @@ from rich.table import Table
 from rich.text import Text
 
 from godwit.cli import tables
-from godwit.cli.times import clock, minute, span
+from godwit.cli.times import clock, minute
+from godwit.rollout.forecast import spell
 
-WIDE = 40
+WIDE = 20
 """Characters of the bar of the whole rollout."""
 
-NARROW = 16
+NARROW = 14
 """Characters of the bar of a wave."""
 
 MOST = 8
@@ -30,10 +31,11 @@ def draw(status: dict[str, Any], *, now: float) -> RenderableType:
     parts: list[RenderableType] = [_heading(status, now)]
     if status["why"]:
         parts.append(Text(f"because: {status['why']}", style=tables.STYLES.get(status["state"], "")))
-    parts += [_total(status, now), Text(), _waves(status, now)]
-    parts += [Text(), *_waiting(status["waiting"])] if status["waiting"] else []
-    parts += [_issue(issue) for issue in status["issues"] if not issue["resolved"]]
-    parts.append(Text(f"budget: {_budget(status['budget'])}", style="dim"))
+    parts += [_started(status), _total(status, now), Text(), _waves(status, now)]
+    parts += _part("gates", _gates(status))
+    parts += _part("waiting", _waiting(status["waiting"]))
+    parts += _part("open issues", [_issue(issue) for issue in status["issues"] if not issue["resolved"]])
+    parts += [Text(), Text(f"budget: {_budget(status['budget'])}", style="dim")]
     return Group(*parts)
 
 
@@ -58,17 +60,18 @@ def _heading(status: dict[str, Any], now: float) -> Text:
     sources = ", ".join(status["sources"])
     text = Text.assemble((status["name"], "bold"), f"  {sources + ' ' if sources else ''}-> {status['to']}  ")
     text.append_text(tables.state(status["state"]))
-    text.append(f" for {span(now - since)}")
-    text.append(f"  started by {status['by']} at {clock(status['created'])}", style="dim")
-    if status["reason"]:
-        text.append(f": {status['reason']}", style="dim")
-    return text
+    text.append(f" for {spell(max(0.0, now - since))}")
+    ways = [way for way, on in (("by force", status["force"]), ("all at once", status["at_once"])) if on]
+    return text.append(f"  {', '.join(ways)}" if ways else "", style="bold yellow")
+
+
+def _started(status: dict[str, Any]) -> Text:
+    reason = f": {status['reason']}" if status["reason"] else ""
+    return Text(f"{status['id']}, started by {status['by']} at {clock(status['created'])}{reason}", style="dim")
 
 
 def _total(status: dict[str, Any], now: float) -> Text:
-    text = bar(status["done"], status["total"], WIDE)
-    text.append("  " + "  ".join([_count(status), *_pace(status, now)]))
-    return text
+    return bar(status["done"], status["total"], WIDE).append("  " + "  ".join([_count(status), *_pace(status, now)]))
 
 
 def _count(status: dict[str, Any]) -> str:
@@ -77,49 +80,53 @@ def _count(status: dict[str, Any]) -> str:
 
 
 def _pace(status: dict[str, Any], now: float) -> list[str]:
-    found = []
-    if status["rate"]:
-        found.append(f"{status['rate']:.3g}/s")
+    found = [f"{status['rate']:.3g}/s"] if status["rate"] else []
     if status["eta"] is not None and status["state"] in ("running", "reversing"):
-        found.append(f"{span(status['eta'])} left, until {minute(now + status['eta'])}")
+        found.append(f"{spell(status['eta'])} left, until {minute(now + status['eta'])} UTC")
     return found
 
 
 def bar(done: int, total: int, width: int) -> Text:
-    """A bar that is filled as far as `done` is of `total`; full only when all is done."""
-    filled = width * done // total if total else width
+    """A bar that is filled as far as `done` is of `total`: empty only for nothing, full only for all."""
+    filled = max(width * done // total, 1 if done else 0) if total else 0
     return Text.assemble(("━" * filled, "green"), ("─" * (width - filled), "dim"))
 
 
 def _waves(status: dict[str, Any], now: float) -> Table:
-    counts = ("waiting", "moving", "done", "skipped", "failed")
-    table = tables.grid("wave", "state", "", *counts, "gates", right=counts)
+    rare = [name for name in ("skipped", "failed") if any(wave["counts"].get(name) for wave in status["waves"])]
+    counts = ["waiting", "moving", "done", *rare]
+    table = tables.grid("wave", "state", "", *counts, right=counts)
     for index, wave in enumerate(status["waves"]):
-        tally = wave["counts"]
-        total = sum(tally.values())
+        its_turn = index == status["wave"]
         state = tables.state(wave["state"])
-        if index == status["wave"] and wave["since"] and wave["state"] != "done":
-            state.append(f" {span(now - wave['since'])}", style="dim")
+        if its_turn and wave["since"]:
+            state.append(f" {spell(max(0.0, now - wave['since']))}", style="dim")
+        state.no_wrap = True
         table.add_row(
-            Text(wave["name"], style="bold" if index == status["wave"] else ""),
+            Text(wave["name"], style="bold" if its_turn else ""),
             state,
-            bar(tally.get("done", 0), total, NARROW) if total else Text("─" * NARROW, style="dim"),
-            *(tables.number(tally.get(name, 0), tables.STYLES[name] if name == "failed" else "") for name in counts),
-            _gates(wave["gates"]),
+            bar(wave["done"], wave["total"], NARROW),
+            *(tables.number(wave["counts"].get(name, 0), "bold red" if name == "failed" else "") for name in counts),
         )
     return table
 
 
-def _gates(gates: list[dict[str, Any]]) -> Text:
-    shown = []
-    for gate in gates:
-        text = Text(gate["name"])
-        if gate["verdict"]:
-            text.append(" ").append_text(tables.state(gate["verdict"]))
-            if gate["detail"]:
-                text.append(f" ({gate['detail']})", style="dim")
-        shown.append(text)
-    return Text(", ").join(shown)
+def _part(heading: str, lines: list[Text]) -> list[Text]:
+    return [Text(), Text(f"{heading}:", style="bold"), *lines] if lines else []
+
+
+def _gates(status: dict[str, Any]) -> list[Text]:
+    """The gates that say something: a verdict, or that somebody let them pass; and what the turn's wave waits for."""
+    lines = []
+    for index, wave in enumerate(status["waves"]):
+        for gate in wave["gates"]:
+            if not (gate["verdict"] or gate["approved"] or index == status["wave"]):
+                continue
+            said = "approved" if gate["approved"] else gate["verdict"] or "not asked yet"
+            text = Text(f"  {wave['name']}: {gate['name']} ({gate['when']})  ")
+            text.append(said, style=tables.STYLES.get(gate["verdict"], "") if not gate["approved"] else "green")
+            lines.append(text.append(f"  {gate['detail']}" if gate["detail"] else ""))
+    return lines
 
 
 def _waiting(reasons: dict[str, int]) -> list[Text]:
@@ -127,11 +134,11 @@ def _waiting(reasons: dict[str, int]) -> list[Text]:
     lines = [Text(f"{count:>9,}  {reason}") for reason, count in rows[:MOST]]
     if len(rows) > MOST:
         lines.append(Text(f"{sum(count for _, count in rows[MOST:]):>9,}  for {len(rows) - MOST} other reasons"))
-    return [Text("waiting:", style="bold"), *lines]
+    return lines
 
 
 def _issue(issue: dict[str, Any]) -> Text:
-    return Text(f"open issue {issue['id']}: {issue['text']} ({issue['by']}, wave {issue['wave']})", style="bold red")
+    return Text(f"  {issue['id']}, wave {issue['wave']}: {issue['text']} ({issue['by']})", style="bold red")
 
 
 def _budget(budget: dict[str, Any]) -> str:

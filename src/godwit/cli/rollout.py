@@ -105,7 +105,14 @@ def start(
         command = f"godwit rollout start {plans.quoted(file)} --hash {found['hash']}"
         raise InvalidRequest(f"nothing is started without the hash of its plan; start it with: {command}")
     args = {"toml": definition, "hash": plan_hash, "replan": replan, "all_at_once": all_at_once}
-    act(server, "start", Doing(by, reason, dry_run, as_json), args=args)
+    try:
+        act(server, "start", Doing(by, reason, dry_run, as_json), args=args)
+    except InvalidRequest:
+        # Whoever named another plan sees what it is now, beside the refusal.
+        found = plans.ask(server, definition)
+        if found["hash"] != plan_hash and not as_json:
+            plans.show(found, everything=False)
+        raise
 
 
 @app.command(name="list")
@@ -266,7 +273,7 @@ def skip(
 @app.command()
 def retry(
     channel: Annotated[
-        str | None, typer.Argument(metavar="CHANNEL", help="Only this one; else all that failed or were skipped.")
+        str | None, typer.Argument(metavar="CHANNEL", help="Only this one; else all that failed.")
     ] = None,
     rollout: Rollout = None,
     reason: Reason = "",
@@ -386,13 +393,11 @@ def items(
     server = connect(api, token, os.environ)
     rollout = pick(server, name)["id"]
     after: str | None = None
-    while True:
-        page = server.get("rollouts", rollout, "items", state=state, wave=wave, after=after, limit=PAGE)["items"]
-        for row in page:
+    while after != "":
+        found = server.get("rollouts", rollout, "items", state=state, wave=wave, after=after, limit=PAGE)
+        for row in found["items"]:
             typer.echo(json.dumps(row) if as_json else item(row))
-        if len(page) < PAGE:
-            return
-        after = page[-1]["channel"]
+        after = found["next"]
 
 
 def _verb(verb: str, name: str | None, server: Api, doing: Doing, args: dict[str, Any] | None = None) -> None:

@@ -47,7 +47,7 @@ def state(name: str) -> Text:
 
 def number(count: int, style: str = "") -> Text:
     """A count; nothing for none, so that what is there is seen."""
-    return Text(f"{count:,}" if count else "", style=style)
+    return Text(f"{count:,}", style=style) if count else Text()
 
 
 def grid(*headings: str, right: Iterable[str] = (), title: str | None = None) -> Table:
