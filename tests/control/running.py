@@ -3,16 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 from godwit.control.controller import Controller
-from godwit.values import Move
+from godwit.control.ports import Presence
+from godwit.values import Move, Segment
 from tests.control.world import SETTINGS, Faulty, World, quiet
 
 DEADLINE = 10.0
 """Seconds after which a test that waits for something fails."""
+
+
+class Nobody:
+    """A crowd of which nobody is left on an old cluster.
+
+    Args:
+        left: says who is left of a channel on a cluster.
+    """
+
+    def __init__(self, left: Callable[[str, str], list[str]] = lambda channel, cluster: []) -> None:
+        self._left = left
+
+    async def presence(self, channels: Sequence[str]) -> list[Presence]:
+        return [Presence(channel) for channel in channels]
+
+    async def left_behind(self, channel: str, cluster: str) -> list[str]:
+        return self._left(channel, cluster)
+
+    async def views(self, channels: Sequence[str]) -> dict[str, list[tuple[str, Segment]]]:
+        return {}
 
 
 class Pauses:
@@ -33,10 +54,10 @@ class Pauses:
 
 def make(world: World, pauses: Pauses, disturb: Callable[[str, bool], None] = quiet, **options: Any) -> Controller:
     """A controller of which each call may be disturbed; nobody is left on an old cluster."""
-    options = {"drained": lambda channel, cluster: True, **options}
+    crowd = options.pop("crowd", Nobody())
     logs: Any = {name: Faulty(log, disturb) for name, log in world.logs.items()}
     store: Any = Faulty(world.store, disturb)
-    return Controller(store, logs, world.clock, SETTINGS, sleep=pauses, **options)
+    return Controller(store, logs, world.clock, SETTINGS, crowd, sleep=pauses, **options)
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ from godwit.chatlog.memory import MemoryLog
 from godwit.clock import FakeClock
 from godwit.control.mover import Mover
 from godwit.settings import MoveSettings
-from godwit.store.base import Store
+from godwit.store.rollout_base import RolloutStore
 from godwit.store.memory import MemoryStore
 from godwit.values import Author, Entry, Message, Move, MoveState, Open, Placement, Record, Seal, Segment
 
@@ -60,9 +60,9 @@ class World:
         store: one in memory unless given.
     """
 
-    def __init__(self, store: Store | None = None) -> None:
+    def __init__(self, store: RolloutStore | None = None) -> None:
         self.clock = FakeClock(1000.0)
-        self.store: Store = store or MemoryStore()
+        self.store: RolloutStore = store or MemoryStore()
         self.logs = {name: MemoryLog(name, f"{name}/1", self.clock) for name in ("main", "aws", "event")}
         self.steps: list[Move] = []
         self._moves = 0

@@ -1,4 +1,4 @@
-"""Controllers of the simulation: the real `Mover`, driven by hand, that may die at every await.
+"""Controllers of the simulation: the real code, driven by hand, that may die at every await.
 
 A dead one is replaced; a zombie freezes in mid-step and goes on much later, as if nothing had been.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.model.world import World
 
 
-class _Log:
+class Log:
     """A log as a coroutine sees it."""
 
     def __init__(self, world: World, cluster: str) -> None:
@@ -46,7 +46,7 @@ class _Log:
         return page
 
 
-class _Store:
+class Store:
     """The store as a coroutine sees it."""
 
     def __init__(self, world: World) -> None:
@@ -55,41 +55,41 @@ class _Store:
     def __getattr__(self, name: str) -> Any:
         async def call(*args: Any, **kwargs: Any) -> Any:
             store = self._world.store
-            self._world.label = f"{name} {args[1]}" if name == "journal" else name
+            self._world.label = f"journal {args[0][0][1]}" if name == "journal_many" else name
             return await Call(lambda done, failed: store.call(name, args, kwargs, done, failed))
 
         return call
 
 
-class Controller:
-    """Carries the run's moves out, one at a time, until it dies."""
+class Process:
+    """Coroutines that die together, at any await.
+
+    Args:
+        deadly: how probable it is at each await to die before it, after it, and to freeze in it.
+    """
 
     def __init__(self, world: World, deadly: float) -> None:
         self.world = world
         self.deadly = deadly
         self.alive = True
-        self._busy = False
-        logs = {cluster: _Log(world, cluster) for cluster in world.logs}
-        self._mover = Mover(_Store(world), logs, world.schedule.clock, world.move_settings)  # type: ignore[arg-type]
+        self.busy: set[str] = set()
+        self.logs: Any = {cluster: Log(world, cluster) for cluster in world.logs}
+        self.store: Any = Store(world)
+        self.mover = Mover(self.store, self.logs, world.schedule.clock, world.move_settings)
 
     def wake(self) -> None:
-        if not self.alive or self._busy:
+        """Begin what there is to do."""
+        raise NotImplementedError
+
+    def begin(self, name: str, coroutine: Coroutine[Any, Any, Any]) -> None:
+        """Run a coroutine to its end, unless one of that name runs already."""
+        if name in self.busy:
+            coroutine.close()
             return
-        now = self.world.now()
-        for move in self.world.moves():
-            if move.state == "draining":
-                if now >= move.history[-1][1] + self.world.move_settings.drain:
-                    self._begin(self._mover.settle(move), move)
-                    return
-            elif move.state not in ("settled", "cancelled", "failed"):
-                self._begin(self._mover.carry(move), move)
-                return
+        self.busy.add(name)
+        self._step(name, coroutine, None, None)
 
-    def _begin(self, coroutine: Coroutine[Any, Any, Move], move: Move) -> None:
-        self._busy = True
-        self._step(coroutine, None, None)
-
-    def _step(self, coroutine: Coroutine[Any, Any, Move], value: Any, error: BaseException | None) -> None:
+    def _step(self, name: str, coroutine: Coroutine[Any, Any, Any], value: Any, error: BaseException | None) -> None:
         if not self.alive:
             coroutine.close()
             return
@@ -97,11 +97,11 @@ class Controller:
         try:
             request: Request = coroutine.throw(error) if error else coroutine.send(value)
         except StopIteration:
-            self._busy = False
+            self.busy.discard(name)
             return
         except (ChatLogUnavailable, StoreUnavailable, Superseded, MoveRefused) as refused:
             self.world.visit(f"controller:{type(refused).__name__}")
-            self._busy = False
+            self.busy.discard(name)
             return
         label = self.world.label
         self.world.visit(f"step:{label}")
@@ -120,9 +120,9 @@ class Controller:
             elif frozen and not self.world.healed:
                 self.world.visit(f"zombie:{label}")
                 self.world.replace(self, keep=True)
-                schedule.after(frozen, lambda: self._step(coroutine, value, error))
+                schedule.after(frozen, lambda: self._step(name, coroutine, value, error))
             else:
-                self._step(coroutine, value, error)
+                self._step(name, coroutine, value, error)
 
         request(lambda value: go_on(value, None), lambda error: go_on(None, error))
 
@@ -130,3 +130,23 @@ class Controller:
         if self.alive:
             self.alive = False
             self.world.replace(self)
+
+
+class Controller(Process):
+    """Carries the run's moves out, one at a time, until it dies."""
+
+    def wake(self) -> None:
+        if not self.alive or self.busy:
+            return
+        now = self.world.now()
+        for move in self.world.moves():
+            if move.state == "draining":
+                if now >= move.history[-1][1] + self.world.move_settings.drain:
+                    self.begin("move", self.mover.settle(move))
+                    return
+            elif move.state not in ("settled", "cancelled", "failed"):
+                self.begin("move", self._carry(move))
+                return
+
+    async def _carry(self, move: Move) -> None:
+        await self.mover.carry(move)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -173,9 +173,12 @@ class Edge:
         self._of(member).joined(position, epoch, home=home, silent=silent, missing=missing)
         self.world.visit(f"edge:joined home={home} silent={silent} missing={missing}")
 
-    def redirected(self, member: Member, placement: Placement) -> None:
+    def redirected(self, member: Member, placement: Placement, *, asked: bool) -> None:
         self.world.checker.redirected(placement)
         self._of(member).redirected(placement)
+
+    def untold(self) -> Collection[Member]:
+        return ()
 
     def refused(self, member: Member) -> None:
         self.world.visit("edge:refused")

@@ -7,7 +7,7 @@ that misbehaves as JetStream was seen to, before code that does not expect it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
@@ -19,7 +19,7 @@ from godwit.chat.admission import Admission
 from godwit.chatlog.base import Page
 from godwit.chatlog.memory import MemoryLog
 from godwit.chatlog.tail import Tail, TailEvent
-from godwit.control.mover import Mover
+from godwit.control.mover import Mover, Step
 from godwit.edge import attendance
 from godwit.edge.attendance import Attendance
 from godwit.edge.channel import EdgeChannel
@@ -180,42 +180,45 @@ def _() -> Any:
 
 @mutant("C2-own-wish", "a controller commits its own wish and believes in it, whatever the first valid seal says")
 def _() -> Any:
-    async def seal(self: Mover, move: Move) -> Move:
+    async def seal(self: Mover, move: Move) -> Step:
         assert move.source
         log = self._logs[move.source.cluster]
         await log.append(move.channel, moves.seal_record(move), stream=move.source.stream)
-        return await self._journal(move, "sealed")
+        return move, "sealed"
 
-    async def commit(self: Mover, move: Move) -> Move:
-        await self._commit_segment(move.channel, moves.destination(move))
-        return await self._journal(move, "draining")
+    async def commit(self: Mover, sealed: Sequence[Move]) -> list[Step | Exception]:
+        await self._commit_segments([(move.channel, moves.destination(move)) for move in sealed])
+        return [(move, "draining") for move in sealed]
 
-    return _both(mock.patch.object(Mover, "_seal", seal), mock.patch.object(Mover, "_commit", commit))
+    return _both(mock.patch.object(Mover, "_seal_one", seal), mock.patch.object(Mover, "_commit", commit))
 
 
 @mutant("C3-commit-blindly", "the commit does not compare epochs")
 def _() -> Any:
-    async def commit(self: MemoryStore, channel: str, to: Segment, *, drain_until: float, now: float) -> Placement:
-        stored = await self.placement(channel)
-        if stored.segment != to:
-            await self.pin([channel])
-            self._extend(stored, to, drain_until, "draining")
-        return await self.placement(channel)
+    async def commit(
+        self: MemoryStore, switches: Sequence[tuple[str, Segment]], *, drain_until: float, now: float
+    ) -> list[Placement]:
+        for channel, to in switches:
+            stored = await self.placement(channel)
+            if stored.segment != to:
+                await self.pin([channel])
+                self._extend(stored, to, drain_until, "draining")
+        return await self.placements([channel for channel, _ in switches])
 
-    return mock.patch.object(MemoryStore, "commit", commit)
+    return mock.patch.object(MemoryStore, "commit_many", commit)
 
 
 @mutant("C4-cancel-on-time-out", "a move whose seal timed out counts as cancelled")
 def _() -> Any:
-    original = Mover._seal
+    original = Mover._seal_one
 
-    async def seal(self: Mover, move: Move) -> Move | None:
+    async def seal(self: Mover, move: Move) -> Step:
         try:
             return await original(self, move)
         except ChatLogUnavailable:
-            return await self._journal(move, "cancelled", error="timed out")
+            return move, "cancelled"
 
-    return mock.patch.object(Mover, "_seal", seal)
+    return mock.patch.object(Mover, "_seal_one", seal)
 
 
 @mutant("C5-told-too-early", "SERVERCHANGE goes out on the seal, before the commit")
@@ -270,10 +273,10 @@ def _() -> Any:
 
 @mutant("C9-cold-by-store-alone", "a channel moves by its row alone, without open and seal")
 def _() -> Any:
-    async def seal(self: Mover, move: Move) -> Move | None:
-        return await self._journal(move, "sealed")
+    async def seal(self: Mover, move: Move) -> Step:
+        return move, "sealed"
 
-    return mock.patch.object(Mover, "_seal", seal)
+    return mock.patch.object(Mover, "_seal_one", seal)
 
 
 @mutant("C10-no-row", "an edge writes to a channel without a row and does not claim one")

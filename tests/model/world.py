@@ -9,13 +9,14 @@ from typing import Any, Literal
 import msgspec
 
 from godwit.errors import MoveRefused
+from godwit.rollout.values import Advance
 from godwit.settings import EdgeSettings, LogSettings, MoveSettings
 from godwit.store.base import Sanction
 from godwit.store.memory import MemoryStore
 from godwit.values import Act, Author, Entry, Move, Placement, Segment
 from tests.model.check import Checker, Ledger
 from tests.model.clients import Client, Following, Legacy
-from tests.model.controllers import Controller
+from tests.model.controllers import Controller, Process
 from tests.model.edges import Edge
 from tests.model.faults import Chances, Log, Store
 from tests.model.schedule import Schedule, at_once
@@ -77,7 +78,7 @@ class World:
         self.edges = [Edge(self, cluster, self.name(f"{cluster}-")) for cluster in CLUSTERS for _ in range(2)]
         self.clients: list[Client] = []
         deadly = 0.0 if self.calm else rng.choice((0.0, 0.03, 0.1))
-        self.controllers = [Controller(self, deadly) for _ in range(2)]
+        self.controllers = [self.controller(deadly) for _ in range(2)]
         self._cast()
         self._script()
 
@@ -112,9 +113,13 @@ class World:
         rows: list[Sanction] = at_once(self.store.real.sanctions(self.channel, since=0.0))
         return rows
 
-    def replace(self, controller: Controller, *, keep: bool = False) -> None:
+    def controller(self, deadly: float) -> Process:
+        """A new controller."""
+        return Controller(self, deadly)
+
+    def replace(self, controller: Process, *, keep: bool = False) -> None:
         """Another controller takes over after a while; a zombie stays around."""
-        fresh = Controller(self, controller.deadly)
+        fresh = self.controller(controller.deadly)
         if not keep:
             self.controllers.remove(controller)
         if len(self.controllers) < 5:
@@ -160,6 +165,8 @@ class World:
             at(rivals + rng.uniform(0.0, 0.3), lambda: self._wish(rogue=True))
         for _ in range(rng.choice((0, 0, 4))):
             at(rng.uniform(2, TALK), self._live_flip)
+        for _ in range(rng.choice((0, 0, 3))):
+            at(rng.uniform(2, TALK), self._cancel)
         at(TALK, self._heal)
         for _ in range(10):
             at(rng.uniform(TALK + 40, TALK + 60), self._speak_late)
@@ -245,6 +252,13 @@ class World:
             if evacuate:
                 self.schedule.after(1.0, lambda: self._wish(evacuate=True, target=target))
 
+    def _cancel(self) -> None:
+        """Somebody wants the moves under way no more: those that are not sealed end, the others go on (abort)."""
+        lease = at_once(self.store.real.lead("controller", "operator", now=self.now(), until=self.now()))
+        ended = ("settled", "cancelled", "failed")
+        under_way = tuple(move.id for move in self.moves() if move.state not in ended and not move.evacuate)
+        at_once(self.store.real.advance(Advance(self.now(), cancel=under_way, cancel_error="aborted"), term=lease.term))
+
     def _sanction(self) -> None:
         """A moderator bans, times out or pardons somebody: the row first, then the record (rule R2)."""
         moderators = [c for c in self.clients[0].connections if c.open and c.member and c.edge.alive]
@@ -296,7 +310,7 @@ class World:
         self.visit("log recreated")
         self.logs[here].recreate()
         self._keep(here)
-        if self.placement().default:
+        if self.placement().default or self.rng.random() < 0.5:
             at_once(self.store.real.reopen({here: self.logs[here].real.stream(self.channel)}))
             self.evacuated = True
         else:
