@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from typing import cast
 
 import structlog
@@ -17,12 +18,23 @@ from godwit.errors import ChatLogUnavailable, InvalidRequest, MoveRefused, Store
 MAX_BODY = 1_048_576
 """Longest request body in bytes; 10,000 channels in one look-up take about a quarter of it."""
 
+ADMIN_BODY = 33_554_432
+"""The same for those who send the admin token: a rollout may name a million channels."""
+
 _log = structlog.get_logger()
 
 
 def refusal(status: int, text: str, headers: dict[str, str] | None = None) -> JSONResponse:
-    """The answer to a request that failed."""
-    return JSONResponse({"error": " ".join(text.split())}, status, headers)
+    """The answer to a request that failed.
+
+    Args:
+        text: what is wrong; several faults, a line for each, are told one by one as `errors` too.
+    """
+    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+    body: dict[str, object] = {"error": "; ".join(lines)}
+    if len(lines) > 1:
+        body["errors"] = lines
+    return JSONResponse(body, status, headers)
 
 
 def status_of(error: InvalidRequest) -> int:
@@ -60,8 +72,14 @@ def _unavailable(_: Request, error: Exception) -> Response:
 class Guard:
     """ASGI middleware: bounds request bodies, and turns what nobody caught into a 500 whose id is in the log."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, trusted: Callable[[Scope], bool] = lambda scope: False) -> None:
+        """Take what it guards.
+
+        Args:
+            trusted: says which requests may be long.
+        """
         self._app = app
+        self._trusted = trusted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -70,13 +88,14 @@ class Guard:
             return
         started = False
         taken = 0
+        most = ADMIN_BODY if self._trusted(scope) else MAX_BODY
 
         async def bounded() -> Message:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > MAX_BODY:
-                raise HTTPException(413, f"the body is longer than {MAX_BODY} bytes")
+            if taken > most:
+                raise HTTPException(413, f"the body is longer than {most} bytes")
             return message
 
         async def noted(message: Message) -> None:
@@ -94,11 +113,15 @@ class Guard:
             await refusal(500, f"internal error; the log tells more under the id {error_id}")(scope, receive, send)
 
 
-def install(app: FastAPI) -> None:
-    """Make `app` answer every failure in this way."""
+def install(app: FastAPI, trusted: Callable[[Scope], bool] = lambda scope: False) -> None:
+    """Make `app` answer every failure in this way.
+
+    Args:
+        trusted: says which requests may be long.
+    """
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(InvalidRequest, _invalid)
     app.add_exception_handler(StoreUnavailable, _unavailable)
     app.add_exception_handler(ChatLogUnavailable, _unavailable)
-    app.add_middleware(Guard)
+    app.add_middleware(Guard, trusted=trusted)

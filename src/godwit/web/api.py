@@ -10,8 +10,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Security
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import APIRouter, Path, Query
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
@@ -20,29 +19,13 @@ from godwit.rollout import moves
 from godwit.store.base import AuditEntry, Store
 from godwit.values import Account, Move, Placement
 from godwit.web import views
+from godwit.web.admission import Admin
 from godwit.web.changes import Changes, Until, wait_move
+from godwit.web.live import LiveReports
 from godwit.web.names import channel_name, cluster_name, login_name, shown
 
 LONGEST_WAIT = 60.0
 """Seconds that one request may wait for a move."""
-
-_bearer = HTTPBearer(auto_error=False, description="The admin token, as the ready file tells it.")
-
-
-def _needs(token: str) -> Callable[[HTTPAuthorizationCredentials | None], None]:
-    """A dependency that lets only those pass who send `token`."""
-    expected = token.encode()
-
-    def check(sent: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]) -> None:
-        # Compared in constant time: how long a refusal takes tells nothing of the token.
-        if sent is None or not secrets.compare_digest(sent.credentials.encode(), expected):
-            raise HTTPException(
-                401,
-                "send the header 'Authorization: Bearer TOKEN' with the admin token (admin_token of the ready file)",
-                {"WWW-Authenticate": "Bearer"},
-            )
-
-    return check
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +34,7 @@ class Operator:
 
     Attributes:
         clusters: names of the configured clusters.
-        on_wish: called when a move was wished for; wakes the controller.
+        on_wish: called when something is to be done or may be done now; wakes the controller.
     """
 
     store: Store
@@ -104,8 +87,7 @@ class Operator:
     async def set_live(self, channel: str, change: views.LiveChange) -> str:
         """Record that a stream began or ended; returns the channel's name."""
         name = channel_name(channel)
-        await self.store.set_live(name, change.live, self.clock.now())
-        await self._audit(change.by, "live" if change.live else "offline", name)
+        await LiveReports(self.store, self.clock, self.on_wish).record(name, change.live, change.by)
         return name
 
     async def add_account(self, wanted: views.NewAccount) -> tuple[Account, bool]:
@@ -140,11 +122,9 @@ _Limit = Annotated[int, Query(ge=1, le=1000, description="How many at most.")]
 _Channel = Annotated[str, Path(description="A channel, without # or with %23.")]
 
 
-def router(operator: Operator, admin_token: str) -> APIRouter:
-    """The API's routes, closed to everybody who does not send `admin_token`."""
-    if not admin_token:
-        raise ValueError("an empty admin token would let everybody in")
-    routes = APIRouter(dependencies=[Depends(_needs(admin_token))])
+def router(operator: Operator, admin: Admin) -> APIRouter:
+    """The API's routes, closed to everybody who does not send the admin token."""
+    routes = admin.router()
     _channels(routes, operator)
     _moves(routes, operator)
     _accounts(routes, operator)

@@ -7,7 +7,7 @@ Everybody may ask, from any web page. What is answered for a cluster depends on 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Annotated
 
 import msgspec
@@ -219,14 +219,21 @@ def router(directory: Directory) -> APIRouter:
 
 
 class OpenToAll:
-    """ASGI middleware: lets web pages of any origin read the directory, and nothing else (HTTP-servers)."""
+    """ASGI middleware: lets web pages of any origin read what is public, and nothing else (HTTP-servers)."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, also: Collection[str] = ()) -> None:
+        """Take what it opens.
+
+        Args:
+            also: public addresses besides the directory's.
+        """
         self._app = app
+        self._also = also
         self._open = CORSMiddleware(app, allow_origins=["*"], allow_methods=["GET", "POST"], allow_headers=["*"])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         path = scope.get("path", "")
-        app = self._open if path == "/servers" or path.startswith("/api/channels/") else self._app
+        public = path == "/servers" or path.startswith("/api/channels/") or path in self._also
+        app = self._open if public else self._app
         await app(scope, receive, send)

@@ -9,15 +9,34 @@ from prometheus_client import CollectorRegistry
 
 from godwit import __version__
 from godwit.clock import Clock
+from godwit.settings import LiveSettings
 from godwit.store.base import Store
+from godwit.store.rollout_base import RolloutStore
 from godwit.values import Addresses
-from godwit.web import answers, api, directory, health
+from godwit.web import (
+    answers,
+    api,
+    clusters,
+    directory,
+    eventsub,
+    facts,
+    health,
+    hooks,
+    planning,
+    public,
+    rollouts,
+    status,
+    wishes,
+)
+from godwit.web.admission import Admin
 from godwit.web.changes import Changes
+from godwit.web.feed import Feed
+from godwit.web.live import LiveReports
 
 
 def build(
     *,
-    store: Store,
+    store: RolloutStore,
     clock: Clock,
     addresses: Mapping[str, Addresses],
     admin_token: str,
@@ -26,25 +45,58 @@ def build(
     checks: Sequence[health.Check],
     registry: CollectorRegistry,
     room_id: directory.RoomId | None = None,
+    live: LiveSettings | None = None,
+    feed_poll: float = 1.0,
+    presence: planning.Presence | None = None,
+    dry_run: wishes.DryRun | None = None,
+    samples: status.Samples | None = None,
+    waiting: status.Waiting | None = None,
+    explain: clusters.Explain | None = None,
+    doctor: clusters.Doctor | None = None,
 ) -> FastAPI:
     """Put the HTTP side together.
 
     Args:
         addresses: public addresses of each configured cluster; read at each request, so it may be filled later.
         admin_token: what operators have to send; not empty.
-        changes: where the controller tells that a move has made a step.
-        on_wish: called when a move was wished for.
+        changes: where the controller tells that something has made a step.
+        on_wish: called when something is to be done, or may be done now; wakes the controller.
         checks: what must work for `/readyz` to say yes.
         registry: what `/metrics` shows.
         room_id: gives a channel's room id; by default that of its owner's account in the store.
+        live: who may tell that streams begin and end; by default only operators.
+        feed_poll: seconds between looks at the store for changes that other processes wrote.
+        presence: who is in channels now.
+        dry_run: does the checks of a wish and says what it would do.
+        samples: what a gate answered lately.
+        waiting: why what waits in a rollout is waiting.
+        explain: why a channel is where it is.
+        doctor: compares store, logs and edges.
     """
     # The interactive pages would load scripts from somebody else's servers; the description is served alone.
     app = FastAPI(title="Godwit", version=__version__, docs_url=None, redoc_url=None)
-    answers.install(app)
-    app.add_middleware(directory.OpenToAll)
+    admin = Admin(admin_token)
+    names = addresses.keys()
+    hooked = live or LiveSettings()
+    answers.install(app, admin.sent_it)
+    app.add_middleware(directory.OpenToAll, also=public.PATHS)
     app.include_router(directory.router(directory.Directory(store, addresses, room_id or _accounts(store))))
     app.include_router(health.router(checks, registry))
-    app.include_router(api.router(api.Operator(store, clock, addresses.keys(), changes, on_wish), admin_token))
+
+    # Fixed addresses go before those with a name in the same place.
+    app.include_router(public.router(Feed(store, changes, feed_poll), store))
+    app.include_router(facts.router(facts.Knowledge(store, clock, on_wish), admin))
+    app.include_router(planning.router(planning.Planner(store, clock, names, presence), admin))
+
+    statuses = status.Statuses(store, clock, names, samples, waiting)
+    app.include_router(rollouts.router(rollouts.Looking(store, changes, statuses, samples), admin))
+    app.include_router(wishes.router(wishes.Wishing(store, clock, changes, on_wish, dry_run), admin))
+    app.include_router(clusters.router(clusters.Network(store, addresses, explain, doctor), admin))
+    app.include_router(api.router(api.Operator(store, clock, names, changes, on_wish), admin))
+
+    reports = LiveReports(store, clock, on_wish)
+    app.include_router(hooks.router(reports, hooked.token))
+    app.include_router(eventsub.router(eventsub.EventSub(reports, clock, hooked.eventsub_secret)))
     return app
 
 
