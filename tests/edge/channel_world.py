@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -77,6 +77,7 @@ class Edge:
         deaf: live entries do not come.
         calls: the names of all calls made, in order.
         said: what the audience was told about records and for all members.
+        late: members whose SERVERCHANGE is said to wait.
         welcomed: early joiners that were said to be served from then on, in order.
     """
 
@@ -92,6 +93,7 @@ class Edge:
         self.welcomed: list[Person] = []
         self.acknowledgements: list[tuple[str, Position, float]] = []
         self.limit = 500
+        self.late: set[Member] = set()
         self._queue: deque[tuple[str, Callable[[], None]]] = deque()
         self._open: dict[Segment, Subscription] = {}
         self._numbers = count(1)
@@ -277,8 +279,11 @@ class Edge:
         gap = "" if missing is None else f" missing={missing}"
         _person(member).told.append(f"joined {where}{how} at {position}{gap}")
 
-    def redirected(self, member: Member, placement: Placement) -> None:
+    def redirected(self, member: Member, placement: Placement, *, asked: bool) -> None:
         _person(member).told.append(f"redirected to {placement.segment.cluster}-{placement.segment.epoch}")
+
+    def untold(self) -> Collection[Member]:
+        return self.late
 
     def refused(self, member: Member) -> None:
         _person(member).told.append("refused")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import pytest
@@ -45,6 +46,7 @@ class Told(Audience):
 
     def __init__(self) -> None:
         self.events: list[str] = []
+        self.waiting: set[Member] = set()
 
     def _note(self, member: Member, event: str) -> None:
         self.events.append(f"{member.producer} {event}")
@@ -58,8 +60,11 @@ class Told(Audience):
         how = " ".join(["home" if home else "away", *["silent"] * silent])
         self._note(member, f"joined {how} at {position} missing={missing}")
 
-    def redirected(self, member: Member, placement: Placement) -> None:
-        self._note(member, f"redirected to {placement.segment.cluster}")
+    def redirected(self, member: Member, placement: Placement, *, asked: bool) -> None:
+        self._note(member, f"redirected to {placement.segment.cluster}{'' if asked else ' in turn'}")
+
+    def untold(self) -> Collection[Member]:
+        return self.waiting
 
     def refused(self, member: Member) -> None:
         self._note(member, "refused")
@@ -328,7 +333,7 @@ def test_announce() -> None:
     desk.join("ann")
     desk.told.taken()
     desk.attendance.announce(AT_AWS)
-    assert desk.told.taken() == ["ann redirected to aws"]
+    assert desk.told.taken() == ["ann redirected to aws in turn"]
     desk.attendance.announce(Placement("room", Segment("event", 3, 1, "e1")))
     assert desk.told.taken() == []
 
@@ -445,3 +450,46 @@ def test_nobody_overstays() -> None:
         before = dict(desk.attendance.members)
         desk.attendance.evict(AT_AWS, NOW + 1e6)
         assert (desk.told.taken(), desk.attendance.members) == ([], before)
+
+
+def test_who_was_told_late_is_ended_a_lease_after_that() -> None:
+    """LIMIT-6."""
+    desk = after_the_move(NOW + 60.0)
+    ann = next(iter(desk.attendance.members))
+    desk.told.waiting.add(ann)
+    for seconds in (50.0, 60.0, 75.0):
+        desk.attendance.evict(AT_AWS, NOW + seconds)
+    desk.told.waiting.clear()
+    desk.attendance.evict(AT_AWS, NOW + 76.0)
+    desk.attendance.evict(AT_AWS, NOW + 85.9)
+    assert desk.told.taken() == []
+    assert desk.attendance.overstay()
+    desk.attendance.evict(AT_AWS, NOW + 86.0)
+    assert desk.told.taken() == ["ann evicted to aws"]
+
+
+def test_who_was_told_just_before_the_drain_is_over_has_a_lease_too() -> None:
+    """LIMIT-6."""
+    desk = after_the_move(NOW + 60.0)
+    ann = next(iter(desk.attendance.members))
+    desk.told.waiting.add(ann)
+    desk.attendance.evict(AT_AWS, NOW + 58.0)
+    desk.told.waiting.clear()
+    desk.attendance.evict(AT_AWS, NOW + 59.0)
+    desk.attendance.evict(AT_AWS, NOW + 68.9)
+    assert desk.told.taken() == []
+    desk.attendance.evict(AT_AWS, NOW + 69.0)
+    assert desk.told.taken() == ["ann evicted to aws"]
+
+
+def test_only_who_was_told_late_may_stay_longer() -> None:
+    """LIMIT-6."""
+    desk = Desk(Stands(), "part")
+    ann, _ = desk.join("ann"), desk.join("bob")
+    desk.stands.home, desk.stands.previous = "aws", ("main",)
+    desk.stands.drains, desk.stands.position = {"main": NOW + 60.0}, Position(2, 20)
+    desk.told.taken()
+    desk.told.waiting.add(ann)
+    desk.attendance.evict(AT_AWS, NOW + 60.0)
+    assert desk.told.taken() == ["bob evicted to aws"]
+    assert list(desk.attendance.members) == [ann]

@@ -204,6 +204,7 @@ async def test_who_is_in_the_channel_and_refused_when_joining_again_is_out() -> 
         assert [line for line in heard if " JOIN " in line or "ROOMSTATE" in line] == []
         assert net.session("ann").rooms == {}
         assert net.session("ann") not in node.room("room").fanout
+        node.room("room").tick()
         node.room("room").audience.announce()
         told = await watcher.flush()
         assert told.count(":watcher!watcher@watcher.tmi.twitch.tv PART #room") == 1

@@ -17,6 +17,7 @@ from godwit.chatlog.memory import MemoryLog
 from godwit.clock import FakeClock
 from godwit.edge.front import Front
 from godwit.edge.node import EdgeNode
+from godwit.edge.pace import Pace
 from godwit.edge.session import Session
 from godwit.settings import Settings
 from godwit.store.memory import MemoryStore
@@ -103,6 +104,7 @@ class World:
         self.logs: dict[str, ChatLog] = {
             name: wrap(MemoryLog(name, f"stream-{name}", self.clock)) for name in settings.clusters
         }
+        self.pace = Pace(settings, self.clock.now)
         self.nodes: dict[str, EdgeNode] = {}
         self.fronts: dict[str, Front] = {}
         self._clients: list[Client] = []
@@ -114,7 +116,9 @@ class World:
         first = self.settings.clusters[0]
         await self.store.set_default(Segment(first, 1, 0, f"stream-{first}"), hold_until=0.0)
         for name in self.settings.clusters:
-            self.nodes[name] = EdgeNode(name, self.logs, self.store, self.settings, self.clock, self.addresses)
+            self.nodes[name] = EdgeNode(
+                name, self.logs, self.store, self.settings, self.clock, self.addresses, pace=self.pace
+            )
             self.fronts[name] = Front([self.nodes[name]], self.settings.edge)
             await self.fronts[name].listen(tcp_port=0, ws_port=0)
 

@@ -111,7 +111,8 @@ class _Fading(Generic[V]):
         self._young: dict[str, V] = {}
         self._old: dict[str, V] = {}
 
-    def __len__(self) -> int:
+    @property
+    def kept(self) -> int:
         return len(self._young) + len(self._old)
 
     def get(self, key: str, now: float) -> V | None:
@@ -157,8 +158,9 @@ class _Counters:
         self._verified = verified
         self._counters: _Fading[_Counter] = _Fading(max(ordinary.seconds, verified.seconds))
 
-    def __len__(self) -> int:
-        return len(self._counters)
+    @property
+    def kept(self) -> int:
+        return self._counters.kept
 
     def limit(self, bot: str) -> Limit:
         """The limit of a role."""
@@ -248,13 +250,19 @@ class Limits:
         self._logins = _Counters(table.logins, table.verified_logins) if table else None
         self._tickets = Tickets()
 
-    def __len__(self) -> int:
+    @property
+    def kept(self) -> int:
         """How many counters are kept."""
-        return len(self._joins or ()) + len(self._logins or ())
+        return sum(counters.kept for counters in (self._joins, self._logins) if counters)
+
+    @property
+    def disconnects(self) -> bool:
+        """Whether a JOIN past the limit ends the connection (LIMIT-4)."""
+        return self.table is not None and self.table.disconnects
 
     def join_limit(self, bot: str) -> Limit | None:
         """How often a client of that role may join; None for as often as it likes."""
-        return self._joins.limit(bot) if self._joins is not None else None
+        return self._joins.limit(bot) if self._joins else None
 
     def join(self, client: str, bot: str, channel: str, cluster: str, now: float) -> Charge:
         """Charge a JOIN of `channel` on `cluster` to a client, unless it has a ticket.
@@ -271,7 +279,7 @@ class Limits:
 
     def login(self, account: str, bot: str, now: float) -> Charge:
         """Charge a login to an account."""
-        return Charge.CHARGED if self._logins is None else self._logins.charge(account, bot, now)
+        return self._logins.charge(account, bot, now) if self._logins else Charge.CHARGED
 
     def grant(self, account: str, channel: str, cluster: str, epoch: int, now: float) -> None:
         """Give an account that is told of a move a free JOIN of `channel` on `cluster`."""

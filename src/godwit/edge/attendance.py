@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import Protocol
 
 import msgspec
@@ -61,20 +62,20 @@ class Attendance:
         audience: is told what becomes of them.
         recall: the lines for those who resume.
         legacy_rule: what happens after a drain to those who have not followed.
-        patience: seconds to wait until a position that a client names is reached.
+        lease: seconds for which a position that a client names is waited for, and for which somebody who was
+            told late may stay.
     """
 
-    def __init__(
-        self, standing: Standing, audience: Audience, recall: Recall, legacy_rule: str, patience: float
-    ) -> None:
+    def __init__(self, standing: Standing, audience: Audience, recall: Recall, legacy_rule: str, lease: float) -> None:
         self.members: dict[Member, bool] = {}
         """Who is let in, and whether they are served (False: early, silent)."""
         self._standing = standing
         self._audience = audience
         self._recall = recall
         self._legacy_rule = legacy_rule
-        self._patience = patience
+        self._lease = lease
         self._waiting: dict[Member, _Waiting] = {}
+        self._late: dict[Member, float] = {}
 
     @property
     def waiting(self) -> bool:
@@ -92,8 +93,13 @@ class Attendance:
 
     def leave(self, member: Member) -> None:
         """A connection is out."""
-        self.members.pop(member, None)
+        self._drop(member)
         self._waiting.pop(member, None)
+
+    def _drop(self, member: Member) -> bool:
+        """End a membership; says whether there was one."""
+        self._late.pop(member, None)
+        return self.members.pop(member, None) is not None
 
     def confirm(self, epoch: int, asked_at: float) -> None:
         """The store, asked at `asked_at`, says that the channel has come to `epoch`."""
@@ -113,7 +119,7 @@ class Attendance:
             if standing.position.epoch < waiting.epoch:
                 continue  # the placement that the store knows of has not been reached
             ahead = waiting.after is not None and waiting.after > standing.position
-            if ahead and now - waiting.since <= self._patience:
+            if ahead and now - waiting.since <= self._lease:
                 continue  # the client comes from an edge that has read further; or it is making it up
             if standing.cluster != standing.home and not waiting.confirmed:
                 ask = True
@@ -132,8 +138,8 @@ class Attendance:
                 continue
             self._waiting.pop(member, None)
             if how is not Admission.HOME and redirect:
-                self._audience.redirected(member, redirect)
-            if how is Admission.REFUSED and self.members.pop(member, None) is not None:
+                self._audience.redirected(member, redirect, asked=True)
+            if how is Admission.REFUSED and self._drop(member):
                 self._audience.parted(member)  # it was in until now, and must not believe that it still is
             elif how is Admission.REFUSED:
                 self._audience.refused(member)
@@ -165,7 +171,7 @@ class Attendance:
         """Tell the members where the channel went, now that the store says so (rule C5)."""
         if placement.segment.cluster != self._standing.cluster:
             for member in list(self.members):
-                self._audience.redirected(member, placement)
+                self._audience.redirected(member, placement, asked=False)
 
     def welcome_early(self) -> tuple[str, ...]:
         """Serve early joiners without an account, if the channel came here.
@@ -208,15 +214,24 @@ class Attendance:
         return ends and standing.cluster in standing.previous and any(self.members.values())
 
     def evict(self, placement: Placement, now: float) -> None:
-        """End them, if the drain is over."""
-        if self.overstay() and now >= self._standing.drains.get(self._standing.cluster, 0.0):
+        """End them, if the drain is over; of who was told late, a lease after that. To be called every second or so."""
+        drain_until = self._standing.drains.get(self._standing.cluster, 0.0)
+        if not self.overstay() or now < drain_until - self._lease:
+            return
+        untold = self._audience.untold()
+        for member, until in self._late.items():
+            if until == inf and member not in untold:
+                self._late[member] = now + self._lease
+        self._late.update(dict.fromkeys(untold, inf))
+        if now >= drain_until:
             for member in [member for member, served in self.members.items() if served]:
-                self._put_out(member)
-                self._audience.evicted(member, placement)
+                if now >= self._late.get(member, 0.0):
+                    self._put_out(member)
+                    self._audience.evicted(member, placement)
 
     def _put_out(self, member: Member) -> None:
         """End a membership; a JOIN that waits is not to repeat what was shown until now."""
-        del self.members[member]
+        self._drop(member)
         waiting = self._waiting.get(member)
         if waiting and waiting.after:
             waiting.after = max(waiting.after, self._standing.position)

@@ -6,7 +6,7 @@ is served.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 from godwit.edge import moderation
@@ -33,7 +33,7 @@ class RoomAudience:
         addresses: gives a cluster's public addresses.
     """
 
-    __slots__ = ("_addresses", "_arrived", "_change", "_early", "_left", "_room", "_sessions")
+    __slots__ = ("_addresses", "_arrived", "_change", "_early", "_left", "_newest", "_room", "_sessions", "_untold")
 
     def __init__(self, room: Room, sessions: Mapping[str, Session], addresses: Callable[[str], Addresses]) -> None:
         self._room = room
@@ -41,6 +41,8 @@ class RoomAudience:
         self._addresses = addresses
         self._early: set[Session] = set()
         self._change: tuple[Placement, dict[Caps, bytes]] | None = None
+        self._newest: Placement | None = None
+        self._untold: set[Member] = set()
         self._arrived: dict[str, None] = {}
         self._left: dict[str, None] = {}
 
@@ -76,27 +78,57 @@ class RoomAudience:
             room.counts.gaps += 1
             self._room.tell(session, render.gap(session.caps, room.name, missing if missing > 0 else None))
 
-    def redirected(self, member: Member, placement: Placement) -> None:
-        """Send SERVERCHANGE, whatever the capabilities (SC-1 to SC-4)."""
+    def redirected(self, member: Member, placement: Placement, *, asked: bool) -> None:
+        """Send SERVERCHANGE, whatever the capabilities (SC-1 to SC-4), as soon as the client may be told (LIMIT-6)."""
         session = self._session(member)
         if session is None:
             return
+        self._newest = placement
+        if asked:
+            session.node.pace.at_once(session, self)
+        elif not session.node.pace.in_turn(session, self):
+            self._untold.add(session)
+            return
+        self._untold.discard(session)
+        self._redirect(session, placement)
+
+    def untold(self) -> Collection[Member]:
+        """Members whose SERVERCHANGE still waits."""
+        return self._untold
+
+    def turn_came(self, session: Session) -> bool:
+        """Send a SERVERCHANGE that had to wait, if there is still one to send: the newest (LIMIT-6)."""
+        self._untold.discard(session)
+        room = self._room
+        if self._newest is None or session not in room.channel.members or room.channel.home == room.cluster:
+            return False
+        self._redirect(session, self._newest)
+        return True
+
+    def forget(self, session: Session) -> None:
+        """The connection need not be told any more where the channel went."""
+        if session in self._untold:
+            self._untold.discard(session)
+            session.node.pace.forget(session, self)
+
+    def _redirect(self, session: Session, placement: Placement) -> None:
         if self._change is None or self._change[0] is not placement:
             self._change = (placement, {})
         lines = self._change[1]
         data = lines.get(session.caps)
+        cluster, epoch = placement.segment.cluster, placement.segment.epoch
         if data is None:
-            cluster = placement.segment.cluster
             data = lines[session.caps] = render.serverchange(
                 session.caps,
                 self._room.name,
                 destination=self._room.destination,
                 cluster=cluster,
-                epoch=placement.segment.epoch,
+                epoch=epoch,
                 addresses=self._addresses(cluster),
                 drain_until=placement.drain_until if placement.phase == "draining" else 0.0,
             )
         self._room.counts.serverchanges += 1
+        session.node.pace.sent_to(session, self._room.name, cluster, epoch)
         self._room.tell(session, data)
 
     def refused(self, member: Member) -> None:
@@ -138,6 +170,7 @@ class RoomAudience:
 
     def left(self, session: Session) -> None:
         """The connection has left by itself: it sees nothing from here on."""
+        self.forget(session)
         early = session in self._early
         self._early.discard(session)
         if not (self._room.fanout.remove(session) or early):

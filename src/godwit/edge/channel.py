@@ -109,6 +109,7 @@ class EdgeChannel:
         self._reached = Position(0, 0)
         self._recall = Recall(edge.recent, backend.read)
         self._attendance = Attendance(self, audience, self._recall, move.legacy_rule, move.lease)
+        self._evicting = False
         self._busy = False
         self._inbox: deque[tuple[Segment, Entry]] = deque()
 
@@ -146,6 +147,7 @@ class EdgeChannel:
             self._backend.place_sanction(sanction_id, position, time)
         self._tail.compare()
         self._trouble = False
+        self._evicting = True  # once a tick is enough: with many members it takes a while to look at all
         if self._room and (self._unplaced or self._behind or not self._fresh(now)):
             self._ask()
         self._settle()
@@ -369,7 +371,8 @@ class EdgeChannel:
             redirect = self._placement if self._uncommitted is None else None
             if self._attendance.admit(now, redirect=redirect):
                 self._ask()
-        if self._placement and self._placement.segment == self._room.segment:
+        if self._evicting and self._placement and self._placement.segment == self._room.segment:
+            self._evicting = False
             self._attendance.evict(self._placement, now)
         if self._outbox:
             self._append(now)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from godwit.chat.limits import Charge
 from godwit.errors import StoreUnavailable
 from godwit.tmi.events import LoginRequested
 from godwit.tmi.login import LoginFailure
@@ -57,9 +58,23 @@ async def _account(session: Session, nick: str, token: str) -> Account | None:
 def _accept(session: Session, account: Account) -> None:
     if session.protocol.closing:
         return
+    if account.user_id and not _may_log_in(session, account):
+        return
     session.identity = account
     session.node.logged_in(session)
     session.act(session.protocol.login_accepted(account))
+
+
+def _may_log_in(session: Session, account: Account) -> bool:
+    """Charge a login to the account; past the limit it is refused (LIMIT-3, LIMIT-4)."""
+    charge = session.node.pace.login(account.user_id, account.bot)
+    if charge is Charge.CHARGED:
+        return True
+    if charge is Charge.OVER_FIRST:
+        log.warning("login_limit", nick=account.login, cluster=session.node.cluster)
+    session.node.counts.logins_over += 1
+    _refuse(session, LoginFailure.UNSUCCESSFUL)
+    return False
 
 
 def _refuse(session: Session, reason: LoginFailure) -> None:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from godwit.chat.limits import Charge
 from godwit.errors import StoreUnavailable
 from godwit.tmi import render
 from godwit.tmi.events import InquireRequested, JoinRequested, PartRequested
+from godwit.tmi.login import LoginFailure
 from godwit.values import Addresses
 
 if TYPE_CHECKING:
@@ -19,8 +21,15 @@ log = structlog.get_logger()
 
 
 def join_requested(session: Session, event: JoinRequested) -> None:
-    """Let the connection into channels; each is answered by itself, once it is known where it lives."""
+    """Let the connection into channels; each is answered by itself, once it is known where it lives.
+
+    Each of them is charged to the client (LIMIT-3); past the limit it is as if nothing was asked (LIMIT-4).
+    """
     for name in event.channels:
+        if session.protocol.closing:
+            return
+        if not _charged(session, name):
+            continue
         if session.node.quiet:
             session.write(
                 render.join_burst(session.caps, name, session.author(name), room_id="0", settings={}, home=False)
@@ -30,6 +39,24 @@ def join_requested(session: Session, event: JoinRequested) -> None:
             if room is None:
                 room = session.rooms[name] = session.node.room(name)
             room.join(session, event.after.get(name))
+
+
+def _charged(session: Session, channel: str) -> bool:
+    """Charge a JOIN; says whether it may be done."""
+    node = session.node
+    charge = node.pace.join(session, channel)
+    if charge is Charge.CHARGED:
+        node.counts.joins_charged += 1
+        return True
+    if charge is Charge.FREE:
+        node.counts.joins_free += 1
+        return True
+    node.counts.joins_over += 1
+    if charge is Charge.OVER_FIRST:
+        log.warning("join_limit", nick=session.nick, channel=channel, cluster=node.cluster)
+    if node.pace.limits.disconnects:
+        session.protocol.login_failed(LoginFailure.UNSUCCESSFUL)
+    return False
 
 
 def part_requested(session: Session, event: PartRequested) -> None:

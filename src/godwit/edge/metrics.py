@@ -25,6 +25,10 @@ class Counts:
     voided: int = 0
     unknown: int = 0
     serverchanges: int = 0
+    joins_charged: int = 0
+    joins_free: int = 0
+    joins_over: int = 0
+    logins_over: int = 0
     gaps: int = 0
     slow_readers: int = 0
     overdue: int = 0
@@ -40,6 +44,7 @@ class EdgeStatistics:
         connections: connections that are ready, logged in or not.
         channels: channels it holds.
         members: memberships: connections times the channels each is in.
+        untold: SERVERCHANGE lines that wait until their clients may be told.
         deliveries: lines handed to connections, each counted once per reader.
         tasks: background work under way.
         home: channels whose home is this node's cluster.
@@ -50,6 +55,7 @@ class EdgeStatistics:
     channels: int
     home: int
     members: int
+    untold: int
     deliveries: int
     tasks: int
     counts: Counts
@@ -60,6 +66,7 @@ _GAUGES = {
     "channels": "Channels that an edge holds.",
     "home": "Channels on an edge whose home is its own cluster.",
     "members": "Memberships: connections times the channels each is in.",
+    "untold": "SERVERCHANGE lines that wait until their clients may be told (LIMIT-6).",
 }
 
 _COUNTERS = {
@@ -70,6 +77,8 @@ _COUNTERS = {
     "voided": "Messages that took no effect: banned, timed out, or the log was away.",
     "unknown": "Messages whose fate is unknown; their senders were told.",
     "serverchanges": "SERVERCHANGE lines sent.",
+    "joins_over": "JOINs that were dropped because they were past the client's limit.",
+    "logins_over": "Logins that were refused because they were past the account's limit.",
     "gaps": "Gap notices sent.",
     "slow_readers": "Connections cut because they did not read.",
     "overdue": "Connections closed because they did not log in or answer a PING in time.",
@@ -99,6 +108,15 @@ class EdgeCollector(Collector):
             for cluster, nodes in clusters.items():
                 counter.add_metric([cluster], sum(getattr(node.counts, name) for node in nodes))
             yield counter
+        joins = CounterMetricFamily(
+            "godwit_edge_joins",
+            "JOINs that were let in: charged to the client's limit, or not because a move caused them.",
+            labels=["cluster", "charged"],
+        )
+        for cluster, nodes in clusters.items():
+            joins.add_metric([cluster, "yes"], sum(node.counts.joins_charged for node in nodes))
+            joins.add_metric([cluster, "no"], sum(node.counts.joins_free for node in nodes))
+        yield joins
         deliveries = CounterMetricFamily(
             "godwit_edge_deliveries", "Lines handed to connections, each counted once per reader.", labels=["cluster"]
         )

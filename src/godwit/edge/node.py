@@ -19,6 +19,7 @@ from godwit.edge.backend import Outside
 from godwit.edge.deadlines import Wheel
 from godwit.edge.fanout import Turn
 from godwit.edge.metrics import Counts, EdgeStatistics
+from godwit.edge.pace import Pace
 from godwit.edge.presence import Present, logins, present
 from godwit.edge.room import Room
 from godwit.edge.session import Session
@@ -57,6 +58,7 @@ class EdgeNode:
         logs: cluster -> its chat log; an edge reads those of all clusters.
         addresses: gives a cluster's public addresses.
         numbers: counts the records of the process, if several nodes share it.
+        pace: counts what its clients do, if several nodes share it.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class EdgeNode:
         addresses: Callable[[str], Addresses],
         *,
         numbers: Iterator[int] | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self.cluster = cluster
         self.store = store
@@ -82,6 +85,7 @@ class EdgeNode:
         self.tasks = Tasks()
         self.turn = Turn(self.loop)
         self.wheel = Wheel(self.loop.time())
+        self.pace = pace or Pace(settings, self.loop.time)
         self._logs = logs
         self._outside = Outside(cluster, logs, store, clock, settings, self.loop, self.tasks)
         self._numbers = numbers or count(1)
@@ -214,6 +218,7 @@ class EdgeNode:
             channels=len(self._rooms),
             home=sum(room.channel.home == self.cluster for room in self._rooms.values()),
             members=sum(len(room.channel.members) for room in self._rooms.values()),
+            untold=sum(len(room.audience.untold()) for room in self._rooms.values()),
             deliveries=self.turn.delivered,
             tasks=len(self.tasks),
             counts=self.counts,
@@ -234,7 +239,11 @@ class EdgeNode:
         self.sweep(self.loop.time())
 
     def sweep(self, now: float) -> None:
-        """See to what is due by loop time `now`: deadlines, channels in trouble, idle channels, JOIN and PART."""
+        """See to what is due by loop time `now`: deadlines, channels in trouble, idle channels, JOIN and PART.
+
+        And to the clients whose turn it is to be told where their channels went, of all nodes that share the pace.
+        """
+        self.pace.turn()
         for timed in self.wheel.expire(now):
             try:
                 timed.due(now)

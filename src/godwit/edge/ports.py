@@ -7,6 +7,7 @@ calls of the channel's methods, never from within the call itself.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Protocol
 
 import msgspec
@@ -49,8 +50,16 @@ class Audience(Protocol):
         """
         ...
 
-    def redirected(self, member: Member, placement: Placement) -> None:
-        """Send SERVERCHANGE towards the placement (rules C5, C11)."""
+    def redirected(self, member: Member, placement: Placement, *, asked: bool) -> None:
+        """Send SERVERCHANGE towards the placement (rules C5, C11).
+
+        Args:
+            asked: in answer to a JOIN, so at once; else it may wait until the client may be told (`untold`).
+        """
+        ...
+
+    def untold(self) -> Collection[Member]:
+        """Members whose SERVERCHANGE still waits."""
         ...
 
     def refused(self, member: Member) -> None:

@@ -192,3 +192,4 @@ class Room:
             del session.rooms[self.name]
             self.tell(session, render.part(session.nick, self.name))
             self.fanout.remove(session)
+            self.audience.forget(session)

@@ -80,6 +80,16 @@ class Session:
         return self.identity.user_id if self.identity else ""
 
     @property
+    def client(self) -> str:
+        """Whom its JOINs are charged to: its account with all its connections, or an anonymous one itself (LIMIT-3)."""
+        return self.account or self.producer
+
+    @property
+    def bot(self) -> str:
+        """The role of its account, '' for an ordinary one."""
+        return self.identity.bot if self.identity else ""
+
+    @property
     def caps(self) -> Caps:
         """Its capabilities now."""
         return self.protocol.caps

@@ -1,0 +1,169 @@
+"""What clients may do in a while, counted for all nodes of a process: JOINs, logins, and SERVERCHANGE to them.
+
+SERVERCHANGE makes a client join again, so it goes out at most at a share of the client's JOIN limit
+(LIMIT-6). What is past that waits in the client's lane, in order, an entry for each connection and channel;
+what is sent in the end is where the channel lives by then. One wheel of whole seconds turns all lanes: no
+lane has a task or a timer, and only clients that were told something lately have a lane.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+
+from godwit.buckets import Bucket
+from godwit.chat.limits import Charge, Limit, Limits, table
+from godwit.edge.deadlines import Wheel
+from godwit.settings import Settings
+
+if TYPE_CHECKING:
+    from godwit.edge.session import Session
+
+log = structlog.get_logger()
+
+LATE = 1.5
+"""Seconds that may pass between two turns of the wheel: so much of what a client may be told is saved up."""
+
+
+class Teller(Protocol):
+    """Somebody who has told a connection to wait for its turn."""
+
+    def turn_came(self, session: Session) -> bool:
+        """It is the connection's turn: tell it now; says whether there was still something to tell."""
+        ...
+
+
+def bucket(limit: Limit, share: float) -> Bucket:
+    """A bucket that lets through at most `share` of a limit within any span as long as the limit's window."""
+    most = limit.count * min(share, 1.0)
+    size = most * LATE / (limit.seconds + LATE)
+    if size >= 1.0:
+        return Bucket(size / LATE, size)
+    return Bucket(max(most - 1.0, most / 2) / limit.seconds, 1.0)
+
+
+class _Lane:
+    """What one client is still to be told, and how fast."""
+
+    __slots__ = ("bucket", "client", "pace", "slot", "waiting")
+
+    def __init__(self, pace: Pace, client: str, bucket: Bucket) -> None:
+        self.pace = pace
+        self.client = client
+        self.bucket = bucket
+        self.slot = 0
+        self.waiting: dict[tuple[Session, Teller], None] = {}
+
+    def due(self, now: float) -> None:
+        """Tell what may be told by now."""
+        while self.waiting and self.bucket.wait(now) <= 0:
+            session, teller = next(iter(self.waiting))
+            del self.waiting[session, teller]
+            try:
+                told = teller.turn_came(session)
+            except Exception:
+                # One channel's fault must not keep the others waiting.
+                log.exception("redirect_failed", nick=session.nick)
+                continue
+            if told:
+                self.bucket.force(now)
+        self.pace.rest(self, now)
+
+
+class Pace:
+    """The counters of a process; its nodes share one.
+
+    Args:
+        now: the time in seconds, which never runs backwards.
+
+    Attributes:
+        limits: JOINs and logins.
+    """
+
+    def __init__(self, settings: Settings, now: Callable[[], float]) -> None:
+        self.limits = Limits(table(settings.limits))
+        self._share = settings.move.notice_share
+        self._now = now
+        self._lanes: dict[str, _Lane] = {}
+        self._wheel = Wheel(now())
+
+    @property
+    def lanes(self) -> int:
+        """How many clients have a lane: something waits for them, or was told them lately."""
+        return len(self._lanes)
+
+    # joining and logging in -------------------------------------------------------------------
+
+    def join(self, session: Session, channel: str) -> Charge:
+        """Charge a JOIN to the client, unless a move caused it (LIMIT-3, LIMIT-5)."""
+        return self.limits.join(session.client, session.bot, channel, session.node.cluster, self._now())
+
+    def login(self, account: str, bot: str) -> Charge:
+        """Charge a login to an account (LIMIT-3)."""
+        return self.limits.login(account, bot, self._now())
+
+    def sent_to(self, session: Session, channel: str, cluster: str, epoch: int) -> None:
+        """Take note that a connection was told where a channel went: its account may join there for free (LIMIT-5)."""
+        if session.account:
+            self.limits.grant(session.account, channel, cluster, epoch, self._now())
+
+    # being told -------------------------------------------------------------------------------
+
+    def in_turn(self, session: Session, teller: Teller) -> bool:
+        """Ask whether a connection may be told now; if not, `teller` is called when its turn has come (LIMIT-6)."""
+        lane = self._lane(session)
+        if lane is None:
+            return True
+        now = self._now()
+        may = not lane.waiting and lane.bucket.take(now)
+        if not may:
+            lane.waiting[session, teller] = None
+        self.rest(lane, now)
+        return may
+
+    def at_once(self, session: Session, teller: Teller) -> None:
+        """Take note that a connection is told now because it asked; others wait the longer for it (LIMIT-6)."""
+        lane = self._lane(session)
+        if lane is not None:
+            now = self._now()
+            lane.waiting.pop((session, teller), None)
+            lane.bucket.force(now)
+            self.rest(lane, now)
+
+    def forget(self, session: Session, teller: Teller) -> None:
+        """Take note that a connection need not be told any more."""
+        lane = self._lanes.get(session.client)
+        if lane is not None:
+            lane.waiting.pop((session, teller), None)
+
+    def turn(self) -> None:
+        """Tell those whose turn has come; to be called every second by somebody."""
+        now = self._now()
+        for lane in self._wheel.expire(now):
+            lane.due(now)
+
+    # inside -----------------------------------------------------------------------------------
+
+    def _lane(self, session: Session) -> _Lane | None:
+        """The client's lane; None if it may be told as fast as can be."""
+        lane = self._lanes.get(session.client)
+        if lane is None:
+            limit = self.limits.join_limit(session.bot)
+            if limit is None:
+                return None
+            lane = self._lanes[session.client] = _Lane(self, session.client, bucket(limit, self._share))
+        return lane
+
+    def rest(self, lane: _Lane, now: float) -> None:
+        """Let a lane rest until it can be gone on with; one that is as good as new is dropped."""
+        if lane.waiting:
+            self._wheel.set(lane, now + lane.bucket.wait(now))
+            return
+        missing = lane.bucket.size - lane.bucket.level(now)
+        if missing > 0:
+            self._wheel.set(lane, now + missing / lane.bucket.rate)
+        else:
+            self._wheel.clear(lane)
+            del self._lanes[lane.client]
