@@ -61,7 +61,7 @@ STATUS: dict[str, Any] = {
     "force": False,
     "at_once": False,
     "created": 1_000_000.0,
-    "version": 7,
+    "version": "40-12-69-7",
     "wave": 1,
     "waves": [
         {
@@ -70,7 +70,7 @@ STATUS: dict[str, Any] = {
             "since": 1_000_100.0,
             "mandatory": False,
             "counts": {"done": 9, "skipped": 1},
-            "goals": {},
+            "back": {},
             "done": 9,
             "total": 10,
             "gates": [
@@ -84,7 +84,7 @@ STATUS: dict[str, Any] = {
             "since": 1_000_450.0,
             "mandatory": False,
             "counts": {"waiting": 40, "moving": 12, "done": 60, "failed": 1},
-            "goals": {},
+            "back": {},
             "done": 60,
             "total": 113,
             "gates": [
@@ -100,7 +100,7 @@ STATUS: dict[str, Any] = {
             "since": 0.0,
             "mandatory": True,
             "counts": {"waiting": 4877},
-            "goals": {},
+            "back": {},
             "done": 0,
             "total": 4877,
             "gates": [],

@@ -176,16 +176,16 @@ def test_status(fake: FakeApi) -> None:
 
 def test_watch_follows_to_the_end(fake: FakeApi) -> None:
     """A line for each change, and none for what says the same."""
-    ended = {**STATUS, "state": "finished", "done": 5000, "version": 9, "rate": 0.0}
+    ended = {**STATUS, "state": "finished", "done": 5000, "version": "9", "rate": 0.0}
     fake.says("GET", "/rollouts", {"rollouts": [row()]})
-    fake.says("GET", "/rollouts/r1", STATUS, {**STATUS, "version": 8}, ended)
+    fake.says("GET", "/rollouts/r1", STATUS, {**STATUS, "version": "8"}, ended)
     done = run("rollout", "status", "--watch")
     assert done.status == 0
     assert [line.split("  ", 1)[1] for line in done.out.splitlines()] == [
         "spring  running  wave partners moving  69 of 5,000 (1 %)  8.25/s",
         "spring  finished  wave partners moving  5,000 of 5,000 (100 %)",
     ]
-    assert [asked.query.get("version") for asked in fake.to("GET", "/rollouts/r1")] == [None, "7", "8"]
+    assert [asked.query.get("version") for asked in fake.to("GET", "/rollouts/r1")] == [None, "40-12-69-7", "8"]
 
 
 def test_watch_as_json(fake: FakeApi) -> None:

@@ -16,7 +16,11 @@ TIMEOUT = 60.0
 
 
 class Api:
-    """A server's HTTP API."""
+    """A server's HTTP API.
+
+    Attributes:
+        timeout: seconds to wait for an answer.
+    """
 
     def __init__(self, url: str, token: str) -> None:
         """Take the address and the admin token, '' for none.
@@ -37,6 +41,7 @@ class Api:
         self._host, self._port, self._base = parts.hostname, port, parts.path.rstrip("/")
         self._url = url
         self._token = token
+        self.timeout = TIMEOUT
 
     def get(self, *path: str, **query: object) -> Any:
         """Ask; `query` items that are None are left out."""
@@ -50,9 +55,9 @@ class Api:
         """Have something written."""
         return self._call("PUT", path, {}, body)
 
-    def upload(self, *path: str, content: bytes, kind: str) -> Any:
+    def upload(self, *path: str, content: bytes, kind: str, **query: object) -> Any:
         """Send a file, or a piece of one; `kind` is its media type."""
-        return self._decoded(*self._send("POST", path, {}, content, kind))
+        return self._decoded(*self._send("POST", path, query, content, kind))
 
     def text(self, *path: str, **query: object) -> str:
         """Ask for something that is no JSON."""
@@ -92,7 +97,7 @@ class Api:
         headers = {"Content-Type": kind}
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
-        connection = self._kind(self._host, self._port, timeout=TIMEOUT)
+        connection = self._kind(self._host, self._port, timeout=self.timeout)
         try:
             connection.request(method, target, content, headers)
             response = connection.getresponse()

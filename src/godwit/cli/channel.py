@@ -210,6 +210,7 @@ def facts(
 @app.command(name="import")
 def import_facts(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="One channel a line: JSON, or CSV with a heading.")],
+    by: By = None,
     api: ApiUrl = None,
     token: Token = None,
     as_json: Json = False,
@@ -224,7 +225,7 @@ def import_facts(
     """
     from godwit.cli import importing
 
-    found = importing.send(connect(api, token, os.environ), file)
+    found = importing.send(connect(api, token, os.environ), file, actor(by))
     if as_json:
         typer.echo(json.dumps(found))
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from godwit.cli.api import connect
 from godwit.cli.options import ApiUrl, By, DryRun, Json, Reason, Token
 from godwit.cli.wishes import Doing, act
 from godwit.errors import InvalidRequest
+
+PATIENCE = 600.0
+"""Seconds to wait for the doctor, who looks at every channel."""
 
 
 def doctor(api: ApiUrl = None, token: Token = None, as_json: Json = False) -> None:
@@ -21,18 +24,28 @@ def doctor(api: ApiUrl = None, token: Token = None, as_json: Json = False) -> No
 
     Example: godwit doctor
     """
-    found = connect(api, token, os.environ).get("doctor")
-    findings = found["findings"]
+    import msgspec
+
+    from godwit.control.findings import Finding, line
+
+    server = connect(api, token, os.environ)
+    server.timeout = PATIENCE
+    found = server.get("doctor")
+    findings = msgspec.convert(found["findings"], list[Finding])
     if as_json:
         typer.echo(json.dumps(found))
-    elif findings:
-        for finding in findings:
-            typer.echo(_line(finding))
     else:
-        typer.echo("clean: store, logs and edges agree")
+        for finding in findings:
+            typer.echo(line(finding))
+        agree = "clean: store, logs and edges agree" if not findings else f"{len(findings):,} found"
+        looked = f"{found['channels']:,} channels, {found['moves']:,} moves and {found['items']:,} items"
+        typer.echo(f"{agree} (looked at {looked} in {found['seconds']:.1f} s)")
     if findings:
-        can = sum(bool(finding.get("repair")) for finding in findings)
-        typer.echo(f"godwit: {len(findings)} found; 'godwit repair' can mend {can} of them", err=True)
+        can = sum(bool(finding.repair) for finding in findings)
+        hint = (
+            f"see what can be mended with 'godwit repair --dry-run': {can:,}" if can else "nothing that repair can mend"
+        )
+        typer.echo(f"godwit: {hint}", err=True)
         raise typer.Exit(1)
 
 
@@ -57,9 +70,3 @@ def repair(
         raise InvalidRequest("force needs a reason, for the audit: add --reason TEXT")
     args = {"force": True} if force else {}
     act(connect(api, token, os.environ), "repair", Doing(by, reason, dry_run, as_json), args=args)
-
-
-def _line(finding: dict[str, Any]) -> str:
-    where = f"#{finding['channel']}: " if finding.get("channel") else ""
-    mend = "  (repair can mend it)" if finding.get("repair") else ""
-    return f"{finding['kind']}  {where}{finding['what']}{mend}"

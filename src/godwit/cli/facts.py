@@ -28,12 +28,12 @@ def given(**options: Any) -> dict[str, Any]:
 
 def change(server: Api, channel: str, facts: dict[str, Any], by: str) -> dict[str, Any]:
     """Change what `facts` names and leave the rest; returns what is known then."""
-    known: dict[str, Any] = server.get("channels", channel, "facts")
-    if not facts:
-        return known
-    kept = {name: known[name] for name in ("tier", "opt", "members", "rate", "starts_at")}
-    written: dict[str, Any] = server.put("channels", channel, "facts", body={**kept, **facts, "by": by})
-    return written
+    found: dict[str, Any]
+    if facts:
+        found = server.put("channels", channel, "facts", body={**facts, "by": by})
+    else:
+        found = server.get("channels", channel, "facts")
+    return found
 
 
 def told(facts: dict[str, Any]) -> str:

@@ -21,8 +21,11 @@ BIGGEST = 500_000
 KINDS = {".csv": "text/csv", ".jsonl": "application/jsonl", ".ndjson": "application/jsonl"}
 
 
-def send(server: Api, file: Path) -> dict[str, Any]:
+def send(server: Api, file: Path, by: str) -> dict[str, Any]:
     """Send a file of facts; shows how far it is if someone looks.
+
+    Args:
+        by: who says so, for the audit.
 
     Returns:
         `imported`, the number of rows that were taken, `refused`: `line` of the file and `error` of the others, and
@@ -32,29 +35,33 @@ def send(server: Api, file: Path) -> dict[str, Any]:
         InvalidRequest: the file cannot be read, or the server refuses a request whole. What was sent before stays.
     """
     kind, lines = _load(file)
-    header = lines[:1] if kind == "text/csv" else []
+    first = next(index for index, line in enumerate(lines) if line.strip())
+    heading = [lines[first]] if kind == "text/csv" else []
+    begin = first + len(heading)
     imported = count = 0
     refused: list[dict[str, Any]] = []
-    with _Progress(len(lines) - len(header)) as progress:
-        for start, piece in _pieces(lines, len(header)):
-            found = server.upload("channels", "import", content=b"\n".join([*header, *piece]) + b"\n", kind=kind)
+    with _Progress(len(lines) - begin) as progress:
+        for start, piece in _pieces(lines, begin):
+            content = b"\n".join([*heading, *piece]) + b"\n"
+            found = server.upload("channels", "import", content=content, kind=kind, by=by)
             imported += found["imported"]
             count += found["refused_count"]
-            shift = start - len(header)
+            shift = start - len(heading)
             refused += [{**row, "line": row["line"] + shift} for row in found["refused"]]
-            progress.show(start - len(header) + len(piece))
+            progress.show(start - begin + len(piece))
     return {"imported": imported, "refused": refused, "refused_count": count}
 
 
 def _load(file: Path) -> tuple[str, list[bytes]]:
+    """The kind of a file, and its lines; one of them at least is not empty."""
     try:
         content = file.read_bytes()
     except OSError as error:
         raise InvalidRequest(f"cannot read {file}: {error.strerror}") from error
     lines = content.removeprefix(b"\xef\xbb\xbf").splitlines()
-    if not any(line.strip() for line in lines):
+    first = next((line for line in lines if line.strip()), None)
+    if first is None:
         raise InvalidRequest(f"{file} is empty: write one channel a line, as JSON or as CSV with a heading")
-    first = next(line for line in lines if line.strip())
     kind = KINDS.get(file.suffix.lower()) or ("application/jsonl" if first.lstrip()[:1] == b"{" else "text/csv")
     return kind, lines
 
