@@ -17,7 +17,7 @@ def test_show_tells_everything_but_secrets() -> None:
     assert [line.partition(" = ")[0] for line in lines] == [name for name, _, _ in rows()]
     assert "edge.ping_interval = 7.0  (--set)" in lines
     assert "auth.admin_token = (hidden)  (GODWIT_AUTH__ADMIN_TOKEN)" in lines
-    assert 'limits.preset = "off"  (default)' in lines
+    assert 'limits.preset = "now"  (default)' in lines
     assert SECRET not in done.out
 
 

@@ -31,6 +31,12 @@ rest = true
 HASH = "8c1f0a6be2d97430"
 
 
+@pytest.fixture(autouse=True)
+def clusters(fake: FakeApi) -> None:
+    """The clusters that rollouts may name."""
+    fake.says("GET", "/clusters", {"clusters": [{"name": name} for name in ("main", "aws", "group")]})
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     """A rollout's file, which names a list beside it."""
@@ -90,7 +96,7 @@ def test_one_fault_of_the_file(fake: FakeApi, file: Path) -> None:
     told = run("rollout", "plan", str(file)).refusal
     assert told.startswith(f"{file}:12: ")
     assert "on_failure" in told
-    assert fake.asked == []
+    assert {asked.method for asked in fake.asked} == {"GET"}
 
 
 def test_several_faults_of_the_file(fake: FakeApi, file: Path) -> None:
@@ -103,7 +109,14 @@ def test_several_faults_of_the_file(fake: FakeApi, file: Path) -> None:
     assert "file 'staff.txt' cannot be read: No such file or directory" in first
     assert second.startswith(f"{file}:12: ")
     assert last == f"godwit: {file} cannot be a rollout: 2 faults"
-    assert fake.asked == []
+    assert {asked.method for asked in fake.asked} == {"GET"}
+
+
+@pytest.mark.parametrize("cluster", ["azure", "group"])
+def test_a_cluster_that_is_none(fake: FakeApi, file: Path, cluster: str) -> None:
+    """Told with the line of the file, too."""
+    file.write_text(TOML.replace('"aws"', f'"{cluster}"'))
+    assert run("rollout", "plan", str(file)).refusal.startswith(f"{file}:3: ")
 
 
 @pytest.mark.parametrize(("content", "told"), [(None, "No such file"), (b"name = '\xff'", "it is not UTF-8 text")])

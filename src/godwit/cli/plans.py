@@ -15,12 +15,13 @@ from godwit.cli.api import Api
 from godwit.errors import InvalidRequest
 from godwit.rollout import definition
 from godwit.rollout.forecast import spell
+from godwit.web.names import GROUP
 
 FIRST = 3
 """Channels that are named for each reason to be left out, unless all are wanted."""
 
 
-def read(file: Path) -> str:
+def read(server: Api, file: Path) -> str:
     """Read and check a rollout's file; lists that it names in files of their own become part of it.
 
     Returns:
@@ -29,9 +30,13 @@ def read(file: Path) -> str:
     Raises:
         InvalidRequest: it cannot be read, or is no rollout; with file, line and what was expected.
     """
-
+    text = _text(file)
+    # Told here, where lines are those of the file: what is sent has others.
+    clusters = [row["name"] for row in server.get("clusters")["clusters"] if row["name"] != GROUP]
     try:
-        found = definition.parse(_text(file), str(file), read=lambda name: (file.parent / name).read_text("utf-8"))
+        found = definition.parse(
+            text, str(file), read=lambda name: (file.parent / name).read_text("utf-8"), clusters=clusters
+        )
     except InvalidRequest as error:
         faults = str(error).splitlines()
         if len(faults) == 1:

@@ -63,7 +63,8 @@ def plan(
     """
     from godwit.cli import plans
 
-    found = plans.ask(connect(api, token, os.environ), plans.read(file))
+    server = connect(api, token, os.environ)
+    found = plans.ask(server, plans.read(server, file))
     if as_json:
         typer.echo(json.dumps(found))
         return
@@ -97,7 +98,7 @@ def start(
     from godwit.cli import plans
 
     server = connect(api, token, os.environ)
-    definition = plans.read(file)
+    definition = plans.read(server, file)
     if not plan_hash:
         found = plans.ask(server, definition)
         if not as_json:
