@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from godwit.app import App
 from godwit.control.controller import Controller
 from godwit.errors import InvalidSetting
-from godwit.settings import DirectorySettings, EdgeSettings, Settings, StoreSettings
+from godwit.settings import DirectorySettings, EdgeSettings, LimitSettings, Settings, StoreSettings
 from godwit.store.database import sqlite_url
 from godwit.store.sql import SqlStore
 from godwit.values import Move, Segment
@@ -28,6 +28,7 @@ def _settings(tmp_path: Path, **changed: Any) -> Settings:
         clusters=("main", "aws", "group"),
         store=StoreSettings(path=str(tmp_path / "store.sqlite3")),
         edge=EdgeSettings(reconnect_grace=0.0, edges=2),
+        limits=LimitSettings(preset="off"),
     )
     return replace(settings, **changed)
 
@@ -196,7 +197,7 @@ async def test_a_store_with_channels_or_moves_on_a_cluster_that_is_not_configure
     for channel in ("cat", "dog"):
         await store.commit(channel, Segment("aws", 3, 0, "gone"), drain_until=0.0, now=0.0)
     before = await store.rows()
-    with pytest.raises(InvalidSetting, match=r"^clusters: .* 'aws' too \(channels: 2, unfinished moves: 0\); add "):
+    with pytest.raises(InvalidSetting, match=r"^clusters: .* 'aws' too \(channels and unfinished moves: 2\); add "):
         await App(less, ports_auto=True).start()
     for move in (
         Move("m1", "eel", "event", "wished"),
@@ -204,7 +205,7 @@ async def test_a_store_with_channels_or_moves_on_a_cluster_that_is_not_configure
         Move("m3", "cow", "main", "wished"),
     ):
         await store.begin_move(move)
-    with pytest.raises(InvalidSetting, match=r"'aws', 'event' too \(channels: 2, unfinished moves: 2\)"):
+    with pytest.raises(InvalidSetting, match=r"'aws', 'event' too \(channels and unfinished moves: 4\)"):
         await App(less, ports_auto=True).start()
     assert await store.rows() == before
     await store.close()

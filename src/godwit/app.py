@@ -8,30 +8,29 @@ from __future__ import annotations
 
 import asyncio
 import os
+import platform
 import secrets
 from collections.abc import Awaitable, Mapping
 from contextlib import AsyncExitStack
-from itertools import count
 from typing import Any
 from uuid import uuid4
 
 import structlog
 from prometheus_client import CollectorRegistry
 
-from godwit.chatlog.base import ChatLog
 from godwit.chatlog.memory import MemoryLog
 from godwit.clock import SystemClock
-from godwit.control.controller import Controller
 from godwit.edge import metrics
 from godwit.edge.backend import room_id
-from godwit.edge.front import Front
-from godwit.edge.node import GROUP, EdgeNode
+from godwit.edge.node import GROUP
 from godwit.errors import InvalidSetting, StoreUnavailable
+from godwit.network import Network
 from godwit.settings import Settings
+from godwit.steering import Steering
 from godwit.store.database import sqlite_url
 from godwit.store.migrations import migrate
 from godwit.store.sql import SqlStore
-from godwit.values import Addresses, Segment
+from godwit.values import Segment
 from godwit.web import server, service
 from godwit.web.changes import Changes
 from godwit.web.health import Check
@@ -41,11 +40,11 @@ log = structlog.get_logger()
 EXPIRE = 10.0
 """Seconds between two looks at what has expired in the chat logs."""
 
-EVERY = 2**31 - 1
-"""A limit for questions to the store that cuts nothing off."""
+TRIM = 3600.0
+"""Seconds between two looks at which public events are too old to be kept."""
 
-LEFT = 6.0
-"""Seconds that connections are given to be gone once they are closed."""
+KEPT = 30 * 86_400.0
+"""Seconds that public events are kept: whoever follows the feed may have been away for so long."""
 
 
 class App:
@@ -60,9 +59,7 @@ class App:
         self._settings = settings
         self._ports_auto = ports_auto
         self._admin_token = settings.auth.admin_token or secrets.token_urlsafe(24)
-        self._addresses: dict[str, Addresses] = {name: Addresses() for name in settings.clusters}
-        self._nodes: dict[str, list[EdgeNode]] = {}
-        self._fronts: dict[str, Front] = {}
+        self._network = Network(settings)
         self._changes = Changes()
         self._up = AsyncExitStack()
         self._working: asyncio.Task[None] | None = None
@@ -108,23 +105,24 @@ class App:
         store = await self._open_store()
         logs = {name: MemoryLog(name, uuid4().hex, clock, settings.log) for name in settings.clusters}
         await self._place(store, logs)
-        controller = Controller(
+        steering = Steering(
+            settings,
             store,
             logs,
             clock,
-            settings.move,
-            clusters=[name for name in settings.clusters if name != GROUP],
-            drained=self._drained,
-            changed=self._changes.notify,
+            self._network,
+            holder=f"{platform.node()}:{'auto' if self._ports_auto else settings.directory.port}",
+            changed=self._changed,
             skip_seal=os.environ.get("GODWIT_DEMO_FAULT") == "skip-seal",
         )
-        web = await self._serve_http(store, clock, controller)
-        self._working = asyncio.create_task(self._work(logs, controller, web), name="app")
+        web = await self._serve_http(store, clock, steering)
+        self._up.push_async_callback(steering.stop)
+        self._working = asyncio.create_task(self._work(store, logs, steering, web), name="app")
         self._up.push_async_callback(self._end_work)
-        self._make_edges(store, logs, clock)
-        self._up.push_async_callback(self._send_clients_away)
-        await self._listen()
-        await store.set_clusters(self._addresses)
+        self._network.open(store, logs, clock)
+        self._up.push_async_callback(self._network.close)
+        await self._network.listen(self.ports, await store.retired())
+        await store.set_clusters(self._network.addresses)
         return self._ready(web)
 
     async def _open_store(self) -> SqlStore:
@@ -166,52 +164,16 @@ class App:
         Raises:
             InvalidSetting: such clusters, how much there is on them, and what to do.
         """
-        known, missing = set(self._settings.clusters), set[str]()
-        channels, moves, after = 0, 0, ""
-        while rows := await store.rows(after):
-            elsewhere = [row.segment.cluster for row in rows if row.segment.cluster not in known]
-            channels += len(elsewhere)
-            missing.update(elsewhere)
-            after = rows[-1].channel
-        for move in await store.moves(unfinished=True, limit=EVERY):
-            named = {move.target} | ({move.source.cluster} if move.source else set())
-            moves += not named <= known
-            missing |= named - known
+        known = set(self._settings.clusters)
+        missing = {name: uses for name, uses in (await store.clusters_in_use()).items() if name not in known}
         if missing:
             raise InvalidSetting(
-                f"clusters: the store uses {', '.join(map(repr, sorted(missing)))} too (channels: {channels}, "
-                f"unfinished moves: {moves}); add what is missing and move the channels away first, "
-                "or use another store.path"
+                f"clusters: the store uses {', '.join(map(repr, sorted(missing)))} too "
+                f"(channels and unfinished moves: {sum(missing.values())}); add what is missing and move the channels "
+                "away first, or use another store.path"
             )
 
-    def _make_edges(self, store: SqlStore, logs: Mapping[str, ChatLog], clock: SystemClock) -> None:
-        settings, numbers = self._settings, count(1)
-        for cluster in settings.clusters:
-            nodes = [
-                EdgeNode(cluster, logs, store, settings, clock, self._addresses.__getitem__, numbers=numbers)
-                for _ in range(settings.edge.edges)
-            ]
-            self._nodes[cluster] = nodes
-            self._fronts[cluster] = Front(nodes, settings.edge)
-
-    async def _listen(self) -> None:
-        for place, (cluster, front) in enumerate(self._fronts.items()):
-            tcp_port, ws_port = self.ports(place)
-            await front.listen(tcp_port=tcp_port, ws_port=ws_port)
-            self._addresses[cluster] = self._public(cluster, front)
-        for node in self._all_nodes():
-            node.start()
-
-    def _public(self, cluster: str, front: Front) -> Addresses:
-        """Where clients reach a cluster: as the settings say, else where it listens."""
-        given = self._settings.directory.public.get(cluster)
-        if given:
-            return Addresses(**{kind: tuple(given.get(kind, ())) for kind in ("tcp", "tls", "ws", "wss")})
-        tcp = (f"{front.tcp.host}:{front.tcp.port}",) if front.tcp else ()
-        ws = (f"{front.ws.host}:{front.ws.port}",) if front.ws else ()
-        return Addresses(tcp=tcp, ws=ws)
-
-    async def _serve_http(self, store: SqlStore, clock: SystemClock, controller: Controller) -> server.Running:
+    async def _serve_http(self, store: SqlStore, clock: SystemClock, steering: Steering) -> server.Running:
         async def store_answers() -> str:
             await store.default_placement()
             return ""
@@ -219,12 +181,8 @@ class App:
         async def works() -> str:
             return "" if self._working and not self._working.done() else "the controller does not run"
 
-        async def listens() -> str:
-            silent = [name for name, addresses in self._addresses.items() if addresses == Addresses()]
-            return f"not listening yet: {', '.join(silent)}" if silent else ""
-
         registry = CollectorRegistry()
-        metrics.register(registry, lambda: [node.statistics() for node in self._all_nodes()])
+        metrics.register(registry, lambda: [node.statistics() for node in self._network.all_nodes()])
         directory = self._settings.directory
 
         async def owner(channel: str) -> str | None:
@@ -234,11 +192,11 @@ class App:
         app = service.build(
             store=store,
             clock=clock,
-            addresses=self._addresses,
+            addresses=self._network.addresses,
             admin_token=self._admin_token,
             changes=self._changes,
-            on_wish=controller.wake,
-            checks=(Check("store", store_answers), Check("controller", works), Check("edges", listens)),
+            on_wish=steering.wake,
+            checks=(Check("store", store_answers), Check("controller", works), Check("edges", self._network.silent)),
             registry=registry,
             room_id=owner,
         )
@@ -247,61 +205,41 @@ class App:
         self._up.callback(self._changes.close)
         return web
 
-    async def _work(self, logs: Mapping[str, MemoryLog], controller: Controller, web: server.Running) -> None:
+    async def _work(
+        self, store: SqlStore, logs: Mapping[str, MemoryLog], steering: Steering, web: server.Running
+    ) -> None:
         """Everything that runs as long as the process does; if one ends, all end."""
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(_endless("controller", controller.run()), name="controller")
+                for name, work in steering.work().items():
+                    group.create_task(_endless(name, work), name=name)
+                group.create_task(_endless("network", self._network.follow(store)), name="network")
                 group.create_task(_endless("http", web.wait_stopped()), name="http")
                 group.create_task(_endless("expire", _expire(logs)), name="expire")
+                group.create_task(_endless("trim", _trim(store)), name="trim")
         except* Exception:
             # Whoever waits for the end stops the rest in order; here it is only told.
             log.exception("app_failed")
 
-    # from the top down ------------------------------------------------------------------------
+    def _changed(self) -> None:
+        """Something was written: wake whoever waits for that."""
+        self._changes.notify()
+        self._network.wake()
 
-    async def _send_clients_away(self) -> None:
-        for front in self._fronts.values():
-            front.close()
-        grace = self._settings.edge.reconnect_grace
-        await asyncio.gather(*(node.stop(grace) for node in self._all_nodes()))
-        try:
-            async with asyncio.timeout(LEFT):
-                await asyncio.gather(*(front.wait_empty() for front in self._fronts.values()))
-        except TimeoutError:
-            log.warning(
-                "connections_left", connections=sum(node.statistics().connections for node in self._all_nodes())
-            )
+    # from the top down ------------------------------------------------------------------------
 
     async def _end_work(self) -> None:
         if self._working is not None:
             self._working.cancel()
             await asyncio.wait([self._working])
 
-    # what the others ask ----------------------------------------------------------------------
-
-    def _all_nodes(self) -> list[EdgeNode]:
-        return [node for nodes in self._nodes.values() for node in nodes]
-
-    def _drained(self, channel: str, cluster: str) -> bool:
-        """Whether nobody is in the channel on that cluster any more."""
-        return not any(node.members(channel) for node in self._nodes.get(cluster, ()))
-
     def _ready(self, web: server.Running) -> dict[str, Any]:
         return {
             "pid": os.getpid(),
             "api": web.url,
             "admin_token": self._admin_token,
-            "clusters": {name: _listening(front) for name, front in self._fronts.items()},
+            "clusters": self._network.listening(),
         }
-
-
-def _listening(front: Front) -> dict[str, str | None]:
-    return {
-        "tcp": f"{front.tcp.host}:{front.tcp.port}" if front.tcp else None,
-        "tls": None,
-        "ws": f"ws://{front.ws.host}:{front.ws.port}/" if front.ws else None,
-    }
 
 
 async def _endless(name: str, work: Awaitable[None]) -> None:
@@ -314,3 +252,14 @@ async def _expire(logs: Mapping[str, MemoryLog]) -> None:
         await asyncio.sleep(EXPIRE)
         for chat_log in logs.values():
             chat_log.expire()
+
+
+async def _trim(store: SqlStore) -> None:
+    while True:
+        await asyncio.sleep(TRIM)
+        try:
+            trimmed = await store.trim_feed(SystemClock().now() - KEPT)
+        except StoreUnavailable as error:
+            log.warning("feed_not_trimmed", error=str(error))
+        else:
+            log.info("feed_trimmed", events=trimmed)

@@ -1,0 +1,124 @@
+"""Everything that steers the network, put together: the controller, its gates, and the doctor."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from godwit.chatlog.base import ChatLog
+from godwit.clock import Clock
+from godwit.control.conductor import Conductor
+from godwit.control.controller import Controller
+from godwit.control.doctor import Doctor, ready_to_retire
+from godwit.control.findings import Findings
+from godwit.control.gatekeeper import SamplingGatekeeper
+from godwit.control.repair import Repair
+from godwit.control.verifier import Verifier
+from godwit.control.wishes import Wishes
+from godwit.crowd import EdgeCrowd
+from godwit.network import Network
+from godwit.settings import Settings
+from godwit.store.rollout_base import RolloutStore
+
+FRESH = 60.0
+"""Seconds for which what the doctor found serves a repair; each step is looked at again before it is done."""
+
+
+class Steering:
+    """The controller and what it needs.
+
+    Attributes:
+        crowd, gatekeeper, wishes, conductor, controller: the parts.
+
+    Args:
+        store, logs, clock: the ports; `logs` by cluster.
+        network: whose channels are moved.
+        holder: a name that no other process has, the same after a restart.
+        changed: called whenever something was written.
+        skip_seal: for the demo's fault only.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: RolloutStore,
+        logs: Mapping[str, ChatLog],
+        clock: Clock,
+        network: Network,
+        *,
+        holder: str,
+        changed: Callable[[], None],
+        skip_seal: bool = False,
+    ) -> None:
+        self.crowd = EdgeCrowd(network.nodes)
+        self.gatekeeper = SamplingGatekeeper({}, clock, on_sample=lambda rollout, wave, gate, sample: self.wake())
+        self.wishes = Wishes(
+            store,
+            logs,
+            self.crowd,
+            clock,
+            settings.move,
+            retirable=lambda cluster: ready_to_retire(store, cluster),
+            repair=self._repair,
+            heavy=asyncio.to_thread,
+        )
+        self.conductor = Conductor(
+            store,
+            logs,
+            self.crowd,
+            clock,
+            self.gatekeeper,
+            self.wishes,
+            holder=holder,
+            clusters=network.homes,
+            changed=changed,
+        )
+        self.controller = Controller(
+            store,
+            logs,
+            clock,
+            settings.move,
+            self.crowd,
+            conductor=self.conductor,
+            clusters=network.homes,
+            verify=Verifier(store, logs, clock, settings.log).verify,
+            changed=changed,
+            skip_seal=skip_seal,
+        )
+        self._clock = clock
+        self._doctor = Doctor(store, logs, self.crowd, clock, settings)
+        self._repairs = Repair(self._doctor, store, logs, clock, settings.move, self.conductor.leader.write)
+        self._examining = asyncio.Lock()
+        self._found: Findings | None = None
+
+    def wake(self) -> None:
+        """Something has happened that the controller may have waited for."""
+        self.controller.wake()
+
+    def work(self) -> dict[str, Coroutine[Any, Any, None]]:
+        """What runs as long as the process does, by name."""
+        return {"controller": self.controller.run(), "gatekeeper": self.gatekeeper.run()}
+
+    async def stop(self) -> None:
+        """Let another process lead at once; for when the work has ended."""
+        await self.conductor.leader.resign()
+
+    async def examine(self) -> Findings:
+        """Have the doctor look at everything; who asks meanwhile waits for a look of his own.
+
+        Raises:
+            StoreUnavailable, ChatLogUnavailable, TimeoutError: it could not be looked at.
+        """
+        async with self._examining:
+            self._found = await self._doctor.examine()
+            return self._found
+
+    async def _repair(self, dry: bool, force: bool) -> list[str]:
+        found = self._found
+        if found is None or self._clock.now() - found.time - found.seconds > FRESH:
+            found = await self.examine()
+        steps = await self._repairs.repair(found.findings, dry=dry, force=force)
+        if not dry:
+            self._found = None
+        return steps
