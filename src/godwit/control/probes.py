@@ -263,7 +263,7 @@ class Probes:
             raise LoginRefused("no account for probes")
         await self._place(room, cluster)
         addresses = self._clusters()[cluster]
-        listener = Chatter(partial(self._on_heard, record))
+        listener = Chatter(partial(self._on_heard, record, room))
         talker = Chatter(partial(self._on_told, record))
         try:
             await listener.enter(addresses, anonymous(), None, room)
@@ -278,8 +278,8 @@ class Probes:
             listener.close()
             talker.close()
 
-    def _on_heard(self, record: Record, event: ClientEvent) -> None:
-        if isinstance(event, ChannelMessage):
+    def _on_heard(self, record: Record, talker: str, event: ClientEvent) -> None:
+        if isinstance(event, ChannelMessage) and event.login == talker:
             run, _, number = event.text.partition(" ")
             if run == self._run and number.isdecimal():
                 record.seen(int(number))

@@ -148,7 +148,7 @@ class _Trip:
         return nobody_saw + sum(reader.lost for reader in self._readers)
 
     def _on_seen(self, reader: Reader, event: ClientEvent) -> None:
-        if isinstance(event, ChannelMessage):
+        if isinstance(event, ChannelMessage) and event.login == self.room:
             run, _, number = event.text.partition(" ")
             if run == self._run and number.isdecimal():
                 reader.saw(int(number))

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from math import ceil, isfinite
+from typing import Any, get_args
 
 import httpx
 import msgspec
 
 from godwit.control.gatekeeper import Answer, Question
 from godwit.control.probes import Probes
+from godwit.control.rehearsal import Load, Rehearsals
 from godwit.control.round_trip import TRIP
 from godwit.rollout.gates import ROUND_TRIP, judge
-from godwit.rollout.values import Gate, Rollout, Verdict
+from godwit.rollout.values import Facts, Gate, Rollout, Verdict
 from godwit.store.rollout_base import RolloutStore
 
 LARGEST = 65_536
 """Bytes of an answer that are read."""
 
 PAGE = 1000
+
+GATHER = 600.0
+"""Seconds that the members of a rehearsal may take to come in and to leave."""
+
+UNKNOWN_RATE = 1.0
+"""Messages per second of a channel of which nobody knows more."""
+
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 Sources = Callable[[Rollout], Sequence[str]]
 """The clusters that a rollout takes channels from."""
@@ -99,7 +108,7 @@ class Prometheus(_Asking):
             return Answer("inconclusive", f"status {status}: that is no answer of Prometheus")
         if len(values) != 1:
             return Answer("inconclusive", f"the query gives {len(values)} numbers instead of one")
-        if not math.isfinite(values[0]):
+        if not isfinite(values[0]):
             return Answer("inconclusive", f"the query gives {values[0]}")
         return Answer(judge(gate, values[0]), f"the query gives {values[0]:g}", values[0])
 
@@ -130,13 +139,10 @@ class Hook(_Asking):
             return Answer("fail", text)
         if status >= 300:
             return Answer("inconclusive", f"status {status}: redirects are not followed")
-        verdicts: dict[object, Verdict] = {"pass": "pass", "fail": "fail", "inconclusive": "inconclusive"}
         verdict = told.get("verdict", "pass")
-        if not isinstance(verdict, str) or verdict not in verdicts:
-            return Answer(
-                "inconclusive", f"the verdict {str(verdict)[:40]!r} is none of {', '.join(map(str, verdicts))}"
-            )
-        return Answer(verdicts[verdict], text)
+        if verdict not in VERDICTS:
+            return Answer("inconclusive", f"the verdict {str(verdict)[:40]!r} is none of {', '.join(VERDICTS)}")
+        return Answer(verdict, text)
 
 
 class Probe:
@@ -166,6 +172,41 @@ class Probe:
         faults, detail = await self._probes.round_trip(sources[0], target)
         bound = msgspec.structs.replace(gate, at_most=gate.at_most or 0.0)
         return Answer(judge(bound, float(faults)), detail, float(faults))
+
+
+class Rehearsal:
+    """Has the wave's largest channel rehearsed.
+
+    Args:
+        largest: a wave's largest channel with its peak; None if the wave has no channels.
+    """
+
+    def __init__(self, rehearsals: Rehearsals, largest: Callable[[Rollout, int], Awaitable[Facts | None]]) -> None:
+        self._rehearsals = rehearsals
+        self._largest = largest
+
+    def timeout(self, gate: Gate) -> float:
+        """Seconds to wait for `sample`."""
+        return 2 * gate.seconds + GATHER
+
+    async def sample(self, question: Question) -> Answer:
+        """Whether the target carried it."""
+        gate = question.gate
+        peak = await self._largest(question.rollout, question.wave)
+        if peak is None:
+            return Answer("pass", "the wave has no channels: nothing to rehearse")
+        if not peak.members:
+            return Answer("inconclusive", "nobody knows how large the channels of this wave are: give their facts")
+        rate = peak.rate or UNKNOWN_RATE
+        load = Load(peak.channel, ceil(peak.members * gate.factor), rate * gate.factor, gate.seconds)
+        outcome = await self._rehearsals.rehearse(question.rollout.definition.to, load, question.progress)
+        guessed = "" if peak.rate else f" (its rate is not known: {rate:g} a second was taken)"
+        detail = f"{gate.factor:g} times the peak of #{peak.channel}{guessed}: {outcome}"
+        if not outcome.sound:
+            return Answer("fail", detail, outcome.p99)
+        if not outcome.loaded or outcome.p99 is None:
+            return Answer("inconclusive", detail, outcome.p99)
+        return Answer(judge(gate, outcome.p99), detail, outcome.p99)
 
 
 FOLLOWED = "followed"
