@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import pytest
 
-from godwit.store.base import Store
+from godwit.rollout.values import Advance
 from godwit.store.memory import MemoryStore
+from godwit.store.rollout_base import RolloutStore
 from godwit.values import Segment
-from tests.conformance.store import MakeStore, StoreSuite
+from tests.conformance.rollout_store import MakeRolloutStore, RolloutStoreSuite
+from tests.conformance.store import StoreSuite
+
+
+@pytest.fixture
+def make_store() -> MakeRolloutStore:
+    """Always the same store: roles share it by sharing the object."""
+    shared = MemoryStore()
+
+    async def make() -> RolloutStore:
+        return shared
+
+    return make
 
 
 class TestMemoryStore(StoreSuite):
-    """The suite; roles share the store by sharing the object."""
+    """The suite of stores."""
 
-    @pytest.fixture
-    def make_store(self) -> MakeStore:
-        """Always the same store."""
-        shared = MemoryStore()
 
-        async def make() -> Store:
-            return shared
-
-        return make
+class TestMemoryRollouts(RolloutStoreSuite):
+    """The suite of what rollouts need."""
 
 
 def test_nothing_suspends() -> None:
@@ -31,6 +38,10 @@ def test_nothing_suspends() -> None:
         store.set_default(Segment("main", 1, 0, "m1"), hold_until=0.0),
         store.commit("room", Segment("aws", 2, 7, "a1"), drain_until=9.0, now=1.0),
         store.placements(["room", "other"]),
+        store.set_live("room", True, 1.0),
+        store.lead("controller", "one", now=1.0, until=9.0),
+        store.advance(Advance(1.0), term=1),
+        store.candidates(),
     ):
         with pytest.raises(StopIteration):
             call.send(None)

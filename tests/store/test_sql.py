@@ -14,11 +14,12 @@ import pytest
 from sqlalchemy import text
 
 from godwit.errors import StoreUnavailable
-from godwit.store.base import Store
 from godwit.store.database import sqlite_url
 from godwit.store.migrations import migrate
+from godwit.store.rollout_base import RolloutStore
 from godwit.store.sql import SqlStore
 from godwit.values import Account, Placement, Segment
+from tests.conformance.rollout_store import MakeRolloutStore, RolloutStoreSuite
 from tests.conformance.store import AWS, MAIN, MakeStore, StoreSuite
 
 
@@ -29,12 +30,12 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def make_store(file: Path) -> AsyncIterator[MakeStore]:
+async def make_store(file: Path) -> AsyncIterator[MakeRolloutStore]:
     """Opens one more store on the file; all are closed at the end."""
     await migrate(sqlite_url(file))
     async with contextlib.AsyncExitStack() as stack:
 
-        async def make() -> Store:
+        async def make() -> RolloutStore:
             store = SqlStore(sqlite_url(file))
             await store.open()
             stack.push_async_callback(store.close)
@@ -44,7 +45,11 @@ async def make_store(file: Path) -> AsyncIterator[MakeStore]:
 
 
 class TestSqlStore(StoreSuite):
-    """The suite; each store has connections of its own."""
+    """The suite of stores; each store has connections of its own."""
+
+
+class TestSqlRollouts(RolloutStoreSuite):
+    """The suite of what rollouts need."""
 
 
 async def test_tokens_are_not_in_the_file(make_store: MakeStore, file: Path) -> None:
