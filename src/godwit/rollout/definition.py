@@ -255,6 +255,8 @@ class _Reading:
             self.fault((*path, key), where, f"a gate of kind {kind} takes no {key}: it takes {', '.join(takes)}")
         if fields.get("when", row.when) not in row.times:
             self.fault((*path, "when"), where, f"when must be {' or '.join(row.times)} for a gate of kind {kind}")
+        if kind == "soak" and "seconds" not in data:
+            self.fault(path, where, 'seconds is missing: how long to wait, such as "30m"')
         if row.value:
             self._check_value(path, where, kind, fields.get("value"), given="value" in data)
         gate = msgspec.structs.replace(_standard(kind, fields.get("value", "")), **fields)
@@ -287,8 +289,6 @@ class _Reading:
             self.fault((*path, "critical"), where, f"critical must not be below at_most, {gate.at_most:g}")
         if gate.fails > gate.samples:
             self.fault((*path, "fails"), where, f"fails must be at most samples, {gate.samples}, not {gate.fails}")
-        if gate.kind == "soak" and not gate.seconds:
-            self.fault(path, where, 'seconds is missing: how long to wait, such as "30m"')
 
 
 def _standard(kind: GateKind, value: str = "") -> Gate:

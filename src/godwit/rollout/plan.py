@@ -15,7 +15,7 @@ import msgspec
 from godwit.errors import InvalidRequest
 from godwit.rollout.select import fits
 from godwit.rollout.values import Candidate, Definition, Facts, Item
-from godwit.values import is_login
+from godwit.values import ROOM, is_login
 
 HIDDEN = "godwit__"
 """Names that begin so are rooms of Godwit's own probes and rehearsals."""
@@ -65,7 +65,7 @@ class Sorter:
     def place(self, candidate: Candidate) -> int | str:
         """The index of the wave that takes a channel, or why none does."""
         channel, cluster = candidate.channel, candidate.cluster
-        if not is_login(channel):
+        if ROOM.fullmatch(channel) or not is_login(channel):
             return "a group room"
         if channel.startswith(HIDDEN):
             return "a hidden room of Godwit's own"

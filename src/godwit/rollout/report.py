@@ -74,8 +74,9 @@ def _head(report: Report) -> str:
     why = f": {_text(report.why)}" if report.why else ""
     lines += [
         "",
-        f"It is **{report.state}**{why}. Of {total.channels:,} channels {total.there:,} are there, {total.back:,} went "
-        f"back, {total.waiting + total.moving:,} wait or move, {total.skipped:,} were skipped, {total.failed:,} failed.",
+        f"It is **{report.state}**{why}. Of {total.channels:,} channels {total.there:,} are there, {total.back:,} "
+        f"went back, {total.waiting + total.moving:,} wait or move, {total.skipped:,} were skipped, "
+        f"{total.failed:,} failed.",
     ]
     if report.unshown:
         lines += [
