@@ -54,22 +54,16 @@ ANSWER = 5.0
 async def ready_to_retire(store: RolloutStore, cluster: str) -> list[str]:
     """Say why a cluster cannot be retired yet; an empty list if it can."""
     reasons = []
-    homed, after = 0, ""
-    while rows := await store.rows(after, PAGE):
-        homed += sum(row.segment.cluster == cluster for row in rows)
-        after = rows[-1].channel
-        await asyncio.sleep(0)
-    if homed:
+    unfinished = await store.moves(unfinished=True, limit=MANY)
+    named = sum(_leaves(move, cluster) or move.target == cluster for move in unfinished)
+    if (homed := (await store.clusters_in_use()).get(cluster, 0) - named) > 0:
         reasons.append(f"{homed} channels are still there: move them first")
     if (await store.default_placement()).cluster == cluster:
         reasons.append("channels without a row are still there: change the default placement first")
-    unfinished = await store.moves(unfinished=True, limit=MANY)
     draining = sum(move.state == "draining" and _leaves(move, cluster) for move in unfinished)
     if draining:
         reasons.append(f"{draining} channels are still drained from it: wait for the end of their drains")
-    under_way = sum(
-        move.state != "draining" and (_leaves(move, cluster) or move.target == cluster) for move in unfinished
-    )
+    under_way = named - draining - sum(move.state == "draining" and move.target == cluster for move in unfinished)
     if under_way:
         reasons.append(f"{under_way} moves to or from it are not finished")
     for rollout in await store.rollouts():
@@ -323,7 +317,7 @@ class Doctor:
         if await self._moving(item.channel):
             return True
         move = await self._store.move(item.move) if item.move else None
-        return rollout.state in ENDED and (move is None or placement.segment.epoch > move.epoch)
+        return rollout.state in ENDED and (move is None or placement.segment.epoch > move.epoch > 0)
 
 
 def _name(segment: Segment) -> str:

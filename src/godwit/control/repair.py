@@ -72,11 +72,11 @@ class Repair:
             if finding.force and not force:
                 forced += 1
                 continue
-            steps.append(f"#{finding.channel}: {finding.repair}" if finding.channel else finding.repair)
             if finding.kind in ("dead-segment", "dead-default") and finding.to:
                 if finding.to.cluster in opened:
                     continue  # all that its log held was opened together
                 opened.add(finding.to.cluster)
+            steps.append(f"#{finding.channel}: {finding.repair}" if finding.channel else finding.repair)
             if not dry:
                 await self._steps[finding.kind](finding)
                 log.warning("repaired", kind=finding.kind, channel=finding.channel, did=finding.repair)
