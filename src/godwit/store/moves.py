@@ -105,11 +105,12 @@ class Moves(Placements):
 
     async def _overwrite(self, connection: AsyncConnection, changed: Sequence[Move]) -> None:
         """Write moves over what is stored; of one move the last of these stays."""
-        if changed:
-            await connection.execute(
-                update(moves).where(moves.c.id == bindparam("known")),
-                [_values(move) | {"known": move.id} for move in changed],
-            )
+        if not changed:
+            return
+        rows = [_values(move) | {"known": move.id} for move in changed]
+        for row in rows:  # the database would write their indexes anew
+            del row["id"], row["channel"]
+        await connection.execute(update(moves).where(moves.c.id == bindparam("known")), rows)
 
     async def move(self, move_id: str) -> Move | None:
         """One move by its id."""
