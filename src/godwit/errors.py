@@ -9,7 +9,8 @@
     │   ├── UnknownCluster
     │   ├── UnknownChannel
     │   ├── MoveRefused          a move that the channel's state does not allow
-    │   └── InvalidSetting
+    │   ├── InvalidSetting
+    │   └── LogNotPrepared       the chat log's streams are missing or do not fit; says what to do
     ├── StaleEpoch               a write on knowledge that has been superseded
     ├── ChatLogUnavailable       the chat log did not answer
     │   ├── AppendUnknown        a time-out: the append may still land
@@ -65,6 +66,10 @@ class MoveRefused(InvalidRequest):
 
 class InvalidSetting(InvalidRequest):
     """A setting does not exist or has a value it cannot have."""
+
+
+class LogNotPrepared(InvalidRequest):
+    """The streams of a chat log are missing or do not fit the settings; the message says what to do."""
 
 
 class StaleEpoch(GodwitError):

@@ -57,6 +57,26 @@ class LogSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class NatsSettings:
+    """Chat logs in NATS JetStream; how long records are kept is in `LogSettings`."""
+
+    servers: dict[str, list[str]] = field(
+        default_factory=dict,
+        metadata={
+            "help": "URLs of the NATS servers per cluster, e.g. servers.main = ['nats://10.0.0.1:4222']; "
+            "a cluster without any has its log in the process."
+        },
+    )
+    credentials: str = _setting("", "File with the NATS user's credentials; empty: none are needed.")
+    streams: int = _setting(4, "Streams per cluster that channels are spread over; cannot be changed afterwards.")
+    replicas: Literal[1, 3, 5] = _setting(3, "Servers that hold each record before it counts as stored.")
+    storage: Literal["file", "memory"] = _setting(
+        "file", "Where servers keep records; memory is for one server that never restarts, or for trying."
+    )
+    max_bytes: int = _setting(1_073_741_824, "Bytes per stream; a full one refuses appends until records expire.")
+
+
+@dataclass(frozen=True, slots=True)
 class MoveSettings:
     """How a channel moves."""
 

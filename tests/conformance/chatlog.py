@@ -471,6 +471,7 @@ class ChatLogSuite:
 
         subscription = log.subscribe("room", deliver, came.set)
         try:
+            await log.read("room", 0)  # rule L5: when it is answered the live path is open
             [stored] = await add(other, "room", message(1))
             await asyncio.wait_for(came.wait(), DEADLINE)
         finally:

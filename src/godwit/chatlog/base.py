@@ -93,7 +93,7 @@ class ChatLog(Protocol):
         ...
 
     def subscribe(self, channel: str, deliver: Callable[[Entry], None], suspect: Callable[[], None]) -> Subscription:
-        """Open the live path: a hint (rule L1).
+        """Open the live path: a hint (rule L1). It is open when a read that began afterwards is answered (rule L5).
 
         Args:
             deliver: called with each new entry, perhaps twice, perhaps not at all.
