@@ -332,9 +332,9 @@ def test_announce() -> None:
     desk = Desk(Stands("event"))
     desk.join("ann")
     desk.told.taken()
-    desk.attendance.announce(AT_AWS)
+    desk.attendance.announce(AT_AWS, NOW)
     assert desk.told.taken() == ["ann redirected to aws in turn"]
-    desk.attendance.announce(Placement("room", Segment("event", 3, 1, "e1")))
+    desk.attendance.announce(Placement("room", Segment("event", 3, 1, "e1")), NOW)
     assert desk.told.taken() == []
 
 
@@ -452,11 +452,18 @@ def test_nobody_overstays() -> None:
         assert (desk.told.taken(), desk.attendance.members) == ([], before)
 
 
+def tell_in_turn(desk: Desk, member: Member) -> None:
+    """Tell where the channel went; the one member has to wait for it."""
+    desk.told.waiting.add(member)
+    desk.attendance.announce(AT_AWS, NOW)
+    desk.told.taken()
+
+
 def test_who_was_told_late_is_ended_a_lease_after_that() -> None:
     """LIMIT-6."""
     desk = after_the_move(NOW + 60.0)
     ann = next(iter(desk.attendance.members))
-    desk.told.waiting.add(ann)
+    tell_in_turn(desk, ann)
     for seconds in (50.0, 60.0, 75.0):
         desk.attendance.evict(AT_AWS, NOW + seconds)
     desk.told.waiting.clear()
@@ -472,7 +479,7 @@ def test_who_was_told_just_before_the_drain_is_over_has_a_lease_too() -> None:
     """LIMIT-6."""
     desk = after_the_move(NOW + 60.0)
     ann = next(iter(desk.attendance.members))
-    desk.told.waiting.add(ann)
+    tell_in_turn(desk, ann)
     desk.attendance.evict(AT_AWS, NOW + 58.0)
     desk.told.waiting.clear()
     desk.attendance.evict(AT_AWS, NOW + 59.0)
@@ -488,8 +495,17 @@ def test_only_who_was_told_late_may_stay_longer() -> None:
     ann, _ = desk.join("ann"), desk.join("bob")
     desk.stands.home, desk.stands.previous = "aws", ("main",)
     desk.stands.drains, desk.stands.position = {"main": NOW + 60.0}, Position(2, 20)
-    desk.told.taken()
-    desk.told.waiting.add(ann)
+    tell_in_turn(desk, ann)
     desk.attendance.evict(AT_AWS, NOW + 60.0)
     assert desk.told.taken() == ["bob evicted to aws"]
     assert list(desk.attendance.members) == [ann]
+
+
+def test_nobody_is_ended_in_the_moment_of_being_told() -> None:
+    """LIMIT-6: an edge that reads of the move when the drain is over already."""
+    desk = after_the_move(NOW - 5.0)
+    desk.attendance.announce(AT_AWS, NOW)
+    desk.attendance.evict(AT_AWS, NOW + 9.9)
+    assert desk.told.taken() == ["ann redirected to aws in turn"]
+    desk.attendance.evict(AT_AWS, NOW + 10.0)
+    assert desk.told.taken() == ["ann evicted to aws"]

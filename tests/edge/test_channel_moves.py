@@ -521,7 +521,7 @@ def test_nobody_is_evicted_to_where_the_channel_was() -> None:
     world.tick(MOVE.drain)
     assert ann in main.channel.served
     main.release("commit")
-    world.tick()
+    world.tick(MOVE.lease)
     assert ann.events[1:] == ["redirected to aws-2", "redirected to event-3", "evicted to event"]
 
 

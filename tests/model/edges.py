@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from itertools import count
+from math import inf
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from godwit.chatlog.base import Page
@@ -33,6 +35,11 @@ class Edge:
         self._held: list[Callable[[], None]] = []
         self._closers: dict[Segment, Callable[[], None]] = {}
         self.connections: dict[str, Connection] = {}
+        self._paces = Random(f"{world.seed} {name}")
+        self._waits = self._paces.choice(((0.0,), (0.0, 0.0, 3.0), (1.0, 12.0, 25.0)))
+        self._newest: Placement | None = None
+        self._waiting: dict[Member, None] = {}
+        self._told_late: dict[Member, float] = {}
         self.channel = EdgeChannel(
             world.channel, cluster, self, self,
             producer=f"{name}/edge", numbers=count(1),
@@ -174,11 +181,31 @@ class Edge:
         self.world.visit(f"edge:joined home={home} silent={silent} missing={missing}")
 
     def redirected(self, member: Member, placement: Placement, *, asked: bool) -> None:
-        self.world.checker.redirected(placement)
-        self._of(member).redirected(placement)
+        """At once, or when the member's turn has come, as fast as its client may be told (LIMIT-6)."""
+        wait = 0.0 if asked else self._paces.choice(self._waits)
+        self._newest = placement
+        if not wait:
+            self._waiting.pop(member, None)
+            self._redirect(member)
+        elif member not in self._waiting:
+            self._waiting[member] = None
+            self.world.schedule.after(wait, lambda: self.run(lambda: self._turn_came(member)))
 
     def untold(self) -> Collection[Member]:
-        return ()
+        return self._waiting
+
+    def _turn_came(self, member: Member) -> None:
+        if member in self._waiting:
+            del self._waiting[member]
+            if member in self.channel.members and self.channel.home != self.cluster:
+                self.world.visit("edge:told late")
+                self._told_late[member] = self.now()
+                self._redirect(member)
+
+    def _redirect(self, member: Member) -> None:
+        assert self._newest
+        self.world.checker.redirected(self._newest)
+        self._of(member).redirected(self._newest)
 
     def refused(self, member: Member) -> None:
         self.world.visit("edge:refused")
@@ -230,6 +257,8 @@ class Edge:
 
     def evicted(self, member: Member, placement: Placement) -> None:
         self.world.visit("edge:evicted")
+        if member in self._waiting or self.now() - self._told_late.get(member, -inf) < self.world.move_settings.lease:
+            self.world.checker.problems.append(f"{member.account} was evicted too soon after it was told, or untold")
         self._of(member).parted()
 
     def _of(self, member: Member) -> Connection:

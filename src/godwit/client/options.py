@@ -15,7 +15,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """How a client behaves; the defaults keep to an ordinary account's limits.
 
     Attributes:
-        joins: JOINs of this client, on all of its connections together.
+        joins: JOINs of this client, on all of its connections together; a little slower than servers
+            allow, since lines take now more and now less time to get there.
         messages: messages of this client, on all of its connections together, since servers
             count by account.
         backoff: waits between attempts to connect.
@@ -33,7 +34,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         queue: events that may wait for the user.
     """
 
-    joins: Rate = Rate(20, 10.0)
+    joins: Rate = Rate(20, 10.5)
     messages: Rate = Rate(20, 30.0)
     backoff: Backoff = Backoff()
     connect_timeout: float = 15.0

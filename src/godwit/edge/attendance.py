@@ -75,7 +75,9 @@ class Attendance:
         self._legacy_rule = legacy_rule
         self._lease = lease
         self._waiting: dict[Member, _Waiting] = {}
+        self._announced = 0.0
         self._late: dict[Member, float] = {}
+        """Members that were not told at once, and until when they may stay; infinite until they are told."""
 
     @property
     def waiting(self) -> bool:
@@ -167,11 +169,14 @@ class Attendance:
         self._audience.replayed(member, lines)
         return True
 
-    def announce(self, placement: Placement) -> None:
+    def announce(self, placement: Placement, now: float) -> None:
         """Tell the members where the channel went, now that the store says so (rule C5)."""
         if placement.segment.cluster != self._standing.cluster:
+            self._announced = now
             for member in list(self.members):
                 self._audience.redirected(member, placement, asked=False)
+            if self._legacy_rule != "bridge":
+                self._late.update(dict.fromkeys(self._audience.untold(), inf))
 
     def welcome_early(self) -> tuple[str, ...]:
         """Serve early joiners without an account, if the channel came here.
@@ -214,7 +219,10 @@ class Attendance:
         return ends and standing.cluster in standing.previous and any(self.members.values())
 
     def evict(self, placement: Placement, now: float) -> None:
-        """End them, if the drain is over; of who was told late, a lease after that. To be called every second or so."""
+        """End them, if the drain is over, and not within a lease of being told (LIMIT-6).
+
+        To be called every second or so.
+        """
         drain_until = self._standing.drains.get(self._standing.cluster, 0.0)
         if not self.overstay() or now < drain_until - self._lease:
             return
@@ -222,8 +230,7 @@ class Attendance:
         for member, until in self._late.items():
             if until == inf and member not in untold:
                 self._late[member] = now + self._lease
-        self._late.update(dict.fromkeys(untold, inf))
-        if now >= drain_until:
+        if now >= max(drain_until, self._announced + self._lease):
             for member in [member for member, served in self.members.items() if served]:
                 if now >= self._late.get(member, 0.0):
                     self._put_out(member)

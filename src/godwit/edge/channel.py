@@ -485,7 +485,7 @@ class EdgeChannel:
         """Tell the members where the channel went, now that the store says so and they have seen it go (rule C5)."""
         reached = self._room is not None and self._room.segment.epoch >= placement.segment.epoch
         if reached:
-            self._attendance.announce(placement)
+            self._attendance.announce(placement, self._backend.now())
 
     def _lose(self, since: Position) -> None:
         for record, tried in self._outbox.lose():
