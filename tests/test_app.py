@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from godwit.app import App
 from godwit.control.controller import Controller
 from godwit.errors import InvalidSetting
-from godwit.settings import DirectorySettings, EdgeSettings, LimitSettings, Settings, StoreSettings
+from godwit.settings import ControlSettings, DirectorySettings, EdgeSettings, LimitSettings, Settings, StoreSettings
 from godwit.store.database import sqlite_url
 from godwit.store.sql import SqlStore
 from godwit.values import Move, Segment
@@ -29,6 +29,7 @@ def _settings(tmp_path: Path, **changed: Any) -> Settings:
         store=StoreSettings(path=str(tmp_path / "store.sqlite3")),
         edge=EdgeSettings(reconnect_grace=0.0, edges=2),
         limits=LimitSettings(preset="off"),
+        control=ControlSettings(probes=False),
     )
     return replace(settings, **changed)
 

@@ -105,6 +105,8 @@ class App:
         store = await self._open_store()
         logs = {name: MemoryLog(name, uuid4().hex, clock, settings.log) for name in settings.clusters}
         await self._place(store, logs)
+        registry = CollectorRegistry()
+        metrics.register(registry, lambda: [node.statistics() for node in self._network.all_nodes()])
         steering = Steering(
             settings,
             store,
@@ -112,17 +114,20 @@ class App:
             clock,
             self._network,
             holder=f"{platform.node()}:{'auto' if self._ports_auto else settings.directory.port}",
+            registry=registry,
             changed=self._changed,
             skip_seal=os.environ.get("GODWIT_DEMO_FAULT") == "skip-seal",
         )
-        web = await self._serve_http(store, clock, steering)
-        self._up.push_async_callback(steering.stop)
+        web = await self._serve_http(store, clock, steering, registry)
+        self._up.push_async_callback(steering.resign)
         self._working = asyncio.create_task(self._work(store, logs, steering, web), name="app")
         self._up.push_async_callback(self._end_work)
         self._network.open(store, logs, clock)
         self._up.push_async_callback(self._network.close)
         await self._network.listen(self.ports, await store.retired())
         await store.set_clusters(self._network.addresses)
+        steering.look_out()
+        self._up.push_async_callback(steering.look_away)
         return self._ready(web)
 
     async def _open_store(self) -> SqlStore:
@@ -173,7 +178,9 @@ class App:
                 "away first, or use another store.path"
             )
 
-    async def _serve_http(self, store: SqlStore, clock: SystemClock, steering: Steering) -> server.Running:
+    async def _serve_http(
+        self, store: SqlStore, clock: SystemClock, steering: Steering, registry: CollectorRegistry
+    ) -> server.Running:
         async def store_answers() -> str:
             await store.default_placement()
             return ""
@@ -181,8 +188,6 @@ class App:
         async def works() -> str:
             return "" if self._working and not self._working.done() else "the controller does not run"
 
-        registry = CollectorRegistry()
-        metrics.register(registry, lambda: [node.statistics() for node in self._network.all_nodes()])
         directory = self._settings.directory
 
         async def owner(channel: str) -> str | None:
@@ -199,6 +204,12 @@ class App:
             checks=(Check("store", store_answers), Check("controller", works), Check("edges", self._network.silent)),
             registry=registry,
             room_id=owner,
+            live=self._settings.live,
+            feed_poll=directory.feed_poll,
+            presence=steering.crowd.presence,
+            dry_run=steering.wishes.dry_run,
+            samples=steering.outside.gatekeeper.samples,
+            doctor=steering.examine,
         )
         web = await server.serve(app, directory.host, 0 if self._ports_auto else directory.port)
         self._up.push_async_callback(web.stop)
@@ -211,8 +222,8 @@ class App:
         """Everything that runs as long as the process does; if one ends, all end."""
         try:
             async with asyncio.TaskGroup() as group:
-                for name, work in steering.work().items():
-                    group.create_task(_endless(name, work), name=name)
+                group.create_task(_endless("controller", steering.controller.run()), name="controller")
+                group.create_task(_endless("outside", steering.watch()), name="outside")
                 group.create_task(_endless("network", self._network.follow(store)), name="network")
                 group.create_task(_endless("http", web.wait_stopped()), name="http")
                 group.create_task(_endless("expire", _expire(logs)), name="expire")

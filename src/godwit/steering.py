@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+
+from prometheus_client import CollectorRegistry
 
 from godwit.chatlog.base import ChatLog
 from godwit.clock import Clock
@@ -12,11 +14,13 @@ from godwit.control.conductor import Conductor
 from godwit.control.controller import Controller
 from godwit.control.doctor import Doctor, ready_to_retire
 from godwit.control.findings import Findings
-from godwit.control.gatekeeper import SamplingGatekeeper
+from godwit.control.meters import read
+from godwit.control.outside import Outside
 from godwit.control.repair import Repair
 from godwit.control.verifier import Verifier
 from godwit.control.wishes import Wishes
 from godwit.crowd import EdgeCrowd
+from godwit.errors import StoreUnavailable
 from godwit.network import Network
 from godwit.settings import Settings
 from godwit.store.rollout_base import RolloutStore
@@ -29,12 +33,13 @@ class Steering:
     """The controller and what it needs.
 
     Attributes:
-        crowd, gatekeeper, wishes, conductor, controller: the parts.
+        crowd, outside, wishes, conductor, controller: the parts.
 
     Args:
         store, logs, clock: the ports; `logs` by cluster.
         network: whose channels are moved.
         holder: a name that no other process has, the same after a restart.
+        registry: what the edges of this process count.
         changed: called whenever something was written.
         skip_seal: for the demo's fault only.
     """
@@ -48,11 +53,20 @@ class Steering:
         network: Network,
         *,
         holder: str,
+        registry: CollectorRegistry,
         changed: Callable[[], None],
         skip_seal: bool = False,
     ) -> None:
         self.crowd = EdgeCrowd(network.nodes)
-        self.gatekeeper = SamplingGatekeeper({}, clock, on_sample=lambda rollout, wave, gate, sample: self.wake())
+        self.outside = Outside(
+            store,
+            clock,
+            settings,
+            clusters=lambda: {name: network.addresses[name] for name in network.homes},
+            reading=lambda: read(registry),
+            crowd=self.crowd,
+            wake=self.wake,
+        )
         self.wishes = Wishes(
             store,
             logs,
@@ -68,7 +82,7 @@ class Steering:
             logs,
             self.crowd,
             clock,
-            self.gatekeeper,
+            self.outside.gatekeeper,
             self.wishes,
             holder=holder,
             clusters=network.homes,
@@ -91,18 +105,39 @@ class Steering:
         self._repairs = Repair(self._doctor, store, logs, clock, settings.move, self.conductor.leader.write)
         self._examining = asyncio.Lock()
         self._found: Findings | None = None
+        self._open = asyncio.Event()
+        self._watching: asyncio.Task[None] | None = None
 
     def wake(self) -> None:
         """Something has happened that the controller may have waited for."""
         self.controller.wake()
 
-    def work(self) -> dict[str, Coroutine[Any, Any, None]]:
-        """What runs as long as the process does, by name."""
-        return {"controller": self.controller.run(), "gatekeeper": self.gatekeeper.run()}
+    async def watch(self) -> None:
+        """Sample gates, probe and post from `look_out` to `look_away`; ends only by a fault, or when cancelled."""
+        await self._open.wait()
+        self._watching = asyncio.create_task(self.outside.run(), name="outside")
+        try:
+            await asyncio.wait([self._watching])
+            if not self._watching.cancelled():
+                return self._watching.result()
+            await asyncio.Event().wait()
+        finally:
+            await self.look_away()
 
-    async def stop(self) -> None:
+    def look_out(self) -> None:
+        """Everything listens: the chatters may come in."""
+        self._open.set()
+
+    async def look_away(self) -> None:
+        """Have the chatters leave, before the edges send everybody away."""
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.wait([self._watching])
+
+    async def resign(self) -> None:
         """Let another process lead at once; for when the work has ended."""
-        await self.conductor.leader.resign()
+        with suppress(StoreUnavailable):
+            await self.conductor.leader.resign()
 
     async def examine(self) -> Findings:
         """Have the doctor look at everything; who asks meanwhile waits for a look of his own.

@@ -21,8 +21,8 @@ from godwit.rollout import moves, progress
 from godwit.rollout.values import ENDED, Item, Rollout
 from godwit.settings import Settings
 from godwit.store.base import MOVING
-from godwit.store.rollout_base import RolloutStore
-from godwit.values import Move, Placement, Seal, Segment
+from godwit.store.rollout_base import HIDDEN, RolloutStore
+from godwit.values import ROOM, Placement, Seal, Segment
 
 log = structlog.get_logger()
 
@@ -54,17 +54,17 @@ ANSWER = 5.0
 async def ready_to_retire(store: RolloutStore, cluster: str) -> list[str]:
     """Say why a cluster cannot be retired yet; an empty list if it can."""
     reasons = []
-    unfinished = await store.moves(unfinished=True, limit=MANY)
-    named = sum(_leaves(move, cluster) or move.target == cluster for move in unfinished)
-    if (homed := (await store.clusters_in_use()).get(cluster, 0) - named) > 0:
+    if (await store.clusters_in_use()).get(cluster) and (homed := await _homed(store, cluster)):
         reasons.append(f"{homed} channels are still there: move them first")
     if (await store.default_placement()).cluster == cluster:
         reasons.append("channels without a row are still there: change the default placement first")
-    draining = sum(move.state == "draining" and _leaves(move, cluster) for move in unfinished)
+    unfinished = [move for move in await store.moves(unfinished=True, limit=MANY) if _counts(move.channel)]
+    left = [move for move in unfinished if move.source is not None and move.source.cluster == cluster]
+    draining = sum(move.state == "draining" for move in left)
     if draining:
         reasons.append(f"{draining} channels are still drained from it: wait for the end of their drains")
-    under_way = named - draining - sum(move.state == "draining" and move.target == cluster for move in unfinished)
-    if under_way:
+    coming = sum(move.target == cluster and move.state != "draining" for move in unfinished)
+    if under_way := coming + len(left) - draining:
         reasons.append(f"{under_way} moves to or from it are not finished")
     for rollout in await store.rollouts():
         if rollout.state not in ENDED and rollout.definition.to == cluster:
@@ -72,8 +72,19 @@ async def ready_to_retire(store: RolloutStore, cluster: str) -> list[str]:
     return reasons
 
 
-def _leaves(move: Move, cluster: str) -> bool:
-    return move.source is not None and move.source.cluster == cluster
+async def _homed(store: RolloutStore, cluster: str) -> int:
+    """How many channels are on a cluster that would have to move before it is retired."""
+    homed, after = 0, ""
+    while rows := await store.rows(after, PAGE):
+        homed += sum(row.segment.cluster == cluster and _counts(row.channel) for row in rows)
+        after = rows[-1].channel
+        await asyncio.sleep(0)
+    return homed
+
+
+def _counts(channel: str) -> bool:
+    """Whether a channel is one of people's: neither a hidden room nor a group room, which stay where they are."""
+    return moves.is_movable(channel) and not channel.startswith(HIDDEN) and ROOM.fullmatch(channel) is None
 
 
 class Doctor:
@@ -188,7 +199,7 @@ class Doctor:
             if not chain or chain[-1] != here:
                 found.append(Finding("chain", f"its chain does not end with its placement, {_name(here)}", name))
                 continue
-            if here.cluster in retired:
+            if here.cluster in retired and _counts(name):
                 found.append(Finding("retired-cluster", f"it is on {here.cluster}, which is retired", name))
             if here.cluster not in self._logs:
                 found.append(Finding("unknown-cluster", f"it is on {here.cluster}, which has no log here", name))
