@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from godwit.clock import FakeClock
@@ -25,6 +28,15 @@ ADDRESSES = {
 }
 
 
+async def until(condition: Callable[[], object]) -> None:
+    """Let others have their turns until it is so."""
+    for _ in range(1_000_000):
+        if condition():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it never came to that")
+
+
 @dataclass
 class World:
     """What a test can turn."""
@@ -36,14 +48,16 @@ class World:
     checks: list[Check] = field(default_factory=list)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     addresses: dict[str, Addresses] = field(default_factory=lambda: dict(ADDRESSES))
+    more: dict[str, Any] = field(default_factory=dict)
+    """Further arguments of `service.build`."""
 
     async def place(self, channel: str, cluster: str, epoch: int) -> None:
         """Commit a placement, as a controller does."""
         await self.store.commit(channel, Segment(cluster, epoch, 7, "s"), drain_until=60.0, now=0.0)
 
-    def client(self, token: str | None = TOKEN) -> httpx.AsyncClient:
-        """A client that sends `token`."""
-        app = service.build(
+    def app(self) -> FastAPI:
+        """The application."""
+        return service.build(
             store=self.store,
             clock=self.clock,
             addresses=self.addresses,
@@ -52,7 +66,12 @@ class World:
             on_wish=lambda: self.wishes.append(None),
             checks=self.checks,
             registry=self.registry,
+            **self.more,
         )
+
+    def client(self, token: str | None = TOKEN) -> httpx.AsyncClient:
+        """A client that sends `token`."""
+        app = self.app()
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test", headers=headers)
 

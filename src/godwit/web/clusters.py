@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from godwit.store.rollout_base import RolloutStore
 from godwit.values import Addresses
-from godwit.web import rollout_views as views
+from godwit.web import network_views as views
 from godwit.web.admission import Admin
 from godwit.web.names import channel_name
 

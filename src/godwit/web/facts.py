@@ -17,7 +17,7 @@ from godwit.errors import InvalidRequest
 from godwit.rollout.values import Facts
 from godwit.store.base import AuditEntry
 from godwit.store.rollout_base import RolloutStore
-from godwit.web import rollout_views as views
+from godwit.web import network_views as views
 from godwit.web.admission import Admin
 from godwit.web.names import channel_name, shown
 from godwit.web.views import Actor

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from godwit.errors import InvalidRequest
 from godwit.rollout.values import Rollout
 from godwit.store.rollout_base import RolloutStore
-from godwit.web import rollout_views as views
+from godwit.web import network_views as views
 from godwit.web.feed import PAGE, Feed
 from godwit.web.names import shown
 from godwit.web.stream import EventStream
@@ -97,7 +97,7 @@ def _moves(routes: APIRouter, store: RolloutStore) -> None:
         "done": done,
     }
 
-    @routes.get("/moves/public", summary="What will move, and what has moved")
+    @routes.get("/moves/public", summary="What will move, and what has moved", response_model_exclude_none=True)
     async def public_moves(
         state: Annotated[Literal["planned", "done"], Query(description="Which moves.")] = "planned",
         after: Annotated[str, Query(max_length=200, description="`next` of the last answer.")] = "",

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
-from godwit.rollout.values import Event, Facts, Hold, Issue, Item, Rollout, Wish
-from godwit.web.views import Actor, Text
+from godwit.rollout.values import Event, Issue, Item, Rollout, Wish
+from godwit.web.views import Actor, Text, View
 
 WishId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
-
-
-class _View(BaseModel):
-    model_config = ConfigDict(frozen=True, populate_by_name=True, serialize_by_alias=True)
 
 
 class NewWish(BaseModel):
@@ -29,7 +25,7 @@ class NewWish(BaseModel):
     id: WishId | None = Field(None, description="Chosen by whoever sends it, so that it may be sent again.")
 
 
-class WishView(_View):
+class WishView(View):
     """A wish, and what came of it.
 
     Attributes:
@@ -67,7 +63,7 @@ class WishView(_View):
         )
 
 
-class Wishes(_View):
+class Wishes(View):
     """Wishes: the new ones oldest first, otherwise newest first."""
 
     wishes: tuple[WishView, ...]
@@ -80,14 +76,14 @@ class PlanRequest(BaseModel):
     files: dict[str, str] = Field(default_factory=dict, description="Name -> text of the lists that it names.")
 
 
-class Largest(_View):
+class Largest(View):
     """The channel with the most members."""
 
     channel: str
     members: int
 
 
-class PlannedWave(_View):
+class PlannedWave(View):
     """A wave of a plan.
 
     Attributes:
@@ -110,14 +106,14 @@ class PlannedWave(_View):
     seconds: float
 
 
-class Excluded(_View):
+class Excluded(View):
     """A channel that is left out."""
 
     channel: str
     reason: str
 
 
-class PlanView(_View):
+class PlanView(View):
     """What would go where, and in which order.
 
     Attributes:
@@ -140,7 +136,7 @@ class PlanView(_View):
     warnings: tuple[str, ...]
 
 
-class Summary(_View):
+class Summary(View):
     """A rollout in a list."""
 
     id: str
@@ -155,13 +151,13 @@ class Summary(_View):
     total: int
 
 
-class Rollouts(_View):
+class Rollouts(View):
     """Rollouts, newest first."""
 
     rollouts: tuple[Summary, ...]
 
 
-class GateView(_View):
+class GateView(View):
     """A gate and how it stands.
 
     Attributes:
@@ -179,7 +175,7 @@ class GateView(_View):
     approved: bool = False
 
 
-class WaveView(_View):
+class WaveView(View):
     """A wave and how far it is.
 
     Attributes:
@@ -199,7 +195,7 @@ class WaveView(_View):
     gates: tuple[GateView, ...]
 
 
-class Turn(_View):
+class Turn(View):
     """A change of a rollout's state."""
 
     state: str
@@ -208,7 +204,7 @@ class Turn(_View):
     why: str
 
 
-class IssueView(_View):
+class IssueView(View):
     """Something wrong that was found; the next wave waits until it is resolved."""
 
     id: str
@@ -235,13 +231,13 @@ class IssueView(_View):
         )
 
 
-class Issues(_View):
+class Issues(View):
     """Issues, oldest first."""
 
     issues: tuple[IssueView, ...]
 
 
-class BudgetView(_View):
+class BudgetView(View):
     """How fast a rollout may go now."""
 
     in_flight: int
@@ -250,7 +246,7 @@ class BudgetView(_View):
     cold_per_second: float
 
 
-class Status(_View):
+class Status(View):
     """A rollout and how far it is.
 
     Attributes:
@@ -290,7 +286,7 @@ class Status(_View):
     history: tuple[Turn, ...]
 
 
-class ItemView(_View):
+class ItemView(View):
     """A channel of a rollout."""
 
     channel: str
@@ -329,7 +325,7 @@ class ItemView(_View):
         )
 
 
-class Items(_View):
+class Items(View):
     """Channels by name.
 
     Attributes:
@@ -340,7 +336,7 @@ class Items(_View):
     next: str
 
 
-class EventView(_View):
+class EventView(View):
     """Something that happened in a rollout."""
 
     number: int
@@ -355,7 +351,7 @@ class EventView(_View):
         return cls(number=event.number, time=event.time, kind=event.kind, channel=event.channel, details=event.details)
 
 
-class Events(_View):
+class Events(View):
     """What happened, oldest first.
 
     Attributes:
@@ -364,166 +360,6 @@ class Events(_View):
 
     events: tuple[EventView, ...]
     next: int
-
-
-class FactsChange(BaseModel):
-    """What is known of a channel; what is left out stays as it was."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    tier: Literal["", "affiliate", "partner", "staff"] | None = None
-    opt: Literal["", "in", "out"] | None = None
-    members: int | None = Field(None, ge=0, le=2**31 - 1)
-    rate: float | None = Field(None, ge=0, allow_inf_nan=False)
-    starts_at: float | None = Field(None, ge=0, allow_inf_nan=False)
-
-
-class NewFacts(FactsChange):
-    """The same, and who says so."""
-
-    by: Actor = "admin"
-
-
-class FactsView(_View):
-    """What is known of a channel."""
-
-    channel: str
-    tier: str
-    opt: str
-    members: int
-    rate: float
-    starts_at: float
-
-    @classmethod
-    def of(cls, facts: Facts) -> FactsView:
-        """Show facts."""
-        return cls(
-            channel=facts.channel,
-            tier=facts.tier,
-            opt=facts.opt,
-            members=facts.members,
-            rate=facts.rate,
-            starts_at=facts.starts_at,
-        )
-
-
-class RefusedRow(_View):
-    """A row that was not taken; lines are counted from 1."""
-
-    line: int
-    error: str
-
-
-class Imported(_View):
-    """What came of an import.
-
-    Attributes:
-        imported: rows that were taken.
-        refused: the others, the first thousand.
-        refused_count: how many they are in all.
-    """
-
-    imported: int
-    refused: tuple[RefusedRow, ...]
-    refused_count: int
-
-
-class HoldView(_View):
-    """Somebody wants a channel to stay where it is."""
-
-    channel: str
-    by: str
-    reason: str
-    time: float
-
-    @classmethod
-    def of(cls, hold: Hold) -> HoldView:
-        """Show a hold."""
-        return cls(channel=hold.channel, by=hold.by, reason=hold.reason, time=hold.time)
-
-
-class Holds(_View):
-    """All holds, by channel."""
-
-    holds: tuple[HoldView, ...]
-
-
-class ClusterView(_View):
-    """A cluster.
-
-    Attributes:
-        channels: channels with a row that live there.
-        default: channels without a row are there.
-        retired_into: the cluster that its addresses serve, '' if they serve itself.
-    """
-
-    name: str
-    tcp: tuple[str, ...]
-    tls: tuple[str, ...]
-    ws: tuple[str, ...]
-    wss: tuple[str, ...]
-    channels: int
-    default: bool
-    retired_into: str
-
-
-class Clusters(_View):
-    """The clusters, the first one first."""
-
-    clusters: tuple[ClusterView, ...]
-
-
-class Change(_View):
-    """What changed.
-
-    Attributes:
-        kind: `moved`: a channel did; `default`: all channels that were never placed did; `retired`: the addresses of
-            `cluster` serve `into` from now on.
-    """
-
-    number: int
-    time: float
-    kind: str
-    channel: str | None = None
-    cluster: str | None = None
-    epoch: int | None = None
-    source: str | None = Field(None, serialization_alias="from")
-    into: str | None = None
-
-
-class Changes(_View):
-    """What changed behind a cursor.
-
-    Attributes:
-        next: `since` of the next question.
-        reset: true if changes were missed: look up anew what you need, and go on with `next`.
-    """
-
-    next: int
-    reset: bool | None = None
-    changes: tuple[Change, ...]
-
-
-class PublicMove(_View):
-    """A move that is planned or done; a planned one says of which wave, a done one when."""
-
-    channel: str
-    source: str = Field(serialization_alias="from")
-    target: str = Field(serialization_alias="to")
-    rollout: str | None = None
-    wave: str | None = None
-    time: float | None = None
-
-
-class PublicMoves(_View):
-    """Moves.
-
-    Attributes:
-        next: `after` of the next question; '' if that was all.
-    """
-
-    moves: tuple[PublicMove, ...]
-    next: str
 
 
 def wave_name(rollout: Rollout, index: int) -> str:

@@ -16,7 +16,9 @@ Text = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00-\x1f\x
 """A line that somebody wrote."""
 
 
-class _View(BaseModel):
+class View(BaseModel):
+    """An answer."""
+
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
 
@@ -51,7 +53,7 @@ class NewToken(BaseModel):
     by: Actor = "admin"
 
 
-class Step(_View):
+class Step(View):
     """A state that a move has reached.
 
     Attributes:
@@ -62,7 +64,7 @@ class Step(_View):
     time: float
 
 
-class MoveView(_View):
+class MoveView(View):
     """A move of one channel.
 
     Attributes:
@@ -106,13 +108,13 @@ class MoveView(_View):
         )
 
 
-class Moves(_View):
+class Moves(View):
     """Moves, newest first."""
 
     moves: tuple[MoveView, ...]
 
 
-class ChannelView(_View):
+class ChannelView(View):
     """A channel, as operators see it.
 
     Attributes:
@@ -149,14 +151,14 @@ class ChannelView(_View):
         )
 
 
-class LiveView(_View):
+class LiveView(View):
     """Whether a channel's stream runs."""
 
     channel: str
     live: bool
 
 
-class AccountView(_View):
+class AccountView(View):
     """Somebody who may log in."""
 
     user_id: str
@@ -169,13 +171,13 @@ class AccountView(_View):
         return cls(user_id=account.user_id, login=account.login, display_name=account.display_name)
 
 
-class Accounts(_View):
+class Accounts(View):
     """Accounts by login."""
 
     accounts: tuple[AccountView, ...]
 
 
-class TokenView(_View):
+class TokenView(View):
     """A new token; the only time it is shown, since only its hash is stored."""
 
     id: str
@@ -189,7 +191,7 @@ class TokenView(_View):
         return cls(id=row.id, login=row.login, scopes=row.scopes, token=token)
 
 
-class AuditView(_View):
+class AuditView(View):
     """Who did what, when and why."""
 
     time: float
@@ -212,7 +214,7 @@ class AuditView(_View):
         )
 
 
-class Audit(_View):
+class Audit(View):
     """The audit, newest first."""
 
     entries: tuple[AuditView, ...]

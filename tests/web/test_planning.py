@@ -1,0 +1,120 @@
+"""Plans by HTTP (HTTP-rollouts)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import httpx
+import pytest
+
+from godwit.rollout import definition, plan
+from godwit.rollout.values import Facts, Hold
+from tests.web.conftest import World
+from tests.web.rollout_world import TOML
+
+
+@dataclass(frozen=True)
+class Here:
+    """Who is in a channel."""
+
+    members: int = 0
+    told: int = 0
+    last_message: float = 0.0
+
+
+@pytest.fixture
+async def crowd(world: World) -> dict[str, Here]:
+    """Three channels with rows, and who is in them."""
+    await world.store.pin(["alice", "bob", "carol", "dave"])
+    await world.store.set_facts([Facts("bob", members=40), Facts("carol", opt="out")])
+    here = {"alice": Here(members=7, told=7), "dave": Here(last_message=world.clock.now() - 5)}
+
+    async def presence(channels: Sequence[str]) -> list[Here]:
+        return [here.get(channel, Here()) for channel in channels]
+
+    world.more["presence"] = presence
+    return here
+
+
+async def test_a_plan(world: World, crowd: dict[str, Here]) -> None:
+    """Waves with who goes first, sizes as they are now, and who is unknown."""
+    await world.store.set_live("bob", True, 0.0)
+    await world.store.hold(Hold("dave", "erin", "why not", 0.0))
+    async with world.client() as http:
+        body = (await http.post("/rollouts/plan", json={"toml": TOML})).json()
+    assert (body["name"], body["to"], body["sources"], body["count"]) == ("autumn", "aws", ["main"], 4)
+    staff, rest = body["waves"]
+    assert staff == {
+        "name": "staff",
+        "count": 2,
+        "hot": 1,
+        "cold": 1,
+        "members": 47,
+        "largest": {"channel": "bob", "members": 40},
+        "first": ["alice", "bob"],
+        "gates": [],
+        "mandatory": False,
+        "seconds": pytest.approx(3.0, abs=2.0),
+    }
+    assert (rest["count"], rest["hot"], rest["mandatory"]) == (2, 1, True)
+    assert body["seconds"] == pytest.approx(staff["seconds"] + rest["seconds"])
+    assert body["excluded"] == []
+    assert body["unknown"] == ["nobody"]
+    assert body["warnings"] == [
+        "wave 'staff': 1 live now, they wait for their streams to end",
+        "wave 'rest': 1 held, they wait until they are released",
+    ]
+
+
+async def test_the_hash_is_that_which_start_asks_for(world: World, crowd: dict[str, Here]) -> None:
+    """Of the same definition over the same channels."""
+    async with world.client() as http:
+        told = (await http.post("/rollouts/plan", json={"toml": TOML})).json()["hash"]
+    parsed = definition.parse(TOML, clusters=["main", "aws"])
+    made = plan.make(parsed, await world.store.candidates(), now=world.clock.now())
+    assert told == made.hash
+
+
+async def test_who_is_left_out_is_told_with_the_reason(world: World, http: httpx.AsyncClient) -> None:
+    """Each with one."""
+    await world.place("alice", "aws", 2)
+    await world.store.pin(["bob"])
+    body = (await http.post("/rollouts/plan", json={"toml": TOML})).json()
+    assert body["excluded"] == [{"channel": "alice", "reason": "already on aws"}]
+    assert "wave 'rest' is empty" in body["warnings"]
+
+
+async def test_lists_in_files_are_sent_along(world: World, http: httpx.AsyncClient) -> None:
+    """Those that are missing are told."""
+    await world.store.pin(["alice", "bob"])
+    toml = 'name = "a"\nto = "aws"\n[[wave]]\nname = "staff"\nfile = "staff.txt"\n'
+    body = (await http.post("/rollouts/plan", json={"toml": toml, "files": {"staff.txt": "alice\n#bob\n"}})).json()
+    assert body["waves"][0]["first"] == ["alice", "bob"]
+    response = await http.post("/rollouts/plan", json={"toml": toml})
+    assert response.status_code == 400
+    assert "staff.txt" in response.json()["error"]
+
+
+async def test_all_faults_of_a_file_are_told(http: httpx.AsyncClient) -> None:
+    """With their lines, one by one too."""
+    toml = 'name = "a"\nto = "nowhere"\n[[wave]]\nname = "x"\npercent = 120\n'
+    response = await http.post("/rollouts/plan", json={"toml": toml})
+    assert response.status_code == 400
+    body = response.json()
+    assert any("rollout.toml:2" in fault for fault in body["errors"])
+    assert any("rollout.toml:5" in fault for fault in body["errors"])
+    assert body["error"] == "; ".join(body["errors"])
+
+
+async def test_without_a_crowd_facts_say_who_is_hot(world: World, http: httpx.AsyncClient) -> None:
+    """This process may know of no edges."""
+    await world.store.set_facts([Facts("alice", members=3), Facts("bob")])
+    staff = (await http.post("/rollouts/plan", json={"toml": TOML})).json()["waves"][0]
+    assert (staff["hot"], staff["cold"]) == (1, 1)
+
+
+async def test_more_channels_than_a_page(world: World, http: httpx.AsyncClient) -> None:
+    """All are planned."""
+    await world.store.pin([f"channel{number}" for number in range(2001)])
+    assert (await http.post("/rollouts/plan", json={"toml": TOML})).json()["count"] == 2001
