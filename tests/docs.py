@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from godwit.settings import rows
+from tests.docs_blocks import fill
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -54,7 +56,15 @@ def settings_page() -> str:
     return "".join(page)
 
 
-PAGES = {"docs/settings.md": settings_page}
+def filled(name: str) -> Callable[[], str]:
+    """A document of which parts are made from code."""
+    return lambda: fill((ROOT / name).read_text(encoding="utf-8"))
+
+
+PARTLY = ("docs/architecture.md", "docs/rollouts.md")
+"""Documents of which parts are made, see `tests/docs_blocks.py`."""
+
+PAGES = {"docs/settings.md": settings_page} | {name: filled(name) for name in PARTLY}
 """File -> what its text must be."""
 
 

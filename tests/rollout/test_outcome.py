@@ -187,6 +187,7 @@ def test_gates_and_issues_by_time() -> None:
         said(2.0, "pass", value=0.1),
         msgspec.structs.replace(said(1.0, "fail"), rollout="r2"),
         Event("rollout.wave", 1.0, rollout="r1"),
+        Event("rollout.gate", 4.0, rollout="r1", details={"by": "eve", "why": "seen", "did": "wave staff: ok passes"}),
     ]
     issues = [Issue("i2", "r1", 1, "late", "eve", 9.0), Issue("i1", "r1", 0, "early", "eve", 8.0)]
     samples = [
@@ -199,6 +200,7 @@ def test_gates_and_issues_by_time() -> None:
     assert [(line.time, line.verdict, line.detail, line.value) for line in made.gates] == [
         (2.0, "pass", "", 0.1),
         (3.0, "fail", "too slow", 0.5),
+        (4.0, "approved", "wave staff: ok passes (eve: seen)", None),
     ]
     assert [issue.id for issue in made.issues] == ["i1", "i2"]
     rest, staff = made.gate_sums

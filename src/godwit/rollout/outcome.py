@@ -91,7 +91,7 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 class GateLine(msgspec.Struct, frozen=True):
-    """What a gate said at a time, where it changed its mind."""
+    """What a gate said at a time, where it changed its mind, or that somebody approved it."""
 
     time: float
     wave: str
@@ -276,13 +276,15 @@ class Reporter:
         """Take one event; only what gates said is of interest."""
         if event.kind == "rollout.gate" and event.rollout == self._rollout.id:
             told = event.details
+            by = ": ".join(str(told[key]) for key in ("by", "why") if told.get(key))
+            did = f"{told['did']} ({by})" if by and told.get("did") else ""
             self._gates.append(
                 GateLine(
                     event.time,
                     str(told.get("wave", "")),
                     str(told.get("gate", "")),
-                    str(told.get("verdict", "")),
-                    str(told.get("detail", "")),
+                    str(told.get("verdict") or "approved"),
+                    str(told.get("detail") or did),
                     told.get("value"),
                 )
             )
