@@ -256,7 +256,7 @@ items = Table(
     Column("stayed", JSON, nullable=False),
     Column("verified", String, nullable=False),
     Column("since", Double, nullable=False),
-    Column("members", Integer, nullable=False),
+    Column("members", BigInteger, nullable=False),
     Index("ix_items_turn", "rollout", "state", "wave", "members", "channel", "goal"),
 )
 """The channels of rollouts. `members` is copied from `facts`, so that an index has them in the order of their turn."""
@@ -283,7 +283,7 @@ facts = Table(
     Column("channel", String, primary_key=True),
     Column("tier", String, nullable=False),
     Column("opt", String, nullable=False),
-    Column("members", Integer, nullable=False),
+    Column("members", BigInteger, nullable=False),
     Column("rate", Double, nullable=False),
     Column("starts_at", Double, nullable=False),
 )

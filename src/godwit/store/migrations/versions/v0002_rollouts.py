@@ -101,7 +101,7 @@ def _rollouts() -> None:
         sa.Column("stayed", sa.JSON(), nullable=False),
         sa.Column("verified", sa.String(), nullable=False),
         sa.Column("since", sa.Double(), nullable=False),
-        sa.Column("members", sa.Integer(), nullable=False),
+        sa.Column("members", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("rollout", "channel", name="pk_items"),
     )
     op.create_index("ix_items_channel", "items", ["channel"], unique=False)
@@ -131,7 +131,7 @@ def _channels() -> None:
         sa.Column("channel", sa.String(), nullable=False),
         sa.Column("tier", sa.String(), nullable=False),
         sa.Column("opt", sa.String(), nullable=False),
-        sa.Column("members", sa.Integer(), nullable=False),
+        sa.Column("members", sa.BigInteger(), nullable=False),
         sa.Column("rate", sa.Double(), nullable=False),
         sa.Column("starts_at", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("channel", name="pk_facts"),
