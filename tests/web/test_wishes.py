@@ -205,7 +205,7 @@ async def test_one_wish_is_shown_and_waited_for(world: World, http: httpx.AsyncC
     wish_id = (await ask(http, "release", args={"channel": "alice"})).json()["id"]
     assert (await http.get(f"/wishes/{wish_id}")).json()["state"] == "new"
     asked = asyncio.create_task(http.get(f"/wishes/{wish_id}?wait=60"))
-    await asyncio.sleep(0)
+    await until(lambda: world.changes.next()._waiters)
     await answer(world, "refused", "no")
     response = await asked
     assert (response.status_code, response.json()["state"], response.json()["answer"]) == (200, "refused", "no")
