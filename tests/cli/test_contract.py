@@ -15,8 +15,8 @@ from godwit.values import Segment
 from tests.cli.conftest import Server, as_json, run
 from tests.cli.samples import PLAN, STATUS
 from tests.cli.test_cluster import cluster
-from tests.cli.test_rollout import item, row
-from tests.cli.test_wishes import wish
+from tests.cli.test_rollout import item
+from tests.cli.test_wishes import row, wish
 
 TOML = """\
 name = "spring"
@@ -57,7 +57,7 @@ def test_facts(server: Server, tmp_path: Path) -> None:
     file = tmp_path / "facts.csv"
     file.write_text("channel,tier,members\nalice,staff,5\nb b,staff,1\nbob,duke,1\n")
     done = run("channel", "import", str(file), "--by", "ann")
-    assert (done.status, done.out) == (1, "1 channels are written\n")
+    assert (done.status, done.out) == (1, "rows written: 1\n")
     lines = done.err.splitlines()
     assert lines[0].startswith(f"{file}:3: 'b b' cannot be a channel")
     assert lines[1].startswith(f"{file}:4: tier")

@@ -57,7 +57,7 @@ def test_import(fake: FakeApi, tmp_path: Path) -> None:
     file = tmp_path / "facts.jsonl"
     file.write_text('{"channel": "alice"}\n{"channel": "bob"}\n')
     fake.says("POST", "/channels/import", {"imported": 2, "refused": [], "refused_count": 0})
-    assert run("channel", "import", str(file), "--by", "ann").out == "2 channels are written\n"
+    assert run("channel", "import", str(file), "--by", "ann").out == "rows written: 2\n"
     (asked,) = fake.to("POST", "/channels/import")
     assert asked.body == file.read_bytes()
     assert asked.headers["content-type"] == "application/jsonl"
@@ -94,8 +94,8 @@ def test_a_long_file_goes_in_pieces(fake: FakeApi, tmp_path: Path, monkeypatch: 
     fake.says("POST", "/channels/import", *answers)
     done = run("channel", "import", str(file))
     assert done.status == 1
-    assert done.out == "4 channels are written\n"
-    assert done.err == f"{file}:6: 'd d' cannot be a channel\ngodwit: 1 rows were refused\n"
+    assert done.out == "rows written: 4\n"
+    assert done.err == f"{file}:6: 'd d' cannot be a channel\ngodwit: rows refused: 1\n"
     assert [asked.body for asked in fake.asked] == [
         b"channel,members\na,1\nb,2\n",
         b"channel,members\nc,3\nd d,4\n",

@@ -62,6 +62,35 @@ def test_a_paused_one_says_why() -> None:
     assert line(paused) == ("spring  paused  wave partners moving  69 of 5,000 (1 %)  because: gate p99: p99 is 812 ms")
 
 
+def test_a_reverse_shows_the_way_back() -> None:
+    """Which waves had begun says nothing then; how many go back does."""
+    waves = [{**wave, "back": wave["counts"]} for wave in STATUS["waves"][:1]] + STATUS["waves"][1:]
+    text = drawn({**STATUS, "state": "reversing", "waves": waves})
+    assert text[0] == "spring  main <- aws  reversing for 10 min"
+    assert text[4].split() == ["wave", "state", "waiting", "moving", "done", "skipped", "failed", "back"]
+    assert text[5].split() == ["staff", "━━━━━━━━━━━━──", "9", "1", "10"]
+    assert text[6].split() == ["partners", "━━━━━━━───────", "40", "12", "60", "1"]
+
+
+def test_an_approval_says_what_to_do() -> None:
+    """Drawn and in one line; not once it is given."""
+    gate = {**STATUS["waves"][1]["gates"][0], "approved": False}
+    wave = {**STATUS["waves"][1], "name": "big partners", "state": "checking", "gates": [gate]}
+    waits = {**STATUS, "waves": [STATUS["waves"][0], wave]}
+    assert "  big partners: yes (before)  waits for: godwit rollout approve 'big partners'" in drawn(waits)
+    assert line(waits).endswith("8.25/s  yes: waits for: godwit rollout approve 'big partners'")
+    assert line(STATUS).endswith("8.25/s  p99: fail")
+    assert "  partners: yes (before)  approved" in drawn(STATUS)
+
+
+def test_a_gate_that_was_not_asked_yet() -> None:
+    """Only those of the wave whose turn it is are shown."""
+    gate = {**STATUS["waves"][1]["gates"][1], "verdict": "", "detail": ""}
+    waves = [{**wave, "gates": [gate]} for wave in STATUS["waves"]]
+    text = drawn({**STATUS, "waves": waves})
+    assert [told for told in text if "p99" in told] == ["  partners: p99 (during)  not asked yet"]
+
+
 def test_many_reasons_are_not_all_shown() -> None:
     """The commonest ones are."""
     text = drawn({**STATUS, "waiting": {f"reason {count:02}": count for count in range(1, 12)}})

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from godwit.cli.plans import differences
 from godwit.rollout import definition
 from tests.cli.conftest import as_json, run
 from tests.cli.fake import FakeApi
@@ -150,14 +151,46 @@ def test_start_without_a_hash(fake: FakeApi, file: Path) -> None:
     assert fake.to("POST", "/wishes") == []
 
 
-def test_start_with_the_hash_of_another_plan(fake: FakeApi, file: Path) -> None:
-    """The server's refusal, and the plan as it is now."""
+def test_start_after_the_plan_has_changed(fake: FakeApi, file: Path) -> None:
+    """The server's refusal, and what is otherwise than when it was looked at."""
+    before = {**PLAN, "hash": "0123456789abcdef", "waves": [{**PLAN["waves"][0], "count": 9}, PLAN["waves"][1]]}
+    fake.says("POST", "/rollouts/plan", before, PLAN)
+    fake.says("POST", "/wishes", {"error": f"the plan is {HASH} now: start with --replan"}, status=409)
+    run("rollout", "plan", str(file))
+    done = run("rollout", "start", str(file), "--hash", "0123456789abcdef")
+    assert (done.status, done.out) == (2, "")
+    assert done.err == (
+        f"changed: wave 'staff': 10 channels, 9 before\ngodwit: the plan is {HASH} now: start with --replan\n"
+    )
+
+
+def test_start_with_a_hash_that_nobody_saw(fake: FakeApi, file: Path) -> None:
+    """That is said, too."""
     fake.says("POST", "/rollouts/plan", PLAN)
     fake.says("POST", "/wishes", {"error": f"the plan is {HASH} now: start with --replan"}, status=409)
-    done = run("rollout", "start", str(file), "--hash", "0000000000000000")
-    assert done.status == 2
-    assert done.err == f"godwit: the plan is {HASH} now: start with --replan\n"
-    assert f"hash: {HASH}" in done.out
+    done = run("rollout", "start", str(file), "--hash", "../../x")
+    assert done.err.splitlines() == [
+        f"no plan with that hash was looked at here; the plan is {HASH} now",
+        f"godwit: the plan is {HASH} now: start with --replan",
+    ]
+
+
+def test_differences_of_plans() -> None:
+    """As far as plans tell."""
+    staff, everyone = PLAN["waves"]
+    left = [{"channel": "carol", "reason": "already on aws"}, {"channel": "out0", "reason": "no wave takes it"}]
+    now = {**PLAN, "to": "event", "waves": [{**staff, "name": "crew"}, everyone], "excluded": left}
+    now["excluded"] = [*left, {"channel": "dave", "reason": "no wave takes it"}]
+    assert differences(PLAN, now) == [
+        "it goes to event, not to aws",
+        "wave 'crew' is new",
+        "wave 'staff' is gone",
+        "left out now: #dave",
+        "no longer left out: #out1, #out2, #out3 and 1 more",
+        "left out for another reason: #out0",
+    ]
+    (told,) = differences(PLAN, PLAN)
+    assert told.startswith("the numbers are the same")
 
 
 def test_start_that_is_refused_for_another_reason(fake: FakeApi, file: Path) -> None:
@@ -175,6 +208,12 @@ def test_list(fake: FakeApi) -> None:
     assert heading.split() == ["name", "id", "to", "state", "done", "of", "started", "why"]
     assert line.split() == ["spring", "r1", "aws", "running", "69", "5,000", "1970-01-12T13:46:40.000Z"]
     assert as_json(run("rollout", "list", "--json").out) == {"rollouts": rows}
+
+
+def test_an_empty_list(fake: FakeApi) -> None:
+    """Says how to begin."""
+    fake.says("GET", "/rollouts", {"rollouts": []})
+    assert "godwit rollout plan rollout.toml" in run("rollout", "list").out
 
 
 def test_status(fake: FakeApi) -> None:
@@ -195,7 +234,7 @@ def test_watch_follows_to_the_end(fake: FakeApi) -> None:
     done = run("rollout", "status", "--watch")
     assert done.status == 0
     assert [line.split("  ", 1)[1] for line in done.out.splitlines()] == [
-        "spring  running  wave partners moving  69 of 5,000 (1 %)  8.25/s",
+        "spring  running  wave partners moving  69 of 5,000 (1 %)  8.25/s  p99: fail",
         "spring  finished  wave partners moving  5,000 of 5,000 (100 %)",
     ]
     assert [asked.query.get("version") for asked in fake.to("GET", "/rollouts/r1")] == [None, "40-12-69-7", "8"]

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from godwit.cli.api import Api, connect
-from godwit.cli.options import ApiUrl, By, DryRun, Json, Reason, Token, actor
+from godwit.cli.options import ApiUrl, By, Channel, DryRun, Json, Reason, Token, actor
 from godwit.cli.times import clock
 from godwit.cli.wishes import Doing, act
 from godwit.errors import InvalidRequest
@@ -23,8 +23,6 @@ app = typer.Typer(
 
 POLL = 25
 """Seconds that one request waits for a move's next step."""
-
-Name = Annotated[str, typer.Argument(metavar="CHANNEL", help="Such as '#alice'; quote it, since # begins a comment.")]
 
 
 class Wait(StrEnum):
@@ -52,7 +50,7 @@ class Opt(StrEnum):
 
 
 @app.command()
-def show(name: Name, api: ApiUrl = None, token: Token = None, as_json: Json = False) -> None:
+def show(name: Channel, api: ApiUrl = None, token: Token = None, as_json: Json = False) -> None:
     """Show where a channel is and how its last move went.
 
     Example: godwit channel show '#alice' --json
@@ -75,7 +73,7 @@ def show(name: Name, api: ApiUrl = None, token: Token = None, as_json: Json = Fa
 
 @app.command()
 def move(
-    name: Name,
+    name: Channel,
     to: Annotated[str, typer.Option("--to", metavar="CLUSTER", help="The cluster to go to.")],
     wait: Annotated[
         Wait, typer.Option("--wait", help="Return when the switch is committed, or when the drain is over too.")
@@ -113,7 +111,7 @@ def move(
 
 
 @app.command()
-def live(name: Name, by: By = None, api: ApiUrl = None, token: Token = None) -> None:
+def live(name: Channel, by: By = None, api: ApiUrl = None, token: Token = None) -> None:
     """Say that a channel's stream runs: it is moved by force only.
 
     Example: godwit channel live '#alice'
@@ -122,7 +120,7 @@ def live(name: Name, by: By = None, api: ApiUrl = None, token: Token = None) -> 
 
 
 @app.command()
-def offline(name: Name, by: By = None, api: ApiUrl = None, token: Token = None) -> None:
+def offline(name: Channel, by: By = None, api: ApiUrl = None, token: Token = None) -> None:
     """Say that a channel's stream has ended: it may be moved.
 
     Example: godwit channel offline '#alice'
@@ -132,7 +130,7 @@ def offline(name: Name, by: By = None, api: ApiUrl = None, token: Token = None) 
 
 @app.command()
 def hold(
-    name: Name,
+    name: Channel,
     reason: Reason = "",
     dry_run: DryRun = False,
     by: By = None,
@@ -152,7 +150,7 @@ def hold(
 
 @app.command()
 def release(
-    name: Name,
+    name: Channel,
     reason: Reason = "",
     dry_run: DryRun = False,
     by: By = None,
@@ -171,7 +169,7 @@ def release(
 
 
 @app.command()
-def explain(name: Name, api: ApiUrl = None, token: Token = None, as_json: Json = False) -> None:
+def explain(name: Channel, api: ApiUrl = None, token: Token = None, as_json: Json = False) -> None:
     """Say why a channel has not moved, or how it did: one reason, since when, which rollout and wave, its moves.
 
     Example: godwit channel explain '#alice'
@@ -183,7 +181,7 @@ def explain(name: Name, api: ApiUrl = None, token: Token = None, as_json: Json =
 
 @app.command()
 def facts(
-    name: Name,
+    name: Channel,
     tier: Annotated[Tier | None, typer.Option("--tier", help="Which waves take it.")] = None,
     opt: Annotated[Opt | None, typer.Option("--opt", help="in asked to move early, out to move last.")] = None,
     members: Annotated[int | None, typer.Option("--members", min=0, help="The most it has had at once.")] = None,
@@ -229,11 +227,11 @@ def import_facts(
     if as_json:
         typer.echo(json.dumps(found))
     else:
-        typer.echo(f"{found['imported']:,} channels are written")
+        typer.echo(f"rows written: {found['imported']:,}")
         for row in found["refused"]:
             typer.echo(f"{file}:{row['line']}: {row['error']}", err=True)
     if found["refused_count"]:
-        typer.echo(f"godwit: {found['refused_count']:,} rows were refused", err=True)
+        typer.echo(f"godwit: rows refused: {found['refused_count']:,}", err=True)
         raise typer.Exit(1)
 
 

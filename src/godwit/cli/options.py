@@ -32,6 +32,14 @@ Rollout = Annotated[
     str | None, typer.Option("--rollout", metavar="NAME", help="Its name or id; needless while only one is under way.")
 ]
 
+RolloutName = Annotated[
+    str | None, typer.Argument(metavar="NAME", help="Its name or id; needless while only one is under way.")
+]
+
+Channel = Annotated[
+    str, typer.Argument(metavar="CHANNEL", help="Such as '#alice'; quote it, since # begins a comment.")
+]
+
 Config = Annotated[Path | None, typer.Option("--config", help="A TOML file with settings.")]
 
 Set = Annotated[

@@ -18,7 +18,7 @@ from godwit.rollout.forecast import spell
 from godwit.web.names import GROUP
 
 FIRST = 3
-"""Channels that are named for each reason to be left out, unless all are wanted."""
+"""Channels that are named of many, unless all are wanted."""
 
 
 def read(server: Api, file: Path) -> str:
@@ -97,6 +97,44 @@ def show(plan: dict[str, Any], *, everything: bool) -> None:
     typer.echo(f"hash: {plan['hash']}")
 
 
+def warn(plan: dict[str, Any], before: dict[str, Any] | None) -> None:
+    """Say on stderr what makes a plan another one than the one that was looked at.
+
+    Args:
+        before: that one, if it was looked at here.
+    """
+    if before is None:
+        typer.echo(f"no plan with that hash was looked at here; the plan is {plan['hash']} now", err=True)
+        return
+    for difference in differences(before, plan):
+        typer.echo(f"changed: {difference}", err=True)
+
+
+def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """What a plan does otherwise than an earlier one, as far as plans tell."""
+    found = [] if before["to"] == now["to"] else [f"it goes to {now['to']}, not to {before['to']}"]
+    old, new = ({wave["name"]: wave["count"] for wave in plan["waves"]} for plan in (before, now))
+    for name in {**new, **old}:
+        if name not in old or name not in new:
+            found.append(f"wave '{name}' is {'new' if name in new else 'gone'}")
+        elif old[name] != new[name]:
+            found.append(f"wave '{name}': {new[name]:,} channels, {old[name]:,} before")
+    left, taken = ({row["channel"]: row["reason"] for row in plan["excluded"]} for plan in (now, before))
+    for names, what in (
+        ([name for name in left if name not in taken], "left out now"),
+        ([name for name in taken if name not in left], "no longer left out"),
+        ([name for name in left if taken.get(name, left[name]) != left[name]], "left out for another reason"),
+    ):
+        if names:
+            found.append(f"{what}: {_names(names)}")
+    return found or ["the numbers are the same, but not the channels, or the file says something else"]
+
+
+def _names(names: list[str]) -> str:
+    more = f" and {len(names) - FIRST:,} more" if len(names) > FIRST else ""
+    return ", ".join(f"#{name}" for name in names[:FIRST]) + more
+
+
 def _largest(wave: dict[str, Any]) -> str:
     largest = wave.get("largest")
     return f"#{largest['channel']} ({largest['members']:,})" if largest else "-"
@@ -105,7 +143,6 @@ def _largest(wave: dict[str, Any]) -> str:
 def _left_out(excluded: list[dict[str, str]], everything: bool) -> None:
     counts = Counter(row["reason"] for row in excluded)
     for reason, count in counts.most_common():
-        names = [f"#{row['channel']}" for row in excluded if row["reason"] == reason]
-        first = names if everything else names[:FIRST]
-        more = "" if len(first) == count else f" and {count - len(first):,} more"
-        typer.echo(f"left out, {reason}: {count:,} ({', '.join(first)}{more})")
+        names = [row["channel"] for row in excluded if row["reason"] == reason]
+        told = ", ".join(f"#{name}" for name in names) if everything else _names(names)
+        typer.echo(f"left out, {reason}: {count:,} ({told})")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -17,6 +18,9 @@ WIDE = 20
 
 NARROW = 14
 """Characters of the bar of a wave."""
+
+BACK = ("reversing", "reversed")
+"""States of a rollout that goes back, or is back; how far its waves had come says nothing then."""
 
 MOST = 8
 """Reasons for waiting that are shown; the rest is one line."""
@@ -50,6 +54,9 @@ def line(status: dict[str, Any]) -> str:
     ]
     if status["rate"]:
         parts.append(f"{status['rate']:.3g}/s")
+    if status["state"] == "running" and wave["state"] != "done":
+        asked = [gate for gate in wave["gates"] if gate["kind"] == "approval" or gate["verdict"] not in ("", "pass")]
+        parts += [f"{gate['name']}: {_said(wave['name'], gate)}" for gate in asked if not gate["approved"]]
     if status["why"]:
         parts.append(f"because: {status['why']}")
     return "  ".join(parts)
@@ -58,7 +65,8 @@ def line(status: dict[str, Any]) -> str:
 def _heading(status: dict[str, Any], now: float) -> Text:
     since = status["history"][-1]["time"] if status["history"] else status["created"]
     sources = ", ".join(status["sources"])
-    text = Text.assemble((status["name"], "bold"), f"  {sources + ' ' if sources else ''}-> {status['to']}  ")
+    way = "<-" if status["state"] in BACK else "->"
+    text = Text.assemble((status["name"], "bold"), f"  {sources} {way} {status['to']}  ")
     text.append_text(tables.state(status["state"]))
     text.append(f" for {spell(max(0.0, now - since))}")
     ways = [way for way, on in (("by force", status["force"]), ("all at once", status["at_once"])) if on]
@@ -95,10 +103,12 @@ def bar(done: int, total: int, width: int) -> Text:
 def _waves(status: dict[str, Any], now: float) -> Table:
     rare = [name for name in ("skipped", "failed") if any(wave["counts"].get(name) for wave in status["waves"])]
     counts = ["waiting", "moving", "done", *rare]
-    table = tables.grid("wave", "state", "", *counts, right=counts)
+    going_back = [sum(wave["back"].values()) for wave in status["waves"]]
+    extra = ["back"] if any(going_back) else []
+    table = tables.grid("wave", "state", "", *counts, *extra, right=[*counts, *extra])
     for index, wave in enumerate(status["waves"]):
-        its_turn = index == status["wave"]
-        state = tables.state(wave["state"])
+        its_turn = index == status["wave"] and status["state"] not in BACK
+        state = tables.state(wave["state"]) if status["state"] not in BACK else Text("")
         if its_turn and wave["since"]:
             state.append(f" {spell(max(0.0, now - wave['since']))}", style="dim")
         state.no_wrap = True
@@ -107,6 +117,7 @@ def _waves(status: dict[str, Any], now: float) -> Table:
             state,
             bar(wave["done"], wave["total"], NARROW),
             *(tables.number(wave["counts"].get(name, 0), "bold red" if name == "failed" else "") for name in counts),
+            *(tables.number(going_back[index], "magenta") for _ in extra),
         )
     return table
 
@@ -116,17 +127,25 @@ def _part(heading: str, lines: list[Text]) -> list[Text]:
 
 
 def _gates(status: dict[str, Any]) -> list[Text]:
-    """The gates that say something: a verdict, or that somebody let them pass; and what the turn's wave waits for."""
+    """The gates that say something: a verdict, or that somebody let them pass; and all of the wave of the turn."""
     lines = []
     for index, wave in enumerate(status["waves"]):
         for gate in wave["gates"]:
-            if not (gate["verdict"] or gate["approved"] or index == status["wave"]):
-                continue
-            said = "approved" if gate["approved"] else gate["verdict"] or "not asked yet"
-            text = Text(f"  {wave['name']}: {gate['name']} ({gate['when']})  ")
-            text.append(said, style=tables.STYLES.get(gate["verdict"], "") if not gate["approved"] else "green")
-            lines.append(text.append(f"  {gate['detail']}" if gate["detail"] else ""))
+            if gate["verdict"] or gate["approved"] or index == status["wave"]:
+                text = Text(f"  {wave['name']}: {gate['name']} ({gate['when']})  ")
+                text.append_text(_said(wave["name"], gate))
+                lines.append(text.append(f"  {gate['detail']}" if gate["detail"] else ""))
     return lines
+
+
+def _said(wave: str, gate: dict[str, Any]) -> Text:
+    if gate["approved"]:
+        return Text("approved", style="green")
+    if gate["verdict"]:
+        return tables.state(gate["verdict"])
+    if gate["kind"] == "approval":
+        return Text(f"waits for: godwit rollout approve {shlex.quote(wave)}", style="yellow")
+    return Text("not asked yet", style="dim")
 
 
 def _waiting(reasons: dict[str, int]) -> list[Text]:

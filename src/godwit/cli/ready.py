@@ -39,8 +39,13 @@ def path_of(given: Path | None, environ: Mapping[str, str]) -> Path:
         return given
     if environ.get(VARIABLE):
         return Path(environ[VARIABLE])
+    return state_of(environ) / "ready.json"
+
+
+def state_of(environ: Mapping[str, str]) -> Path:
+    """The directory of the user's state that is Godwit's."""
     state = environ.get("XDG_STATE_HOME")
-    return (Path(state) if state else Path.home() / ".local" / "state") / "godwit" / "ready.json"
+    return (Path(state) if state else Path.home() / ".local" / "state") / "godwit"
 
 
 def read(path: Path) -> Ready:
