@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Literal
 
 import msgspec
@@ -68,6 +68,9 @@ METERS: dict[str, Meter] = {
         ("connections", "logins_total"),
     ),
     "refused_logins": Meter("logins that were refused", "grown", ("logins_refused_total",)),
+    "joins_over": Meter(
+        "JOINs that were dropped because they were past the client's limit", "grown", ("joins_over_total",)
+    ),
     "slow_readers": Meter("connections that were cut because they did not read", "grown", ("slow_readers_total",)),
     "failures": Meter(
         "channels and connections that were given up because of a fault of Godwit's",
@@ -79,6 +82,14 @@ METERS: dict[str, Meter] = {
     "members": Meter("memberships there are: connections times the channels each is in", "now", ("members",)),
 }
 """What is made from the edges' counters and the probes; those of the window count what happened in 60 s."""
+
+FOLLOWED = "followed"
+"""The one metric that is made from the store, for one wave (`samplers.Metric`)."""
+
+
+def metric_names(clusters: Iterable[str]) -> list[str]:
+    """Every name that a gate of the kind `metric` may give."""
+    return [*METERS, FOLLOWED, *(f"{name}@{cluster}" for cluster in clusters for name in METERS)]
 
 
 def read(registry: CollectorRegistry) -> Reading:
@@ -137,7 +148,7 @@ class Meters:
         base, _, cluster = name.partition("@")
         meter = METERS.get(base)
         if meter is None:
-            return None, f"there is no metric {base!r}: use one of {', '.join(METERS)}, followed"
+            return None, f"there is no metric {base!r}: use one of {', '.join(METERS)}, {FOLLOWED}"
         if meter.how == "probe":
             return self._probed(base, cluster)
         newest = self._reading()

@@ -10,6 +10,7 @@ import httpx
 import msgspec
 
 from godwit.control.gatekeeper import Answer, Question
+from godwit.control.meters import FOLLOWED
 from godwit.control.probes import Probes
 from godwit.control.rehearsal import Load, Rehearsals
 from godwit.control.round_trip import TRIP
@@ -207,10 +208,6 @@ class Rehearsal:
         if not outcome.loaded or outcome.p99 is None:
             return Answer("inconclusive", detail, outcome.p99)
         return Answer(judge(gate, outcome.p99), detail, outcome.p99)
-
-
-FOLLOWED = "followed"
-"""The metric that comes from the store."""
 
 
 async def _send(http: httpx.AsyncClient, request: httpx.Request) -> tuple[int, bytes]:

@@ -30,7 +30,7 @@ log = structlog.get_logger()
 PAGE = 100
 """Events that are read at once; how far it came is written at least that often."""
 
-LOOK = 2.0
+LOOK = 3.0
 """Seconds between two looks at the feed without a wake."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
