@@ -260,8 +260,16 @@ class RolloutStoreSuite:
         assert await store.advance(decision, term=1) is None
         assert await store.move("m2") == found, "repeated, it changes nothing"
 
+    async def test_advance_holds(self, store: RolloutStore, rival: RolloutStore) -> None:
+        """A decision may begin and end holds; one that is there already stays."""
+        first = Hold("a", "ann", "why", 5.0)
+        await store.advance(Advance(5.0, holds=(first, Hold("b", "ann", "why", 5.0))), term=1)
+        assert await rival.holds() == [first, Hold("b", "ann", "why", 5.0)]
+        await rival.advance(Advance(6.0, holds=(Hold("a", "bob", "else", 6.0),), releases=("b", "c")), term=1)
+        assert await store.holds() == [first]
+
     async def test_regoal(self, store: RolloutStore, rival: RolloutStore) -> None:
-        """A wave, or all, get another goal; moving items and skipped ones stay; items are written afterwards."""
+        """A wave, or all, get another goal; moving items stay so, skipped ones are left alone; items are written afterwards."""
         states = {
             "done": item("done", state="done", move="m1", since=1.0),
             "failed": item("failed", state="failed", error="oops"),
@@ -281,6 +289,7 @@ class RolloutStoreSuite:
         one_wave = Advance(6.0, regoals=(Regoal("r1", "back", 6.0, wave=0),), items=(kept,))
         await rival.advance(one_wave, term=1)
         expected = states | {name: back(name) for name in ("done", "failed", "waiting")} | {"written": kept}
+        expected["moving"] = item("moving", state="moving", goal="back")
         assert await store.items("r2") == [expected.pop("other")]
         assert await store.items("r1") == list(expected.values())
         await rival.advance(Advance(7.0, regoals=(Regoal("r1", "back", 6.0, skipped=True),)), term=1)
@@ -364,10 +373,18 @@ class RolloutStoreSuite:
         ]
         assert await store.tallies("r3") == []
 
-    async def eligible(self, store: RolloutStore, upto: int = 0, *, force: bool = False, limit: int = 10) -> list[str]:
+    async def eligible(
+        self,
+        store: RolloutStore,
+        upto: int = 0,
+        *,
+        goals: Sequence[Goal] = ("there",),
+        force: bool = False,
+        limit: int = 10,
+    ) -> list[str]:
         """Names of those that seem free to move at 1000, offline for 100 and not about to start within 50."""
         found = await store.eligible(
-            "r1", upto=upto, now=1000.0, offline_for=100.0, starts_within=50.0, force=force, limit=limit
+            "r1", goals=goals, upto=upto, now=1000.0, offline_for=100.0, starts_within=50.0, force=force, limit=limit
         )
         return [one.channel for one, _ in found]
 
@@ -399,7 +416,9 @@ class RolloutStoreSuite:
     async def test_eligible_early_in_time(self, store: RolloutStore) -> None:
         """A channel of which nothing was ever said is not one that ended its stream at 0."""
         await store.advance(Advance(5.0, items=(item("a"),)), term=1)
-        found = await store.eligible("r1", upto=0, now=5.0, offline_for=100.0, starts_within=50.0, force=False, limit=9)
+        found = await store.eligible(
+            "r1", goals=("there", "back"), upto=0, now=5.0, offline_for=100.0, starts_within=50.0, force=False, limit=9
+        )
         assert [candidate.channel for _, candidate in found] == ["a"]
 
     async def test_eligible_in_turn(self, store: RolloutStore, rival: RolloutStore) -> None:
@@ -414,6 +433,13 @@ class RolloutStoreSuite:
         await store.advance(Advance(6.0, items=(item("b", tries=1),)), term=1)
         assert await self.eligible(store, 0) == ["d", "a", "b", "c"]
 
+    async def test_eligible_by_goal(self, store: RolloutStore) -> None:
+        """Those that are to go there, back, or either."""
+        await store.advance(Advance(5.0, items=(item("a"), item("b", goal="back"), item("c"))), term=1)
+        assert await self.eligible(store) == ["a", "c"]
+        assert await self.eligible(store, goals=("back",)) == ["b"]
+        assert await self.eligible(store, goals=("there", "back")) == ["a", "b", "c"]
+
     async def test_eligible_says_what_is_known(self, store: RolloutStore) -> None:
         """Each comes with its candidate."""
         await store.commit("a", AWS, drain_until=9.0, now=1.0)
@@ -421,7 +447,7 @@ class RolloutStoreSuite:
         await store.set_live("a", False, 2.0)
         await store.advance(Advance(5.0, items=(item("a"),)), term=1)
         [(found, candidate)] = await store.eligible(
-            "r1", upto=0, now=1000.0, offline_for=0.0, starts_within=0.0, force=False, limit=9
+            "r1", goals=("there", "back"), upto=0, now=1000.0, offline_for=0.0, starts_within=0.0, force=False, limit=9
         )
         assert found == item("a")
         assert [candidate] == await store.candidates_of(["a"])
