@@ -145,12 +145,14 @@ class Network:
         return seen[-1]
 
     def _hand_over(self, retired: Mapping[str, str]) -> None:
+        for cluster in self._retired.keys() - retired.keys():
+            log.info("cluster_restored", cluster=cluster)
+        for cluster in retired.keys() - self._retired.keys():
+            log.info("cluster_retired", cluster=cluster, into=retired[cluster])
         self._retired = dict(retired)
         self.homes[:] = [name for name in self._settings.clusters if name != GROUP and name not in retired]
         for cluster, front in self.fronts.items():
             front.hand_to(self.nodes[self.serving(cluster)])
-            if cluster in retired:
-                log.info("cluster_retired", cluster=cluster, into=self.serving(cluster))
 
     def _tell_addresses(self) -> None:
         """Whoever asks for a retired cluster is told the addresses of the one that serves, then its own."""

@@ -195,7 +195,7 @@ async def serve(directory: Path, *settings: str) -> AsyncIterator[Server]:
     """
     ready_file = directory / "ready.json"
     store = directory / "godwit.sqlite3"
-    chosen = [f"store.path={store}", "limits.preset=off", "edge.reconnect_grace=0", *settings]
+    chosen = [f"store.path={store}", "limits.preset=off", "control.probes=false", "edge.reconnect_grace=0", *settings]
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "godwit", "serve", "--ports", "auto", "--ready-file", str(ready_file)),
         *(argument for setting in chosen for argument in ("--set", setting)),
