@@ -170,6 +170,12 @@ def test_all_faults_are_told_in_the_order_of_lines() -> None:
     ]
 
 
+def test_a_great_many_faults_are_counted() -> None:
+    found = wave_faults("channels = [" + ", ".join(["'a b'"] * 150) + "]")
+    assert len(found) == 101
+    assert found[-1] == " 50 more faults"
+
+
 @pytest.mark.parametrize(
     ("text", "fault"),
     [

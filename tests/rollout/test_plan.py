@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from godwit.errors import InvalidRequest
-from godwit.rollout.plan import Plan, Sorter, differences, items, make, named, reasons
+from godwit.rollout.plan import Plan, Sorter, differences, items, make, named
 from godwit.rollout.values import Candidate, Definition, Facts, Hold, Item, Wave
 from godwit.values import Placement, Segment
 
@@ -179,14 +179,6 @@ def test_many_channels_of_one_difference_are_counted() -> None:
 def test_a_channel_that_has_moved_is_told_with_its_reason() -> None:
     new = make(DEFINITION, [channel("ann", "aws"), *CHANNELS[1:]], now=NOW)
     assert differences(items(PLAN, "r1", 5.0), new) == ["#ann: no longer planned: already on aws"]
-
-
-def test_reasons_are_counted_the_commonest_first() -> None:
-    channels = [channel("a", "aws"), channel("b", "aws"), channel("c", opt="out")]
-    assert list(reasons(make(DEFINITION, channels, now=NOW)).items()) == [
-        ("already on aws", 2),
-        ("opted out, and no mandatory wave takes it", 1),
-    ]
 
 
 candidates = st.builds(

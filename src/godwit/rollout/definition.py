@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cached_property
 from typing import Any, cast
 
 import msgspec
@@ -23,6 +24,8 @@ CONDITIONS = ("channels", "file", "tiers", "opt_in", "percent", "min_members", "
 
 MOST_WAVES = 100
 MOST_GATES = 50
+MOST_FAULTS = 100
+"""Faults that are told of one file."""
 
 
 def parse(
@@ -55,10 +58,10 @@ def parse(
         raise InvalidRequest(f"{filename}:1: this cannot be read: {error}") from None
     except RecursionError:
         raise InvalidRequest(f"{filename}:1: it is nested too deeply to be a rollout") from None
-    reading = _Reading(filename, Lines(text), read, clusters, metrics)
+    reading = _Reading(filename, text, read, clusters, metrics)
     definition = reading.definition(data)
     if reading.faults:
-        raise InvalidRequest("\n".join(fault for _, fault in sorted(reading.faults, key=lambda fault: fault[0])))
+        raise InvalidRequest(reading.told())
     return definition
 
 
@@ -83,17 +86,28 @@ class _Reading:
     def __init__(
         self,
         filename: str,
-        lines: Lines,
+        text: str,
         read: Callable[[str], str] | None,
         clusters: Collection[str],
         metrics: Collection[str],
     ) -> None:
         self.faults: list[tuple[int, str]] = []
         self._filename = filename
-        self._lines = lines
+        self._text = text
         self._read = read
         self._clusters = clusters
         self._metrics = metrics
+
+    @cached_property
+    def _lines(self) -> Lines:
+        """Where things stand; found out only when there is a fault, since it takes as long as reading."""
+        return Lines(self._text)
+
+    def told(self) -> str:
+        """The faults, first lines first."""
+        faults = [fault for _, fault in sorted(self.faults, key=lambda fault: fault[0])]
+        more = len(faults) - MOST_FAULTS
+        return "\n".join([*faults[:MOST_FAULTS], *([f"{self._filename}: {more} more faults"] if more > 0 else [])])
 
     def fault(self, path: Path, where: str, what: str) -> None:
         line = self._lines.of(path)
@@ -229,7 +243,6 @@ class _Reading:
             self.fault(path, where, f"file '{file}' cannot be read: {reason}")
             return []
         channels = []
-        at = self._lines.of(path)
         for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
             word = line.strip()
             if not word or word == "#" or word.startswith(("# ", "#\t")):
@@ -237,7 +250,8 @@ class _Reading:
             try:
                 channels.append(channel(word))
             except InvalidRequest as refused:
-                self.faults.append((at, f"{file}:{number}: {where}: channels {refused}, not {_shown(word)}"))
+                fault = f"{file}:{number}: {where}: channels {refused}, not {_shown(word)}"
+                self.faults.append((self._lines.of(path), fault))
         if not channels:
             self.fault(path, where, f"file '{file}' names no channel")
         return channels

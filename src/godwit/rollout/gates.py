@@ -91,8 +91,6 @@ KINDS: dict[GateKind, Kind] = {
 }
 """Every kind of gate; `rollout/definition.py` checks by it and `docs/rollouts.md` shows it."""
 
-NUMBERS_NEEDED = {kind for kind, row in KINDS.items() if row.bound}
-
 
 def judge(gate: Gate, value: float | None) -> Verdict:
     """Say what one number means to a gate; None or NaN: there is no data, which is inconclusive."""

@@ -180,11 +180,3 @@ def differences(old_items: Iterable[Item], plan: Plan) -> list[str]:
 def _some(channels: Sequence[str]) -> str:
     first = ", ".join(f"#{channel}" for channel in sorted(channels)[:SOME])
     return first if len(channels) <= SOME else f"{len(channels)} channels ({first}, ...)"
-
-
-def reasons(plan: Plan) -> dict[str, int]:
-    """How many channels are left out for which reason, the commonest first."""
-    counts: dict[str, int] = {}
-    for _, reason in plan.excluded:
-        counts[reason] = counts.get(reason, 0) + 1
-    return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
