@@ -100,7 +100,7 @@ class Charge(Enum):
     """The same, and the first one for a while: worth a line in the log."""
 
 
-class _Fading(Generic[V]):
+class Fading(Generic[V]):
     """Forgets what was not asked for between `seconds` and twice as long, all at once and at no cost."""
 
     __slots__ = ("_old", "_seconds", "_since", "_young")
@@ -156,7 +156,7 @@ class _Counters:
     def __init__(self, ordinary: Limit, verified: Limit) -> None:
         self._ordinary = ordinary
         self._verified = verified
-        self._counters: _Fading[_Counter] = _Fading(max(ordinary.seconds, verified.seconds))
+        self._counters: Fading[_Counter] = Fading(max(ordinary.seconds, verified.seconds))
 
     @property
     def kept(self) -> int:
@@ -179,14 +179,11 @@ class _Counters:
         return Charge.OVER_FIRST
 
 
-class _Ticket:
-    __slots__ = ("cluster", "count", "epoch", "until")
-
-    def __init__(self, cluster: str, epoch: int, until: float, count: int) -> None:
-        self.cluster = cluster
-        self.epoch = epoch
-        self.until = until
-        self.count = count
+class _Ticket(msgspec.Struct, gc=False):
+    cluster: str
+    epoch: int
+    until: float
+    count: int = 1
 
 
 class Tickets:
@@ -202,22 +199,22 @@ class Tickets:
     __slots__ = ("_accounts", "_most")
 
     def __init__(self, most: int = MOST_TICKETS) -> None:
-        self._accounts: _Fading[dict[str, _Ticket]] = _Fading(TICKET_LIFE)
+        self._accounts: Fading[dict[str, _Ticket]] = Fading(TICKET_LIFE)
         self._most = most
 
     def grant(self, account: str, channel: str, cluster: str, epoch: int, now: float) -> None:
         """Give an account a free JOIN of `channel` on `cluster`."""
-        tickets = self._accounts.get(account, now)
+        tickets, ticket = self._accounts.get(account, now), _Ticket(cluster, epoch, now + TICKET_LIFE)
         if tickets is None:
-            tickets = {}
-            self._accounts.put(account, tickets)
-        known, count = tickets.get(channel), 1
+            self._accounts.put(account, {channel: ticket})
+            return
+        known = tickets.get(channel)
         if known is not None and known.until > now:
             if known.epoch > epoch:
                 return
-            count += known.count if known.epoch == epoch else 0
+            ticket.count += known.count if known.epoch == epoch else 0
         tickets.pop(channel, None)  # so that they stand in the order in which they die
-        tickets[channel] = _Ticket(cluster, epoch, now + TICKET_LIFE, count)
+        tickets[channel] = ticket
         while (oldest := next(iter(tickets))) and (len(tickets) > self._most or tickets[oldest].until <= now):
             del tickets[oldest]
 

@@ -3,7 +3,7 @@
 SERVERCHANGE makes a client join again, so it goes out at most at a share of the client's JOIN limit
 (LIMIT-6). What is past that waits in the client's lane, in order, an entry for each connection and channel;
 what is sent in the end is where the channel lives by then. One wheel of whole seconds turns all lanes: no
-lane has a task or a timer, and only clients that were told something lately have a lane.
+lane has a task or a timer, and only clients that were told more than once lately have a lane.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 
 from godwit.buckets import Bucket
-from godwit.chat.limits import Charge, Limit, Limits, table
+from godwit.chat.limits import VERIFIED, Charge, Fading, Limit, Limits, table
 from godwit.edge.deadlines import Wheel
 from godwit.settings import Settings
 
@@ -35,13 +35,13 @@ class Teller(Protocol):
         ...
 
 
-def bucket(limit: Limit, share: float) -> Bucket:
-    """A bucket that lets through at most `share` of a limit within any span as long as the limit's window."""
+def tokens(limit: Limit, share: float) -> tuple[float, float]:
+    """Rate and size of a bucket that lets through at most `share` of a limit in any span as long as its window."""
     most = limit.count * min(share, 1.0)
     size = most * LATE / (limit.seconds + LATE)
     if size >= 1.0:
-        return Bucket(size / LATE, size)
-    return Bucket(max(most - 1.0, most / 2) / limit.seconds, 1.0)
+        return size / LATE, size
+    return max(most - 1.0, most / 2) / limit.seconds, 1.0
 
 
 class _Lane:
@@ -84,14 +84,18 @@ class Pace:
 
     def __init__(self, settings: Settings, now: Callable[[], float]) -> None:
         self.limits = Limits(table(settings.limits))
-        self._share = settings.move.notice_share
         self._now = now
+        self._tokens: dict[bool, tuple[float, float]] = {}
+        for bot in ("", VERIFIED):
+            if limit := self.limits.join_limit(bot):
+                self._tokens[bot == VERIFIED] = tokens(limit, settings.move.notice_share)
+        self._told: Fading[float] = Fading(max((1 / rate for rate, _ in self._tokens.values()), default=0.0))
         self._lanes: dict[str, _Lane] = {}
         self._wheel = Wheel(now())
 
     @property
     def lanes(self) -> int:
-        """How many clients have a lane: something waits for them, or was told them lately."""
+        """How many clients have a lane: something waits for them, or they were told more than once lately."""
         return len(self._lanes)
 
     # joining and logging in -------------------------------------------------------------------
@@ -113,10 +117,10 @@ class Pace:
 
     def in_turn(self, session: Session, teller: Teller) -> bool:
         """Ask whether a connection may be told now; if not, `teller` is called when its turn has come (LIMIT-6)."""
-        lane = self._lane(session)
+        now = self._now()
+        lane = self._lane(session, now)
         if lane is None:
             return True
-        now = self._now()
         may = not lane.waiting and lane.bucket.take(now)
         if not may:
             lane.waiting[session, teller] = None
@@ -125,9 +129,9 @@ class Pace:
 
     def at_once(self, session: Session, teller: Teller) -> None:
         """Take note that a connection is told now because it asked; others wait the longer for it (LIMIT-6)."""
-        lane = self._lane(session)
+        now = self._now()
+        lane = self._lane(session, now)
         if lane is not None:
-            now = self._now()
             lane.waiting.pop((session, teller), None)
             lane.bucket.force(now)
             self.rest(lane, now)
@@ -146,14 +150,22 @@ class Pace:
 
     # inside -----------------------------------------------------------------------------------
 
-    def _lane(self, session: Session) -> _Lane | None:
-        """The client's lane; None if it may be told as fast as can be."""
-        lane = self._lanes.get(session.client)
-        if lane is None:
-            limit = self.limits.join_limit(session.bot)
-            if limit is None:
-                return None
-            lane = self._lanes[session.client] = _Lane(self, session.client, bucket(limit, self._share))
+    def _lane(self, session: Session, now: float) -> _Lane | None:
+        """The client's lane; None if it may be told now, which is then noted.
+
+        Most clients are told one thing in a while and never have a lane: only when it was is kept.
+        """
+        client = session.client
+        lane = self._lanes.get(client)
+        if lane is not None or not self._tokens:
+            return lane
+        told_at = self._told.get(client, now)
+        if told_at is None:
+            self._told.put(client, now)
+            return None
+        self._told.drop(client)
+        lane = self._lanes[client] = _Lane(self, client, Bucket(*self._tokens[session.bot == VERIFIED]))
+        lane.bucket.force(told_at)
         return lane
 
     def rest(self, lane: _Lane, now: float) -> None:
