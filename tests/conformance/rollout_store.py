@@ -7,7 +7,7 @@ A back-end's test module gives a class of its own that inherits `RolloutStoreSui
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -21,6 +21,7 @@ from godwit.rollout.values import (
     Event,
     Facts,
     Gate,
+    Goal,
     Hold,
     Issue,
     Item,
@@ -269,7 +270,7 @@ class RolloutStoreSuite:
         assert await store.holds() == [first]
 
     async def test_regoal(self, store: RolloutStore, rival: RolloutStore) -> None:
-        """A wave, or all, get another goal; moving items stay so, skipped ones are left alone; items are written afterwards."""
+        """A wave, or all, get another goal; moving items go on, skipped ones stay; items are written afterwards."""
         states = {
             "done": item("done", state="done", move="m1", since=1.0),
             "failed": item("failed", state="failed", error="oops"),
