@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
 
 from godwit.control.doctor import GRACE, MOMENT, PAGE, STUCK, Doctor, ready_to_retire
-from godwit.control.findings import Finding, Findings, summarise
+from godwit.control.findings import Finding, Findings, Kind, summarise
 from godwit.control.leader import LEASE
 from godwit.control.repair import Repair
 from godwit.rollout import moves
@@ -415,3 +417,9 @@ def test_a_long_list_is_cut_short() -> None:
     findings = tuple(Finding("chain", "broken", f"c{number}") for number in range(25))
     lines = summarise(Findings(findings, False, 25, 0, 0, 0.0, 1.0)).splitlines()
     assert (len(lines), lines[-1]) == (22, "and 5 more")
+
+
+def test_every_kind_of_finding_is_explained() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "doctor.md").read_text(encoding="utf-8")
+    rows = [line.split("`")[1] for line in page.splitlines() if line.startswith("| `")]
+    assert sorted(rows) == sorted(get_args(Kind))

@@ -60,7 +60,7 @@ async def test_a_port_that_is_taken_is_told_and_nothing_stays_open() -> None:
 
 
 async def test_connections_of_a_retired_cluster_are_sent_away_one_after_the_other() -> None:
-    """RC-1, RC-2: in equal handfuls; who logs in meanwhile comes last."""
+    """RC-2, RC-3: in equal handfuls; who logs in meanwhile comes last."""
     async with world(edge={"reconnect_grace": 0.0}) as net:
         front, node = net.fronts["main"], net.nodes["main"]
         clients = [await net.login(f"r{number}") for number in range(5)]

@@ -60,7 +60,7 @@ class Front:
         self._turn = cycle(nodes)
 
     async def send_away(self, spread: float, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> int:
-        """Send every connection of the cluster's own edges a RECONNECT, and see them off (RC-1, RC-2).
+        """Send every connection of the cluster's own edges a RECONNECT, and see them off (RC-2, RC-3).
 
         New connections must go elsewhere by then. Who is still logging in is sent away when that is done.
 
