@@ -358,6 +358,14 @@ def test_a_round_trip_goes_before_its_wave_once() -> None:
     assert (made.when, made.samples, made.fails) == ("before", 1, 1)
 
 
+def test_who_followed_is_asked_after_the_moves() -> None:
+    keys = 'kind = "metric"\nvalue = "followed"\nat_least = 0.9'
+    assert gate(keys).when == "after"
+    assert gate_faults(keys + '\nwhen = "during"') == [
+        "10: gate 'metric': when must be after: nobody has followed before channels have moved"
+    ]
+
+
 def test_fails_are_never_more_than_samples_unless_somebody_says_so() -> None:
     assert gate('kind = "metric"\nvalue = "x"\nat_most = 1\nsamples = 2').fails == 2
 

@@ -14,7 +14,7 @@ from typing import Any, cast
 import msgspec
 
 from godwit.errors import InvalidRequest
-from godwit.rollout.gates import BOUNDS, COUNTED, KINDS, ROUND_TRIP
+from godwit.rollout.gates import BOUNDS, COUNTED, FOLLOWED, KINDS, ROUND_TRIP
 from godwit.rollout.keys import TABLES, UNITS, WAVE, Key, channel, meant
 from godwit.rollout.lines import Lines, Path
 from godwit.rollout.values import Budget, Definition, Gate, GateKind, Wave
@@ -43,7 +43,7 @@ def parse(
         filename: how faults name it.
         read: gives the text of a wave's `file`; without it no file can be named.
         clusters: the clusters there are, if known.
-        metrics: the built-in metrics there are, if known.
+        metrics: the names of the built-in metrics, if known, those of one cluster (`gaps@aws`) too.
 
     Raises:
         InvalidRequest: it is no good. The message has a line for each fault, with file, line and what was expected.
@@ -269,6 +269,8 @@ class _Reading:
             self.fault((*path, key), where, f"a gate of kind {kind} takes no {key}: it takes {', '.join(takes)}")
         if fields.get("when", row.when) not in row.times:
             self.fault((*path, "when"), where, f"when must be {' or '.join(row.times)} for a gate of kind {kind}")
+        elif fields.get("value") == FOLLOWED and fields.get("when", "after") != "after":
+            self.fault((*path, "when"), where, f"when must be after: nobody has {FOLLOWED} before channels have moved")
         if kind == "soak" and "seconds" not in data:
             self.fault(path, where, 'seconds is missing: how long to wait, such as "30m"')
         if row.value:
@@ -311,6 +313,8 @@ def _standard(kind: GateKind, value: str = "") -> Gate:
     gate = Gate(kind, "", row.when, value=value, samples=row.samples, fails=row.fails, seconds=row.seconds)
     if kind == "probe" and value in COUNTED:
         return msgspec.structs.replace(gate, at_most=0.0)
+    if kind == "metric" and value == FOLLOWED:
+        return msgspec.structs.replace(gate, when="after")
     if kind == "probe" and value == ROUND_TRIP:
         return msgspec.structs.replace(gate, when="before", samples=1, fails=1)
     return gate

@@ -45,6 +45,9 @@ ROUND_TRIP = "round_trip"
 COUNTED = ("lost", "repeated", "disorder")
 """What a probe counts; nothing of it is ever right, so the bound is 0 where the file says nothing."""
 
+FOLLOWED = "followed"
+"""The metric of the share of members that followed: there is none before channels have moved."""
+
 KINDS: dict[GateKind, Kind] = {
     "approval": Kind("somebody says yes: `godwit rollout approve WAVE`", "before", ("before", "after")),
     "issues": Kind("no issue of the rollout is open", "before", ("before", "after")),
