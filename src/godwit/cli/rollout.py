@@ -100,10 +100,9 @@ def start(
     args = {"toml": definition, "hash": plan_hash, "replan": replan, "all_at_once": all_at_once}
     try:
         act(server, "start", Doing(by, reason, dry_run, as_json), args=args)
-    except InvalidRequest:
-        found = plans.ask(server, definition)
-        if found["hash"] != plan_hash:
-            plans.warn(found, seen.recall(plan_hash, os.environ))
+    except InvalidRequest as error:
+        if "--replan" in str(error):
+            plans.warn(plans.ask(server, definition), seen.recall(plan_hash, os.environ))
         raise
 
 
