@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.dialects import postgresql, sqlite
 
 from godwit.errors import StoreUnavailable
 from godwit.store.database import sqlite_url
 from godwit.store.migrations import migrate
 from godwit.store.rollout_base import RolloutStore
+from godwit.store.schema import issues
 from godwit.store.sql import SqlStore
 from godwit.values import Account, Placement, Segment
 from tests.conformance.rollout_store import MakeRolloutStore, RolloutStoreSuite
@@ -208,3 +210,15 @@ async def test_closed(make_store: MakeStore, file: Path) -> None:
     await store.close()
     with pytest.raises(StoreUnavailable, match="not open"):
         await store.set_live("room", True, 1.0)
+
+
+def test_statements_for_postgresql(file: Path) -> None:
+    """The two statements that SQLAlchemy has for each database apart say the same in both."""
+    store = SqlStore(sqlite_url(file))
+    for is_sqlite, dialect in ((True, sqlite.dialect()), (False, postgresql.dialect())):  # type: ignore[no-untyped-call]
+        store._is_sqlite = is_sqlite
+        new = str(store._insert_new(issues).compile(dialect=dialect))
+        assert new.endswith("ON CONFLICT DO NOTHING")
+        put = str(store._put(issues, "id").compile(dialect=dialect))
+        assert "ON CONFLICT (id) DO UPDATE SET rollout = excluded.rollout, wave = excluded.wave" in put
+        assert "number = excluded" not in put, "it is given once"
