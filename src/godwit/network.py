@@ -140,7 +140,9 @@ class Network:
     def serving(self, cluster: str) -> str:
         """The cluster whose edges serve at the addresses of `cluster`: itself, unless it is retired."""
         seen = [cluster]
-        while (into := self._retired.get(seen[-1])) and into in self.nodes and into not in seen:
+        while (into := self._retired.get(seen[-1])) and into in self.nodes:
+            if into in seen:
+                return cluster  # retired into one another: nobody is left to serve for them
             seen.append(into)
         return seen[-1]
 
