@@ -194,6 +194,26 @@ async def test_who_is_far_behind_reads_on_page_by_page(store: LookedAt, monkeypa
     assert (await idle).changes == ()
 
 
+async def test_the_rooms_of_probes_are_nobodys_business(store: LookedAt) -> None:
+    """They are passed over, wherever they are read."""
+    for number in range(3):
+        await store.move_to(f"godwit__probe_{number}", "aws", 2)
+    await store.move_to("alice", "aws", 2)
+    changes = Changes()
+    feed = Feed(store, changes, LONG)
+    assert numbers(await feed.read(0, 1)) == [4]
+    assert await feed.wait(1, 10, 0.0) == await feed.wait(3, 10, 0.0)
+    waiter = asyncio.create_task(feed.wait(4, 10, LONG))
+    await until(lambda: feed._up)
+    await store.move_to("godwit__probe_1", "main", 3)
+    changes.notify()
+    await until(lambda: feed._last == 5)
+    assert not waiter.done()
+    await store.move_to("alice", "main", 3)
+    changes.notify()
+    assert numbers(await waiter) == [6]
+
+
 async def test_a_store_that_does_not_answer_is_asked_again(store: LookedAt) -> None:
     """Those who wait go on waiting."""
     changes = Changes()

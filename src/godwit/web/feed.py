@@ -17,7 +17,7 @@ import structlog
 
 from godwit.errors import StoreUnavailable
 from godwit.rollout.values import Event
-from godwit.store.rollout_base import RolloutStore
+from godwit.store.rollout_base import HIDDEN, RolloutStore
 from godwit.web.changes import Changes
 
 PAGE = 1000
@@ -61,8 +61,13 @@ def shown_change(event: Event) -> dict[str, Any]:
     return {"number": event.number, "time": event.time, "kind": event.kind, **named, **details}
 
 
+def is_shown(event: Event) -> bool:
+    """Say whether a change concerns the public: the rooms of our own probes do not."""
+    return not event.channel.startswith(HIDDEN)
+
+
 def _encoded(events: Sequence[Event]) -> list[tuple[int, bytes]]:
-    return [(event.number, msgspec.json.encode(shown_change(event))) for event in events]
+    return [(event.number, msgspec.json.encode(shown_change(event))) for event in events if is_shown(event)]
 
 
 class Feed:
@@ -107,10 +112,13 @@ class Feed:
             return Batch(found[-1][0] if found else since, tuple(found))
         # Taken before the look: what is not found up to there does not exist.
         first = self._first if self._up else since
-        found = _encoded(await self._store.feed(after=since, public=True, limit=limit))
-        if since < await self._store.feed_floor() or (not found and since > await self._store.last_event()):
+        if since < await self._store.feed_floor() or since > await self._store.last_event():
             return Batch(await self._store.last_event(), reset=True)
-        return Batch(found[-1][0] if found else max(since, first), tuple(found))
+        while events := await self._store.feed(after=since, public=True, limit=limit):
+            since = events[-1].number
+            if found := _encoded(events):
+                return Batch(since, tuple(found))
+        return Batch(max(since, first))
 
     async def wait(self, since: int, limit: int, patience: float) -> Batch:
         """The same, but wait for a change if there is none.

@@ -13,7 +13,7 @@ from godwit.errors import InvalidRequest
 from godwit.rollout.values import Rollout
 from godwit.store.rollout_base import RolloutStore
 from godwit.web import network_views as views
-from godwit.web.feed import PAGE, Feed
+from godwit.web.feed import PAGE, Feed, is_shown
 from godwit.web.names import shown
 from godwit.web.stream import EventStream
 
@@ -161,7 +161,7 @@ async def done(store: RolloutStore, after: str, limit: int) -> views.PublicMoves
             time=event.time,
         )
         for event in events
-        if event.kind == "moved"
+        if event.kind == "moved" and is_shown(event)
     )
     return views.PublicMoves(moves=moves, next=str(events[-1].number) if len(events) == limit else "")
 
