@@ -13,10 +13,11 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import nats.errors
 from nats.aio.client import Client
 
 START = 30.0
@@ -163,10 +164,15 @@ class Admin:
         self.client = client
 
     async def call(self, verb: str, body: Any = None) -> dict[str, Any]:
-        """Ask the JetStream API; an error is part of the answer."""
+        """Ask the JetStream API until it answers; an error is part of the answer."""
         payload = b"" if body is None else json.dumps(body).encode()
-        answer: dict[str, Any] = json.loads((await self.client.request(f"$JS.API.{verb}", payload, timeout=START)).data)
-        return answer
+        async with asyncio.timeout(START):
+            while True:
+                with suppress(nats.errors.TimeoutError, nats.errors.NoRespondersError):
+                    answer = await self.client.request(f"$JS.API.{verb}", payload, timeout=1)
+                    found: dict[str, Any] = json.loads(answer.data)
+                    return found
+                await pause()
 
     async def streams(self) -> list[str]:
         """The names of all streams."""

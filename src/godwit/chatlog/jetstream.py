@@ -359,6 +359,7 @@ class JetStreamLog:
 
     def _lost(self) -> None:
         self._views.doubt()
+        self._look_soon.set()
 
     def _slow(self) -> None:
         self._counts["slow"] += 1
@@ -377,19 +378,19 @@ class JetStreamLog:
         self._suspect(view)
 
     async def _keep_looking(self) -> None:
-        silent_since: float | None = None
+        loop = asyncio.get_running_loop()
+        heard = loop.time()
+        interval = LOOK_INTERVAL
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_INTERVAL if self._views.ready else DOUBT_INTERVAL):
+                async with asyncio.timeout(interval):
                     await self._look_soon.wait()
             self._look_soon.clear()
-            now = asyncio.get_running_loop().time()
-            if not self._link.up or await self._views.look():
-                silent_since = None
-            elif silent_since is None:
-                silent_since = now
-            elif now - silent_since >= SILENCE:
-                silent_since = None
+            answers = await self._views.look() if self._link.up else 0
+            interval = LOOK_INTERVAL if answers == self._layout.streams and self._views.ready else DOUBT_INTERVAL
+            if answers or not self._link.up:
+                heard = loop.time()
+            elif loop.time() - heard >= SILENCE + LOOK_INTERVAL:
                 self._link.drop()  # perhaps its server is cut off from the others
 
     async def _keep_sweeping(self) -> None:

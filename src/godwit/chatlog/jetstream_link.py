@@ -100,6 +100,7 @@ class Link:
         self._backlog = backlog
         self._client: Client | None = None
         self._ended = asyncio.Event()
+        self._met: Exception | None = None
         self._inbox = ""
         self._number = 0
         self._waiting: dict[str, _Waiter] = {}
@@ -163,18 +164,20 @@ class Link:
                 ended.set()
 
             try:
-                await client.connect(
-                    [server],
-                    name=self._name,
-                    allow_reconnect=False,
-                    connect_timeout=CONNECT_TIMEOUT,
-                    ping_interval=PING_INTERVAL,
-                    max_outstanding_pings=2,
-                    error_cb=self._error,
-                    closed_cb=closed,
-                    user_credentials=self._credentials or None,
-                    max_reconnect_attempts=0,
-                )
+                async with asyncio.timeout(2 * CONNECT_TIMEOUT):
+                    await client.connect(
+                        [server],
+                        name=self._name,
+                        allow_reconnect=False,
+                        max_reconnect_attempts=1,  # with 0 nats-py tries the first connection for ever
+                        reconnect_time_wait=0,
+                        connect_timeout=CONNECT_TIMEOUT,
+                        ping_interval=PING_INTERVAL,
+                        max_outstanding_pings=2,
+                        error_cb=self._error,
+                        closed_cb=closed,
+                        user_credentials=self._credentials or None,
+                    )
                 self._client, self._ended = client, ended
                 self.connections += 1
                 await self._subscribe_anew(client)
@@ -182,7 +185,8 @@ class Link:
                 log.info("chatlog_connected", link=self._name, server=_shown(server))
                 return
             except (OSError, TimeoutError, nats.errors.Error, ChatLogUnavailable) as error:
-                refused.append(f"{_shown(server)}: {error or type(error).__name__}")
+                why = self._met if isinstance(error, nats.errors.NoServersError) else error
+                refused.append(f"{_shown(server)}: {str(why) or type(why).__name__}")
                 self._client = client
                 await self._disconnect()
         raise ChatLogUnavailable(f"no NATS server of {self._name} answers: {'; '.join(refused) or 'none configured'}")
@@ -200,8 +204,10 @@ class Link:
     async def _error(self, error: Exception) -> None:
         if isinstance(error, nats.errors.SlowConsumerError):
             self._slow()
-        else:
+        elif self._client:
             log.warning("chatlog_error", link=self._name, error=repr(error))
+        else:
+            self._met = error
 
     @property
     def up(self) -> bool:

@@ -165,13 +165,13 @@ class Views:
         for view in self._views:
             view.ready = False
 
-    async def look(self) -> bool:
+    async def look(self) -> int:
         """Ask the leaders how their streams are; one that does not answer is left as it is.
 
         Returns:
-            Whether any answered.
+            How many answered.
         """
-        return any(await asyncio.gather(*map(self._verify, self._views)))
+        return sum(await asyncio.gather(*map(self._verify, self._views)))
 
     async def _look(self, view: View) -> Found:
         return await self._api.look(view.number, view.name, within=LOOK_TIMEOUT)
