@@ -19,16 +19,17 @@ def explain(server: Api, name: str, *, as_json: bool) -> None:
 
 
 def told(found: dict[str, Any]) -> list[str]:
-    """The same for people."""
+    """The same for people: where it is, one reason since when, its rollout and wave, its moves."""
     lines = [f"#{found['channel']} is on {found['cluster']}, epoch {found['epoch']}"]
-    since = f" (since {clock(found['since'])})" if found.get("since") else ""
     if found.get("reason"):
+        since = f" (since {clock(found['since'])})" if found.get("since") else ""
         lines.append(f"{found['reason']}{since}")
     if found.get("rollout"):
         lines.append(f"rollout {found['rollout']}, wave {found['wave']}")
-    lines += [
-        f"move {move['id']}: {move['from'] or '?'} -> {move['to']}, {move['state']}"
-        + (f", {move['error']}" if move["error"] else "")
-        for move in found.get("moves", ())
-    ]
+    lines += [_move(move) for move in found.get("moves", ())]
     return lines
+
+
+def _move(move: dict[str, Any]) -> str:
+    error = f", {move['error']}" if move["error"] else ""
+    return f"move {move['id']}: {move['from'] or '?'} -> {move['to']}, {move['state']}{error}"

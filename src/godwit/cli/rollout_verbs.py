@@ -145,7 +145,7 @@ def retry(
 
 def set_budget(
     budget: Annotated[
-        list[str], typer.Argument(metavar="KEY=VALUE...", help="in_flight, cold_in_flight, hot_per_second, ...")
+        list[str], typer.Argument(metavar="KEY=VALUE", help="in_flight, cold_in_flight, hot_per_second, ...")
     ],
     rollout: Rollout = None,
     reason: Reason = "",
