@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 
 import httpx
@@ -10,6 +11,7 @@ import pytest
 from godwit.errors import InvalidRequest
 from godwit.settings import LiveSettings
 from godwit.web import hooks
+from tests.docs import ROOT
 from tests.web.conftest import World
 from tests.web.test_directory import one_line_error
 
@@ -61,6 +63,18 @@ def test_what_a_publisher_appends_says_nothing(appended: str) -> None:
     """nginx-rtmp sends a publisher's own parameters along, unescaped: nobody speaks for another's channel."""
     body = NGINX.format(call="publish", name="alice") + "&type=live" + appended
     assert hooks.report({}, *form(body)) == ("alice", True)
+
+
+def test_the_recipes_are_read_as_they_stand() -> None:
+    """The forms of docs/live.md, in their order."""
+    page = (ROOT / "docs/live.md").read_text(encoding="utf-8")
+    forms = re.findall(r"-d '(app=[^']*)'", page)
+    assert [hooks.report({}, *form(text)) for text in forms] == [("alice", True), ("alice", False)]
+    states = re.findall(r"-d state=(\w+) -d path=\$MTX_PATH", page)
+    assert [hooks.report({}, *form(f"state={state}&path=live/alice")) for state in states] == [
+        ("alice", True),
+        ("alice", False),
+    ]
 
 
 def test_the_configured_address_goes_before_the_body() -> None:
