@@ -193,6 +193,7 @@ def test_numbers_beyond_reading_are_refused() -> None:
     assert len(faults(f"name = 1{'0' * 5000}")) == 1
     assert "in_flight must be" in faults(f"{SMALL}[budget]\nin_flight = 1{'0' * 500}")[0]
     assert "offline_for must be" in faults(f"offline_for = 1{'0' * 500}\n{SMALL}")[0]
+    assert "at_most must be" in gate_faults(f'kind = "metric"\nvalue = "x"\nat_most = 1{"0" * 500}')[0]
 
 
 def test_a_text_that_cannot_be_sent_is_refused() -> None:

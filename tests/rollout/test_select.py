@@ -134,6 +134,8 @@ def test_a_smaller_share_lies_within_a_larger_one() -> None:
         percent: {one.channel for one in channels if fits(Wave("w", percent=percent), "r")(one)}
         for percent in (0.0, 10.0, 20.0, 100.0)
     }
+    assert chosen[0] == set()
+    assert chosen[10] == {one.channel for one in channels if share("r", one.channel) < 10}
     assert chosen[0] < chosen[10] < chosen[20] < chosen[100]
     assert len(chosen[100]) == 500
 

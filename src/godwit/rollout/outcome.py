@@ -260,7 +260,7 @@ class Reporter:
             self._early.append(move)
             return
         wave = self._wave_of[move.channel]
-        times = dict(reversed(move.history))
+        times = dict(move.history)
         if SWITCHED in times:
             self._committed(move, wave, times[SWITCHED], times[SWITCHED] - move.history[0][1])
         elif move.state == "cancelled":
