@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from godwit.control import rehearsal as module
+from godwit.control.hidden import dial
 from godwit.control.rehearsal import Load, Outcome, Rehearsals, spare_sessions
 from godwit.errors import LoginRefused, UnknownCluster
 from tests.control.outside_world import Rooms, token
@@ -118,7 +119,7 @@ async def test_who_is_not_let_in_is_counted() -> None:
     """A member may wait as long as it likes; that it hangs up is what counts here."""
     async with world() as net:
         stage = Stage(net)
-        dial, calls = module.dial, 0
+        calls = 0
 
         async def refuse(*where: Any) -> Any:
             nonlocal calls
@@ -128,7 +129,7 @@ async def test_who_is_not_let_in_is_counted() -> None:
             return await dial(*where)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(module, "dial", refuse)
+            patch.setattr("godwit.control.rehearsal.dial", refuse)
             outcome = await stage.rehearse(5)
         assert (outcome.wanted, outcome.joined) == (5, 4)
         assert not outcome.sound
