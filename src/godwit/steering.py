@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
 from prometheus_client import CollectorRegistry
@@ -20,7 +20,7 @@ from godwit.control.repair import Repair
 from godwit.control.verifier import Verifier
 from godwit.control.wishes import Wishes
 from godwit.crowd import EdgeCrowd
-from godwit.errors import StoreUnavailable
+from godwit.errors import ChatLogUnavailable, InvalidRequest, StoreUnavailable
 from godwit.network import Network
 from godwit.settings import Settings
 from godwit.store.rollout_base import RolloutStore
@@ -42,6 +42,7 @@ class Steering:
         registry: what the edges of this process count.
         changed: called whenever something was written.
         skip_seal: for the demo's fault only.
+        sleep: how the doctor makes pauses.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Steering:
         registry: CollectorRegistry,
         changed: Callable[[], None],
         skip_seal: bool = False,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.crowd = EdgeCrowd(network.nodes)
         self.outside = Outside(
@@ -101,7 +103,7 @@ class Steering:
             skip_seal=skip_seal,
         )
         self._clock = clock
-        self._doctor = Doctor(store, logs, self.crowd, clock, settings)
+        self._doctor = Doctor(store, logs, self.crowd, clock, settings, sleep=sleep)
         self._repairs = Repair(self._doctor, store, logs, clock, settings.move, self.conductor.leader.write)
         self._examining = asyncio.Lock()
         self._found: Findings | None = None
@@ -143,7 +145,7 @@ class Steering:
         """Have the doctor look at everything; who asks meanwhile waits for a look of his own.
 
         Raises:
-            StoreUnavailable, ChatLogUnavailable, TimeoutError: it could not be looked at.
+            StoreUnavailable, ChatLogUnavailable: it could not be looked at.
         """
         async with self._examining:
             self._found = await self._doctor.examine()
@@ -151,9 +153,12 @@ class Steering:
 
     async def _repair(self, dry: bool, force: bool) -> list[str]:
         found = self._found
-        if found is None or self._clock.now() - found.time - found.seconds > FRESH:
-            found = await self.examine()
-        steps = await self._repairs.repair(found.findings, dry=dry, force=force)
+        try:
+            if found is None or self._clock.now() - found.time - found.seconds > FRESH:
+                found = await self.examine()
+            steps = await self._repairs.repair(found.findings, dry=dry, force=force)
+        except ChatLogUnavailable as error:
+            raise InvalidRequest(f"nothing can be repaired now: {error}") from error
         if not dry:
             self._found = None
         return steps

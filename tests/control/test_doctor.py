@@ -13,6 +13,7 @@ from godwit.control.doctor import GRACE, MOMENT, PAGE, STUCK, Doctor, ready_to_r
 from godwit.control.findings import Finding, Findings, Kind, summarise
 from godwit.control.leader import LEASE
 from godwit.control.repair import Repair
+from godwit.errors import ChatLogUnavailable
 from godwit.rollout import moves
 from godwit.rollout.values import Advance, Budget, Definition, Item, Rollout, RolloutState, Wave, WaveProgress
 from godwit.settings import Settings
@@ -411,6 +412,15 @@ async def test_what_keeps_a_cluster_from_being_retired(clinic: Clinic) -> None:
         "channels without a row are still there: change the default placement first",
         "rollout all (r1) goes there and is paused",
     ]
+
+
+async def test_a_log_that_gives_no_answer_is_unavailable(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def heads(channels: Sequence[str]) -> list[int]:
+        raise TimeoutError
+
+    monkeypatch.setattr(clinic.world.logs["main"], "heads", heads)
+    with pytest.raises(ChatLogUnavailable, match="within 5 s"):
+        await clinic.found()
 
 
 def test_a_long_list_is_cut_short() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import pairwise
+from typing import TypeVar
 
 import structlog
 
@@ -17,6 +18,7 @@ from godwit.clock import Clock
 from godwit.control.findings import Finding, Findings
 from godwit.control.leader import LEASE
 from godwit.control.ports import Crowd
+from godwit.errors import ChatLogUnavailable
 from godwit.rollout import moves, progress
 from godwit.rollout.values import ENDED, Item, Rollout
 from godwit.settings import Settings
@@ -25,6 +27,8 @@ from godwit.store.rollout_base import HIDDEN, RolloutStore
 from godwit.values import ROOM, Placement, Seal, Segment
 
 log = structlog.get_logger()
+
+Answer = TypeVar("Answer")
 
 PAGE = 500
 """Channels, items or records that are read at a time."""
@@ -116,7 +120,7 @@ class Doctor:
         """Look at everything; changes nothing.
 
         Raises:
-            StoreUnavailable, ChatLogUnavailable, TimeoutError: it could not be looked at.
+            StoreUnavailable, ChatLogUnavailable: it could not be looked at.
         """
         began = self._clock.now()
         found = await self._network()
@@ -232,9 +236,15 @@ class Doctor:
         found: dict[str, int] = {}
         for cluster, names in by_cluster.items():
             if chat_log := self._logs.get(cluster):
-                async with asyncio.timeout(ANSWER):
-                    found |= zip(names, await chat_log.heads(names), strict=True)
+                found |= zip(names, await self._in_time(chat_log.heads(names)), strict=True)
         return found
+
+    async def _in_time(self, answer: Awaitable[Answer]) -> Answer:
+        try:
+            async with asyncio.timeout(ANSWER):
+                return await answer
+        except TimeoutError as error:
+            raise ChatLogUnavailable(f"a chat log gave no answer within {ANSWER:g} s") from error
 
     async def _uncommitted(self, channel: str, segment: Segment) -> Seal | None:
         """The seal that ended the segment which the store believes to be the newest (rules C2, C3)."""
@@ -244,8 +254,7 @@ class Doctor:
         """The first valid seal of a segment, and whether nothing behind the segment's beginning has expired."""
         after, whole = segment.at, True
         while True:
-            async with asyncio.timeout(ANSWER):
-                page = await self._logs[segment.cluster].read(channel, after, PAGE)
+            page = await self._in_time(self._logs[segment.cluster].read(channel, after, PAGE))
             whole = whole and page.floor <= segment.at and page.stream == segment.stream
             seal = moves.first_valid_seal(segment, page.entries)
             if seal or not page.more:
