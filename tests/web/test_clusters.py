@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import httpx
 import msgspec
-import pytest
 
 from tests.web.conftest import World
 from tests.web.test_directory import one_line_error
@@ -60,9 +59,14 @@ async def test_why_a_channel_is_where_it_is(world: World) -> None:
     one_line_error(response)
 
 
-@pytest.mark.parametrize("path", ["/doctor", "/channels/alice/explain"])
-async def test_where_the_controller_is_not_nobody_knows(http: httpx.AsyncClient, path: str) -> None:
+async def test_where_the_controller_is_not_nobody_examines(http: httpx.AsyncClient) -> None:
     """503, saying so."""
-    response = await http.get(path)
+    response = await http.get("/doctor")
     assert response.status_code == 503
     assert "controller" in one_line_error(response)
+
+
+async def test_without_further_ado_the_store_says_why(http: httpx.AsyncClient) -> None:
+    """It knows nearly all of it."""
+    body = (await http.get("/channels/alice/explain")).json()
+    assert (body["channel"], body["cluster"], body["reason"]) == ("alice", "main", "no rollout concerns it")

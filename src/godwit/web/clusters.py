@@ -30,13 +30,13 @@ class Network:
 
     Attributes:
         addresses: public addresses of each configured cluster.
-        explain: why a channel is where it is; None if nobody here knows.
+        explain: why a channel is where it is.
         doctor: what does not fit together; None if nobody here can look.
     """
 
     store: RolloutStore
     addresses: Mapping[str, Addresses]
-    explain: Explain | None = None
+    explain: Explain
     doctor: Doctor | None = None
 
     async def clusters(self) -> views.Clusters:
@@ -65,10 +65,6 @@ def _json(value: Any) -> Response:
     return Response(msgspec.json.encode(value), media_type="application/json")
 
 
-def _absent(what: str) -> HTTPException:
-    return HTTPException(503, f"this process does not run the controller, which {what}")
-
-
 def router(network: Network, admin: Admin) -> APIRouter:
     """The routes of the network."""
     routes = admin.router()
@@ -82,7 +78,7 @@ def router(network: Network, admin: Admin) -> APIRouter:
     async def doctor() -> Response:
         """Compare store, logs and edges; `repair` is a wish."""
         if network.doctor is None:
-            raise _absent("examines the network")
+            raise HTTPException(503, "this process does not run the controller, which examines the network")
         return _json(await network.doctor())
 
     @routes.get(
@@ -94,8 +90,6 @@ def router(network: Network, admin: Admin) -> APIRouter:
     async def explain(name: Annotated[str, Path(description="A channel, without # or with %23.")]) -> Response:
         """One reason why it does not move, or how it did."""
         channel = channel_name(name)
-        if network.explain is None:
-            raise _absent("knows why")
         return _json(await network.explain(channel))
 
     return routes

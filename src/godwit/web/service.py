@@ -24,6 +24,7 @@ from godwit.web import (
     hooks,
     planning,
     public,
+    reasons,
     rollouts,
     status,
     wishes,
@@ -51,6 +52,7 @@ def build(
     dry_run: wishes.DryRun | None = None,
     samples: status.Samples | None = None,
     waiting: status.Waiting | None = None,
+    holding: reasons.Holding | None = None,
     explain: clusters.Explain | None = None,
     doctor: clusters.Doctor | None = None,
 ) -> FastAPI:
@@ -69,8 +71,9 @@ def build(
         presence: who is in channels now.
         dry_run: does the checks of a wish and says what it would do.
         samples: what a gate answered lately.
-        waiting: why what waits in a rollout is waiting.
-        explain: why a channel is where it is.
+        waiting: why what waits in a rollout is waiting; by default what the store tells of it.
+        holding: what holds a rollout as a whole, such as a gate.
+        explain: why a channel is where it is; by default what the store tells of it.
         doctor: compares store, logs and edges.
     """
     # The interactive pages would load scripts from somebody else's servers; the description is served alone.
@@ -78,6 +81,7 @@ def build(
     admin = Admin(admin_token)
     names = addresses.keys()
     hooked = live or LiveSettings()
+    why = reasons.Reasons(store, clock, holding)
     answers.install(app, admin.sent_it)
     app.add_middleware(directory.OpenToAll, also=public.PATHS)
     app.include_router(directory.router(directory.Directory(store, addresses, room_id or _accounts(store))))
@@ -88,10 +92,10 @@ def build(
     app.include_router(facts.router(facts.Knowledge(store, clock, on_wish), admin))
     app.include_router(planning.router(planning.Planner(store, clock, names, presence), admin))
 
-    statuses = status.Statuses(store, clock, names, samples, waiting)
+    statuses = status.Statuses(store, clock, names, samples, waiting or why.waiting)
     app.include_router(rollouts.router(rollouts.Looking(store, changes, statuses, samples), admin))
     app.include_router(wishes.router(wishes.Wishing(store, clock, changes, on_wish, dry_run), admin))
-    app.include_router(clusters.router(clusters.Network(store, addresses, explain, doctor), admin))
+    app.include_router(clusters.router(clusters.Network(store, addresses, explain or why.explain, doctor), admin))
     app.include_router(api.router(api.Operator(store, clock, names, changes, on_wish), admin))
 
     reports = LiveReports(store, clock, on_wish)

@@ -71,7 +71,7 @@ class Statuses:
     Args:
         clusters: names of the configured clusters.
         samples: what gates answered lately; None if nobody here knows.
-        waiting: why what waits is waiting; None if nobody here knows.
+        waiting: why what waits is waiting; None: nobody is to say.
     """
 
     def __init__(
