@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from tests.model.world import World
 
 
+OFTEN = ("lead", "rollouts", "wishes", "items", "eligible", "candidates", "placements", "arrived")
+"""Calls that are made at every look; who died in each as often as in others would never come further."""
+
+
+RARELY = ("set_default", "newcomers", "pin", "tallies")
+"""Calls that are made once or twice in a run of a rollout; dying in them is made more probable."""
+
+
 class Log:
     """A log as a coroutine sees it."""
 
@@ -105,13 +113,13 @@ class Process:
             return
         label = self.world.label
         self.world.visit(f"step:{label}")
-        roll = rng.random()
+        roll = rng.random() * (10 if label in OFTEN else 0.3 if label in RARELY else 1)
         if roll < self.deadly:
             self.world.visit(f"crash before:{label}")
             self._die()
             return
         after = roll < 2 * self.deadly
-        frozen = rng.uniform(5, 40) if roll > 1 - self.deadly else 0.0
+        frozen = rng.uniform(5, 40) if 2 * self.deadly < roll <= 3 * self.deadly else 0.0
 
         def go_on(value: Any, error: BaseException | None) -> None:
             if after:

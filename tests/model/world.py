@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -13,7 +13,7 @@ from godwit.rollout.values import Advance
 from godwit.settings import EdgeSettings, LogSettings, MoveSettings
 from godwit.store.base import Sanction
 from godwit.store.memory import MemoryStore
-from godwit.values import Act, Author, Entry, Move, Placement, Segment
+from godwit.values import Act, Author, Entry, Move, MoveState, Placement, Segment
 from tests.model.check import Checker, Ledger
 from tests.model.clients import Client, Following, Legacy
 from tests.model.controllers import Controller, Process
@@ -123,7 +123,11 @@ class World:
         if not keep:
             self.controllers.remove(controller)
         if len(self.controllers) < 5:
-            self.schedule.after(self.rng.uniform(0.5, 4.0), lambda: self.controllers.append(fresh))
+            self.schedule.after(self.rng.uniform(0.5, 4.0), lambda: self._take_up(fresh))
+
+    def _take_up(self, controller: Process) -> None:
+        controller.deadly *= not self.healed
+        self.controllers.append(controller)
 
     def _keep(self, cluster: str) -> None:
         """Keep every record ever appended, for the checker."""
@@ -189,6 +193,8 @@ class World:
             at(rng.uniform(5, TALK), self._store_away)
         if rng.random() < 0.15:
             at(rng.uniform(20, TALK - 10), self._disaster)
+        if rng.random() < 0.15:
+            self._strike(rng.choice(("opening", "opened", "sealing", "sealed")))
         if rng.random() < 0.15:
             at(rng.uniform(0, 8), self._change_default)
         if rng.random() < 0.3:  # an edge falls asleep with an answer of the store in its hands (C7)
@@ -304,13 +310,35 @@ class World:
         self.visit("store away")
         self.schedule.after(self.rng.choice((1.0, 5.0, 20.0)), lambda: setattr(self.store, "away", False))
 
-    def _disaster(self) -> None:
-        """A cluster's log is lost; what lived there is evacuated by force (rules L2, C8)."""
+    def _strike(self, state: str) -> None:
+        """When a move has come so far, the log of its source is lost, or somebody evacuates the channel."""
+        journal = self.store.real.journal_many
+
+        async def watched(steps: Sequence[tuple[Move, MoveState]], now: float) -> list[Move | None]:
+            written = await journal(steps, now)
+            if written[0] and written[0].state == state and not written[0].evacuate and not self.healed:
+                self.store.real.journal_many = journal  # type: ignore[method-assign]
+                if self.rng.random() < 0.7:
+                    self._disaster(reopen=True)
+                else:
+                    others = [name for name in CLUSTERS if name not in (written[0].target, self.home())]
+                    self.evacuated = True
+                    self.schedule.after(0.0, lambda: self._wish(evacuate=True, rogue=True, target=others[0]))
+            return written
+
+        self.store.real.journal_many = watched  # type: ignore[method-assign]
+
+    def home(self) -> str:
+        """The cluster where the channel is."""
+        return self.placement().segment.cluster
+
+    def _disaster(self, *, reopen: bool = False) -> None:
+        """A cluster's log is lost; what lived there is opened anew, or evacuated by force (rules L2, C8)."""
         here = self.placement().segment.cluster
         self.visit("log recreated")
         self.logs[here].recreate()
         self._keep(here)
-        if self.placement().default or self.rng.random() < 0.5:
+        if reopen or self.placement().default or self.rng.random() < 0.5:
             at_once(self.store.real.reopen({here: self.logs[here].real.stream(self.channel)}))
             self.evacuated = True
         else:

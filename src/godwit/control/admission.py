@@ -104,6 +104,7 @@ class Admission:
         limit = min(hot + cold, MOST) + aside
         found = await self._store.eligible(
             self._id,
+            goals=progress.goals(rollout),
             upto=progress.begun(rollout),
             now=now,
             offline_for=0.0 if definition.evacuate else definition.offline_for,

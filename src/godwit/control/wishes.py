@@ -29,6 +29,7 @@ from godwit.rollout.values import (
     Item,
     Regoal,
     Rollout,
+    RolloutState,
     Wave,
     WaveProgress,
     Wish,
@@ -199,8 +200,10 @@ class Wishes:
 
     async def _resume(self, wish: Wish, rollout: Rollout) -> Prepared:
         now = self._clock.now()
+        state: RolloutState
         if rollout.state == "paused":
-            state = progress.resumes(rollout)
+            back = progress.after_reverse(await self._store.tallies(rollout.id)) is None
+            state = "reversing" if back and progress.was_reversing(rollout) else "running"
             turned = progress.turn(rollout, state, by=wish.by, why=wish.reason, now=now)
             return self._prepared(turned, f"it goes on, {state}", "resumed", wish)
         forward = progress.rewind(progress.turn(rollout, "running", by=wish.by, why=wish.reason, now=now), now=now)
@@ -271,7 +274,12 @@ class Wishes:
         else:
             found = await self._store.items(rollout.id, state="failed", limit=PAGE)
         items = tuple(msgspec.structs.replace(item, state="waiting", error="", since=now) for item in found)
-        return self._prepared(rollout, f"{len(items)} channels are tried again", "item", wish, items=items)
+        if not items:
+            raise InvalidRequest("no channel has failed: nothing to try again; name a skipped one with its channel")
+        if rollout.state == "finished":
+            rollout = progress.turn(rollout, "running", by=wish.by, why=wish.reason, now=now)
+        answer = f"{_channels(len(items))} tried again: {', '.join(f'#{item.channel}' for item in items[:5])}"
+        return self._prepared(rollout, answer, "item", wish, items=items)
 
     async def _set(self, wish: Wish, rollout: Rollout) -> Prepared:
         given = wish.args["budget"]
@@ -338,13 +346,13 @@ class Wishes:
     async def _hold(self, wish: Wish) -> Prepared:
         channel = self._channel(wish)
         hold = Hold(channel, wish.by, wish.reason, self._clock.now())
-        return self._acted(f"#{channel} is held", lambda: self._store.hold(hold))
+        return Prepared(f"#{channel} is held", Advance(self._clock.now(), holds=(hold,)))
 
     async def _release(self, wish: Wish) -> Prepared:
         channel = self._channel(wish)
         if not any(hold.channel == channel for hold in await self._store.holds()):
             raise InvalidRequest(f"#{channel} is not held")
-        return self._acted(f"#{channel} is held no more", lambda: self._store.release_hold(channel))
+        return Prepared(f"#{channel} is held no more", Advance(self._clock.now(), releases=(channel,)))
 
     async def _evacuate(self, wish: Wish) -> Prepared:
         cluster, into = self._two(wish)
@@ -408,7 +416,7 @@ class Wishes:
 
     # inside -----------------------------------------------------------------------------------
 
-    def _turned(self, wish: Wish, rollout: Rollout, state: Any, answer: str) -> Prepared:
+    def _turned(self, wish: Wish, rollout: Rollout, state: RolloutState, answer: str) -> Prepared:
         turned = progress.turn(rollout, state, by=wish.by, why=wish.reason, now=self._clock.now())
         return self._prepared(turned, answer, state, wish)
 
@@ -475,6 +483,10 @@ class Wishes:
                 for candidate, here in zip(page, presence, strict=True)
             ]
         return found
+
+
+def _channels(count: int) -> str:
+    return "one channel is" if count == 1 else f"{count} channels are"
 
 
 def _sized(facts: Facts, members: int) -> Facts:

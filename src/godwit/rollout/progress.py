@@ -129,8 +129,8 @@ def arrive(rollout: Rollout, item: Item, move: Move, placement: Placement, *, no
     if there:
         return msgspec.structs.replace(item, state="done", error="", since=now)
     error = move.error or "it was brought elsewhere since"
-    if move.state == "failed" or item.tries >= MOST_TRIES:
-        gave_up = f"given up after {item.tries} tries: {error}" if item.tries >= MOST_TRIES else error
+    if item.tries >= MOST_TRIES:
+        gave_up = f"given up after {item.tries} tries: {error}"
         return msgspec.structs.replace(item, state="failed", error=gave_up, since=now)
     return msgspec.structs.replace(item, state="waiting", error=error, noticed=0.0, since=now)
 
@@ -146,12 +146,10 @@ def turn(rollout: Rollout, state: RolloutState, *, by: str, why: str, now: float
     return msgspec.structs.replace(rollout, state=state, why=why, history=(*rollout.history, (state, now, by, why)))
 
 
-def resumes(rollout: Rollout) -> RolloutState:
-    """What a paused rollout goes on as."""
-    for state, *_ in reversed(rollout.history):
-        if state in ("running", "reversing"):
-            return "reversing" if state == "reversing" else "running"
-    return "running"
+def was_reversing(rollout: Rollout) -> bool:
+    """Say whether a paused rollout was reversing before."""
+    before = [state for state, *_ in rollout.history if state != "paused"]
+    return before[-1:] == ["reversing"]
 
 
 def set_wave(rollout: Rollout, state: WaveState, *, now: float) -> Rollout:
@@ -176,9 +174,9 @@ def after_reverse(tallies: Iterable[Tally]) -> RolloutState | None:
         return None
     if any(state == "moving" for goal, state in counts if goal == "there"):
         return None
-    if not any(state == "done" for goal, state in counts if goal == "there"):
-        return "reversed"
-    return "paused" if ("there", "waiting") in counts else "finished"
+    if ("there", "waiting") in counts:
+        return "paused"
+    return "finished" if ("there", "done") in counts else "reversed"
 
 
 def counts(tallies: Sequence[Tally], wave: int) -> dict[str, int]:

@@ -368,8 +368,8 @@ class Lease(msgspec.Struct, frozen=True):
 class Regoal(msgspec.Struct, frozen=True):
     """Give many items another goal at once: those of a wave, or all; skipped ones only if `skipped`.
 
-    Those that are `moving` stay so; all others that match and have another goal become `waiting`, with the
-    goal, no error and `since` of `time`.
+    Those that match and have another goal get the goal. `moving` ones stay so, and are looked at when their move is
+    over; all others become `waiting`, with no error and `since` of `time`.
     """
 
     rollout: str
@@ -388,6 +388,8 @@ class Advance(msgspec.Struct, frozen=True):
         regoals: done before `items` are written.
         begin: moves to journal as wished.
         cancel: moves to journal as cancelled, if they have not been sealed (states before `sealing`), with `error`.
+        holds: new ones; one that is there already stays.
+        releases: channels that are held no more.
         wishes: answered ones.
         issues: as they are to be.
         events: for the feed.
@@ -400,6 +402,8 @@ class Advance(msgspec.Struct, frozen=True):
     begin: tuple[Move, ...] = ()
     cancel: tuple[str, ...] = ()
     cancel_error: str = ""
+    holds: tuple[Hold, ...] = ()
+    releases: tuple[str, ...] = ()
     wishes: tuple[Wish, ...] = ()
     issues: tuple[Issue, ...] = ()
     events: tuple[Event, ...] = ()

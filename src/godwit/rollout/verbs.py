@@ -42,7 +42,9 @@ VERBS: dict[str, Verb] = {
         "bring channels back to where they came from", ALL, takes=("channel", "wave", "all", "force")
     ),
     "skip": Verb("leave a channel out", ALL, needs=("channel",)),
-    "retry": Verb("try failed and skipped channels again", ALL, takes=("channel",)),
+    "retry": Verb(
+        "try failed and skipped channels again", ("running", "paused", "reversing", "finished"), takes=("channel",)
+    ),
     "set": Verb("change the budget", ("running", "paused", "reversing"), needs=("budget",)),
     "approve": Verb("let a wave's gate pass", ("running", "paused"), needs=("wave",), takes=("gate",)),
     "issue-add": Verb("record something wrong; the next wave waits", ALL, needs=("text",), takes=("wave",)),
@@ -75,7 +77,7 @@ ARROWS: dict[RolloutState, dict[RolloutState, str]] = {
     },
     "reversed": {"running": "resume", "reversing": "reverse"},
     "aborted": {"reversing": "reverse"},
-    "finished": {"reversing": "reverse"},
+    "finished": {"reversing": "reverse", "running": "retry"},
 }
 """Which states of a rollout may follow which, and by what; `docs/rollouts.md` shows it as a diagram."""
 

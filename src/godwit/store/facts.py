@@ -84,6 +84,13 @@ class ChannelFacts(Placements):
         """Keep a channel where it is; a hold that is there already stays."""
         await self._change(self._insert_new(holds).values(msgspec.to_builtins(hold)))
 
+    async def _hold(self, connection: AsyncConnection, new: Sequence[Hold], ended: Sequence[str]) -> None:
+        """Begin and end holds."""
+        for hold in new:
+            await connection.execute(self._insert_new(holds).values(msgspec.to_builtins(hold)))
+        for names in chunks(ended):
+            await connection.execute(delete(holds).where(holds.c.channel.in_(names)))
+
     async def release_hold(self, channel: str) -> bool:
         """End a hold; says whether there was one."""
         return await self._change(delete(holds).where(holds.c.channel == channel)) > 0

@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Row, and_, case, exists, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from godwit.rollout.values import Candidate, Item, Regoal, Tally
+from godwit.rollout.values import Candidate, Goal, Item, Regoal, Tally
 from godwit.store.base import FINISHED
 from godwit.store.database import chunks
 from godwit.store.facts import ChannelFacts, may_be_planned
@@ -71,9 +71,18 @@ class Items(ChannelFacts, Moves):
         return sorted(found, key=lambda tally: (tally.wave, tally.goal, tally.state))
 
     async def eligible(
-        self, rollout: str, *, upto: int, now: float, offline_for: float, starts_within: float, force: bool, limit: int
+        self,
+        rollout: str,
+        *,
+        goals: Sequence[Goal],
+        upto: int,
+        now: float,
+        offline_for: float,
+        starts_within: float,
+        force: bool,
+        limit: int,
     ) -> list[tuple[Item, Candidate]]:
-        """Items in state `waiting` of waves 0 to `upto` that seem free to move."""
+        """Items in state `waiting` with one of `goals`, of waves 0 to `upto`, that seem free to move."""
         lately = live.c.since > max(0.0, now - offline_for)
         reasons = [exists().where(holds.c.channel == items.c.channel)]
         if not force:
@@ -84,6 +93,7 @@ class Items(ChannelFacts, Moves):
         query = (
             select(items)
             .where(items.c.rollout == rollout, items.c.state == "waiting", items.c.wave <= upto)
+            .where(items.c.goal.in_(goals))
             .where(and_(*(~reason for reason in reasons)))
             .order_by(items.c.wave, items.c.members, items.c.channel)
             .limit(limit)
@@ -141,11 +151,11 @@ class Items(ChannelFacts, Moves):
         await connection.execute(self._put(items, "rollout", "channel"), rows)
 
     async def _regoal(self, connection: AsyncConnection, regoal: Regoal) -> None:
-        changed = update(items).where(
-            items.c.rollout == regoal.rollout, items.c.goal != regoal.goal, items.c.state != "moving"
-        )
+        changed = update(items).where(items.c.rollout == regoal.rollout, items.c.goal != regoal.goal)
         if regoal.wave is not None:
             changed = changed.where(items.c.wave == regoal.wave)
         if not regoal.skipped:
             changed = changed.where(items.c.state != "skipped")
-        await connection.execute(changed.values(goal=regoal.goal, state="waiting", error="", since=regoal.time))
+        still = changed.where(items.c.state != "moving")
+        await connection.execute(still.values(goal=regoal.goal, state="waiting", error="", since=regoal.time))
+        await connection.execute(changed.values(goal=regoal.goal))

@@ -11,6 +11,7 @@ from godwit.rollout.values import (
     Advance,
     Candidate,
     Facts,
+    Goal,
     Hold,
     Issue,
     Item,
@@ -69,6 +70,10 @@ class MemoryRollouts(MemoryMoves):
         self._cancel(advance.cancel, advance.cancel_error, advance.now)
         for move in advance.begin:
             self._moves.setdefault(move.id, move)
+        for hold in advance.holds:
+            self._holds.setdefault(hold.channel, hold)
+        for channel in advance.releases:
+            self._holds.pop(channel, None)
         for wish in advance.wishes:
             if wish.id in self._wishes:
                 self._wishes[wish.id] = msgspec.structs.replace(
@@ -90,12 +95,13 @@ class MemoryRollouts(MemoryMoves):
                 item.rollout == regoal.rollout
                 and regoal.wave in (None, item.wave)
                 and item.goal != regoal.goal
-                and item.state != "moving"
                 and (regoal.skipped or item.state != "skipped")
             ):
-                self._items[key] = msgspec.structs.replace(
-                    item, goal=regoal.goal, state="waiting", error="", since=regoal.time
-                )
+                self._items[key] = msgspec.structs.replace(item, goal=regoal.goal)
+                if item.state != "moving":
+                    self._items[key] = msgspec.structs.replace(
+                        self._items[key], state="waiting", error="", since=regoal.time
+                    )
 
     # wishes ---------------------------------------------------------------------------------
 
@@ -157,9 +163,18 @@ class MemoryRollouts(MemoryMoves):
         return [Tally(wave, goal, state, count) for (wave, goal, state), count in sorted(counts.items())]
 
     async def eligible(
-        self, rollout: str, *, upto: int, now: float, offline_for: float, starts_within: float, force: bool, limit: int
+        self,
+        rollout: str,
+        *,
+        goals: Sequence[Goal],
+        upto: int,
+        now: float,
+        offline_for: float,
+        starts_within: float,
+        force: bool,
+        limit: int,
     ) -> list[tuple[Item, Candidate]]:
-        """Items in state `waiting` of waves 0 to `upto` that seem free to move."""
+        """Items in state `waiting` with one of `goals`, of waves 0 to `upto`, that seem free to move."""
 
         def is_free(candidate: Candidate) -> bool:
             if candidate.hold or force:
@@ -169,7 +184,11 @@ class MemoryRollouts(MemoryMoves):
             return not (candidate.live or ended_lately or starts_soon)
 
         waiting = [item for item in self._items.values() if item.rollout == rollout and item.state == "waiting"]
-        found = [(item, self._candidate(await self.placement(item.channel))) for item in waiting if item.wave <= upto]
+        found = [
+            (item, self._candidate(await self.placement(item.channel)))
+            for item in waiting
+            if item.wave <= upto and item.goal in goals
+        ]
         free = [(item, candidate) for item, candidate in found if is_free(candidate)]
         free.sort(key=lambda pair: (pair[0].wave, pair[1].facts.members, pair[0].channel))
         return free[:limit]

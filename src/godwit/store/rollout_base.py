@@ -14,6 +14,7 @@ from godwit.rollout.values import (
     Candidate,
     Event,
     Facts,
+    Goal,
     Hold,
     Issue,
     Item,
@@ -111,9 +112,20 @@ class RolloutStore(Store, Protocol):
         ...
 
     async def eligible(
-        self, rollout: str, *, upto: int, now: float, offline_for: float, starts_within: float, force: bool, limit: int
+        self,
+        rollout: str,
+        *,
+        goals: Sequence[Goal],
+        upto: int,
+        now: float,
+        offline_for: float,
+        starts_within: float,
+        force: bool,
+        limit: int,
     ) -> list[tuple[Item, Candidate]]:
-        """Items in state `waiting` of waves 0 to `upto` that seem free to move: lowest wave first, then fewest members.
+        """Items in state `waiting` with one of `goals`, of waves 0 to `upto`, that seem free to move.
+
+        The lowest wave comes first, then whoever has the fewest members.
 
         Left out are held channels and, without `force`, those that are live, whose stream ended less than
         `offline_for` seconds ago, or is planned to start (`starts_at`) within `starts_within` seconds from `now`;

@@ -44,6 +44,7 @@ class Rollouts(Items, Wishes, Leases):
             await self._write_items(connection, advance.items)
             await self._cancel(connection, advance.cancel, advance.cancel_error, advance.now)
             await self._begin(connection, advance.begin)
+            await self._hold(connection, advance.holds, advance.releases)
             await self._answer(connection, advance.wishes)
             await self._write_issues(connection, advance.issues)
             await self._say(connection, advance.events)
