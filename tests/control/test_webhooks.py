@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import httpx
@@ -73,14 +73,18 @@ class World:
         self.pauses = Pauses()
 
     @asynccontextmanager
-    async def posting(self, *urls: str, kinds: tuple[str, ...] = (), keep: float = 100.0) -> AsyncIterator[Webhooks]:
+    async def posting(
+        self, *urls: str, kinds: tuple[str, ...] = (), keep: float = 100.0, leads: Callable[[], bool] = lambda: True
+    ) -> AsyncIterator[Webhooks]:
         """Webhooks that run."""
         settings = WebhookSettings(urls, SECRET, kinds, keep)
         async with httpx.AsyncClient(trust_env=False) as http:
-            webhooks = Webhooks(self.feed, http, self.clock, settings, sleep=self.pauses)
+            webhooks = Webhooks(self.feed, http, self.clock, settings, leads=leads, sleep=self.pauses)
             task = asyncio.create_task(webhooks.run())
             try:
-                await until(lambda: all(hook_id(url) in self.feed.cursors for url in urls) or self.feed.away)
+                await until(
+                    lambda: all(hook_id(url) in self.feed.cursors for url in urls) or self.feed.away or not leads()
+                )
                 yield webhooks
             finally:
                 task.cancel()
@@ -237,6 +241,20 @@ async def test_a_store_that_is_away_is_waited_for() -> None:
         world.pauses.let_pass(FIRST_PAUSE)
         await world.cursor(server.url, 1)
     assert numbers(server) == [1]
+
+
+async def test_only_the_leader_posts_and_goes_on_where_the_one_before_was() -> None:
+    world, leads = World(), False
+    async with http_server(take) as server, world.posting(server.url, leads=lambda: leads) as webhooks:
+        world.feed.write("moved", "moved", "moved")
+        world.feed.cursors[hook_id(server.url)] = 1  # the other one has come so far
+        webhooks.wake()
+        await until(lambda: LOOK in world.pauses.begun)
+        world.feed.cursors[hook_id(server.url)] = 2
+        leads = True
+        webhooks.wake()
+        await world.cursor(server.url, 3)
+    assert numbers(server) == [3]
 
 
 async def test_many_events_come_in_pages(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,6 +54,7 @@ class Outside:
         reading: what the edges of this process count now, see `meters.read`.
         crowd: knows who is where.
         wake: called when the controller has something to do: a sample came, a hidden room is to move.
+        leads: says whether this process leads; only one that does posts to webhooks.
         sleep: how pauses are made.
     """
 
@@ -67,6 +68,7 @@ class Outside:
         reading: Callable[[], Reading],
         crowd: Crowd,
         wake: Callable[[], None],
+        leads: Callable[[], bool] = lambda: True,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._settings = settings
@@ -81,7 +83,7 @@ class Outside:
         )
         place, keys = Rooms(store, clock, wake, sleep).place, Keys(store, clock, settings.auth.mode == "open")
         self.probes = Probes(clusters, place, keys.token, sleep=sleep)
-        self.webhooks = Webhooks(store, self._http, clock, settings.webhooks, sleep=sleep)
+        self.webhooks = Webhooks(store, self._http, clock, settings.webhooks, leads=leads, sleep=sleep)
         self._meters = Meters(reading, self.probes.views, sleep=sleep)
         rehearsals = Rehearsals(
             clusters, place, keys.token, most_sessions=settings.control.rehearsal_sessions, sleep=sleep

@@ -116,6 +116,7 @@ class Webhooks:
     Args:
         feed: has the events, and keeps how far each URL came.
         http: makes the calls.
+        leads: says whether this process is the one that posts.
         sleep: how pauses are made.
     """
 
@@ -126,12 +127,14 @@ class Webhooks:
         clock: Clock,
         settings: WebhookSettings,
         *,
+        leads: Callable[[], bool] = lambda: True,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._feed = feed
         self._http = http
         self._clock = clock
         self._settings = settings
+        self._leads = leads
         self._sleep = sleep
         self._news = {url: asyncio.Event() for url in settings.urls}
         self._delivered = 0
@@ -158,40 +161,33 @@ class Webhooks:
     # Inside.
 
     async def _serve(self, url: str) -> None:
-        """One URL, event by event."""
-        hook, news = hook_id(url), self._news[url]
-        cursor = written = await self._begin(url)
+        """One URL, event by event, while this process leads."""
+        news = self._news[url]
         while True:
             news.clear()  # before the look: what is written from now on wakes it again
             try:
-                events = await self._feed.feed(after=cursor, limit=PAGE)
-                for event in events:
-                    if wanted(event.kind, self._settings.kinds) and not event.channel.startswith(HIDDEN):
-                        await self._deliver(url, event)
-                    cursor = event.number
-                if cursor != written:
-                    await self._feed.set_webhook_cursor(hook, cursor)
-                    written = cursor
+                while self._leads() and await self._post_page(url):
+                    pass
             except StoreUnavailable as error:
-                log.warning("webhook_waits", hook=hook, error=str(error))
+                log.warning("webhook_waits", hook=hook_id(url), error=str(error))
                 await self._sleep(FIRST_PAUSE)
                 continue
-            if len(events) < PAGE:
-                await news.wait()
+            await news.wait()
 
-    async def _begin(self, url: str) -> int:
-        """Where to go on; a new webhook begins with what happens from now on."""
+    async def _post_page(self, url: str) -> bool:
+        """Go on where the store says; a new webhook begins with what happens from now on. True: there is more."""
         hook = hook_id(url)
-        while True:
-            try:
-                cursor = await self._feed.webhook_cursor(hook)
-                if cursor is None:
-                    cursor = await self._feed.last_event()
-                    await self._feed.set_webhook_cursor(hook, cursor)
-                return cursor
-            except StoreUnavailable as error:
-                log.warning("webhook_waits", hook=hook, error=str(error))
-                await self._sleep(FIRST_PAUSE)
+        cursor = await self._feed.webhook_cursor(hook)
+        if cursor is None:
+            cursor = await self._feed.last_event()
+            await self._feed.set_webhook_cursor(hook, cursor)
+        events = await self._feed.feed(after=cursor, limit=PAGE)
+        for event in events:
+            if wanted(event.kind, self._settings.kinds) and not event.channel.startswith(HIDDEN):
+                await self._deliver(url, event)
+        if events:
+            await self._feed.set_webhook_cursor(hook, events[-1].number)
+        return len(events) == PAGE
 
     async def _deliver(self, url: str, event: Event) -> None:
         """Post one event until it is taken, or too old."""
