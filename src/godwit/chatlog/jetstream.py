@@ -250,37 +250,40 @@ class JetStreamLog:
     async def heads(self, channels: Sequence[str]) -> list[int]:
         """The sequence of each channel's last record; see `ChatLog`."""
         found = dict.fromkeys(channels, 0)
-        by_view: dict[View, list[str]] = {}
+        groups: dict[tuple[View, bool], list[str]] = {}
         for channel in found:
-            by_view.setdefault(self._views.of(channel), []).append(channel)
-        parts = [(view, part) for view, all_ in by_view.items() for part in _slices(all_)]
+            groups.setdefault((self._views.of(channel), channel in self._quiet), []).append(channel)
+        parts = [(view, part) for (view, _), group in groups.items() for part in _slices(group)]
         for some in await asyncio.gather(*(self._compare(view, part) for view, part in parts)):
             found.update(some)
         return [found[channel] for channel in channels]
 
     async def _compare(self, view: View, channels: list[str]) -> dict[str, int]:
+        """The heads of channels of one stream; only those that have changed since the last time are sent."""
         view.require_ready()
-        name, birth = view.name, self._layout.birth(view.number)
-        subjects = {channel: self._layout.subject(channel) for channel in channels}
+        name, subject = view.name, self._layout.subject
+        # The birth is asked for as well, since who finds nothing does not say up to where.
+        subjects = [self._layout.birth(view.number), *map(subject, channels)]
         known = max(self._heads.get(channel, 0) for channel in channels)
-        async with asyncio.timeout(self._settings.append_timeout):
-            while True:
-                lasts, upto = await self._api.lasts(name, [birth, *subjects.values()], self._settings.append_timeout)
-                if birth not in lasts:
-                    self._look_soon.set()
-                    raise ChatLogUnavailable(f"stream {name} has lost its birth")
-                if upto >= known:
-                    break
-                self._counts["stale"] += 1
-                await asyncio.sleep(_AGAIN)
+        since = min(self._quiet.get(channel, (0, 0))[1] for channel in channels)
+        deadline = asyncio.get_running_loop().time() + self._settings.append_timeout
+        while True:
+            lasts, upto = await self._api.lasts(name, subjects, since, self._settings.append_timeout)
+            if upto >= known:
+                break
+            self._counts["stale"] += 1
+            if asyncio.get_running_loop().time() >= deadline:
+                raise ChatLogUnavailable(f"stream {name}: a replica stands at {upto}, before {known}")
+            await asyncio.sleep(_AGAIN)
         if view.id != name:
             raise ChatLogUnavailable(f"{name} has gone while it was read")
         heads: dict[str, int] = {}
-        for channel, subject in subjects.items():
+        for channel in channels:
             # The head outlives the record: who compares must not come to believe that there was never anything.
-            heads[channel] = max(lasts.get(subject, 0), self._heads.get(channel, 0))
+            before, quiet = self._quiet.get(channel, (0, 0))
+            heads[channel] = max(lasts.get(subject(channel), 0), before, self._heads.get(channel, 0))
             if channel in self._readers:
-                self._quiet[channel] = (heads[channel], upto)
+                self._quiet[channel] = (heads[channel], max(upto, quiet))
         view.knows(upto)
         return heads
 

@@ -42,6 +42,15 @@ class NoAnswer(ChatLogUnavailable):
     """A request was sent and no answer came: what it asked for may have happened."""
 
 
+class _Client(Client):
+    """nats-py with a shorter way to read headers, which took a quarter of the time spent on a record."""
+
+    @staticmethod
+    def _parse_header_lines(raw: bytes) -> dict[str, str]:
+        lines = (line.partition(":") for line in raw.decode("utf-8", "replace").split("\r\n"))
+        return {name: value.strip() for name, colon, value in lines if colon}
+
+
 class _Waiter:
     """A request that waits for its answers, the last of which has a status if there may be several."""
 
@@ -158,7 +167,7 @@ class Link:
     async def _connect(self) -> None:
         refused: list[str] = []
         for server in random.sample(self._servers, len(self._servers)):
-            client, ended = Client(), asyncio.Event()
+            client, ended = _Client(), asyncio.Event()
 
             async def closed(ended: asyncio.Event = ended) -> None:
                 ended.set()

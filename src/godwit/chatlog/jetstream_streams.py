@@ -202,9 +202,13 @@ class Api:
         more = int((end.headers or {}).get("Nats-Num-Pending", 0)) > 0
         return [of_message(message) for message in messages], more
 
-    async def lasts(self, name: str, subjects: Sequence[str], within: float) -> tuple[dict[str, int], int]:
-        """The last sequence of each subject that has any, all as of one sequence of the stream, which is told."""
-        *messages, end = await self._direct(name, {"multi_last": subjects}, within)
+    async def lasts(self, name: str, subjects: Sequence[str], since: int, within: float) -> tuple[dict[str, int], int]:
+        """The last sequence of each subject that has any above `since`, as any replica has them.
+
+        Returns:
+            Sequences by subject, and the sequence of the stream up to which all this holds.
+        """
+        *messages, end = await self._direct(name, {"multi_last": subjects, "seq": since + 1}, within)
         upto = int((end.headers or {}).get("Nats-UpTo-Sequence", 0))
         found = [message.headers or {} for message in messages]
         return {headers["Nats-Subject"]: int(headers["Nats-Sequence"]) for headers in found}, upto

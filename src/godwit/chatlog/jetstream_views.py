@@ -19,8 +19,8 @@ from godwit.settings import LogSettings
 
 log = structlog.get_logger()
 
-LOOK_TIMEOUT = 2.0
-"""Seconds that a stream's leader is given to tell how it is."""
+LOOK_TIMEOUT = 1.0
+"""Seconds that a stream's leader is given to tell how it is; a request that comes before its election is lost."""
 
 BRIEF = 0.5
 """Seconds for which a stream must have been found missing, or without its birth, to be a dead log."""
@@ -155,7 +155,8 @@ class Views:
                 f"{self._layout.streams}: set it back; another number of streams is another cluster"
             )
         views = [View(number, names[number]) for number in range(self._layout.streams)]
-        for view, found in zip(views, await asyncio.gather(*map(self._look, views)), strict=True):
+        looks = [self._api.look(view.number, view.name) for view in views]
+        for view, found in zip(views, await asyncio.gather(*looks), strict=True):
             check(self._layout, found)
             self._accept(view, found)
         self._views = views
