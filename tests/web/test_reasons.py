@@ -65,6 +65,17 @@ async def test_reasons_are_counted(store: CountingStore, monkeypatch: pytest.Mon
     }
 
 
+async def test_of_many_only_the_first_are_looked_at(store: CountingStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And it is said how many were not."""
+    monkeypatch.setattr(reasons_module, "PAGE", 2)
+    monkeypatch.setattr(reasons_module, "LOOKED", 4)
+    rollout = await network(store)
+    counted = await Reasons(store, FakeClock(NOW)).waiting(rollout)
+    assert counted[reasons_module.UNSEEN] == 4
+    assert sum(counted.values()) == 9
+    assert store.looks == 2
+
+
 async def test_what_holds_the_rollout_is_the_reason_of_all(store: CountingStore) -> None:
     """No channel is looked at."""
     rollout = await network(store, "paused")

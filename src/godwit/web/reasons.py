@@ -20,16 +20,20 @@ from godwit.web import rollout_views, views
 PAGE = 1000
 """Channels that are looked at together."""
 
-LEAST = 2.0
+LEAST = 0.5
 """Seconds for which reasons that were counted are told again, at least."""
 
 SHARE = 0.05
 """The part of the time that counting may take."""
 
+LOOKED = 5000
+"""Channels that are looked at in one count; when that many wait, most of them only wait for their turn."""
+
 MOVES = 5
 """Moves of a channel that are told."""
 
 TURN = "its turn has not come within the budget"
+UNSEEN = "not looked at: too many wait"
 
 Holding = Callable[[str], str]
 """What holds a rollout as a whole, such as a gate; '' if nothing does."""
@@ -52,7 +56,8 @@ class Reasons:
     async def waiting(self, rollout: Rollout) -> Mapping[str, int]:
         """How many channels of a rollout wait for which reason.
 
-        Of a large rollout that is counted now and then only, so that looking at it costs little.
+        That is counted now and then only, and of a large rollout only the first are looked at, wave by wave and by
+        name, so that asking costs little.
         """
         async with self._counting:
             loop = asyncio.get_running_loop()
@@ -67,23 +72,27 @@ class Reasons:
 
     async def _count(self, rollout: Rollout) -> Counter[str]:
         found: Counter[str] = Counter()
-        for tally in await self._store.tallies(rollout.id):
-            if tally.state != "waiting":
-                continue
+        looked = 0
+        waiting = [tally for tally in await self._store.tallies(rollout.id) if tally.state == "waiting"]
+        for tally in sorted(waiting, key=lambda tally: tally.wave):
             if tally.goal not in goals(rollout) or tally.wave > begun(rollout):
                 # The same holds for all of them, whatever each of them does.
                 item = Item(rollout.id, "", tally.wave, "", goal=tally.goal)
                 found[self._reason(rollout, item, _NOBODY)] += tally.count
                 continue
-            after = ""
-            while items := await self._store.items(
-                rollout.id, wave=tally.wave, state="waiting", after=after, limit=PAGE
+            after, left = "", tally.count
+            while looked < LOOKED and (
+                page := await self._store.items(rollout.id, wave=tally.wave, state="waiting", after=after, limit=PAGE)
             ):
-                after = items[-1].channel
+                after = page[-1].channel
+                items = [item for item in page if item.goal == tally.goal]
+                looked += len(page)
+                left -= len(items)
                 known = await self._store.candidates_of([item.channel for item in items])
                 for item, candidate in zip(items, known, strict=True):
-                    if item.goal == tally.goal:
-                        found[_general(rollout, self._reason(rollout, item, candidate))] += 1
+                    found[_general(rollout, self._reason(rollout, item, candidate))] += 1
+            if left > 0:
+                found[UNSEEN] += left
         return found
 
     def _reason(self, rollout: Rollout, item: Item, candidate: Candidate) -> str:
