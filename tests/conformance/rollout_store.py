@@ -269,6 +269,19 @@ class RolloutStoreSuite:
         await rival.advance(Advance(6.0, holds=(Hold("a", "bob", "else", 6.0),), releases=("b", "c")), term=1)
         assert await store.holds() == [first]
 
+    async def test_advance_default(self, store: RolloutStore, rival: RolloutStore) -> None:
+        """A decision may change the default placement, under its term only, and only to a higher epoch."""
+        to = Segment("aws", 9, 0, "a9")
+        with pytest.raises(StaleEpoch):
+            await store.advance(Advance(5.0, default=to, hold_until=8.0), term=7)
+        assert await rival.default_placement() == MAIN
+        await store.advance(Advance(5.0, default=to, hold_until=8.0), term=1)
+        assert await rival.default_placement() == to
+        assert (await rival.placement("nobody")).drain_until == 8.0
+        assert [event.kind for event in await store.feed(after=0, public=True)] == ["default"]
+        await store.advance(Advance(6.0, default=msgspec.structs.replace(MAIN, epoch=9), hold_until=9.0), term=1)
+        assert await rival.default_placement() == to
+
     async def test_regoal(self, store: RolloutStore, rival: RolloutStore) -> None:
         """A wave, or all, get another goal; moving items go on, skipped ones stay; items are written afterwards."""
         states = {

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from tests.model.world import World
 
 
-OFTEN = ("lead", "rollouts", "wishes", "items", "eligible", "candidates", "placements", "arrived")
+OFTEN = ("lead", "rollouts", "wishes", "items", "candidates", "placements")
 """Calls that are made at every look; who died in each as often as in others would never come further."""
 
 
-RARELY = ("set_default", "newcomers", "pin", "tallies")
+RARELY = ("newcomers", "pin", "tallies")
 """Calls that are made once or twice in a run of a rollout; dying in them is made more probable."""
 
 

@@ -265,7 +265,7 @@ class RolloutWorld(World):
         one = rollout.id
         verbs: list[tuple[str, dict[str, Any]]] = [
             ("pause", {}), ("resume", {}), ("resume", {}), ("resume", {}), ("abort", {}),
-            ("skip", {"channel": channel}), ("retry", {}), ("reverse", {"all": True, **force}),
+            ("skip", {"channel": channel}), ("retry", {"channel": channel}), ("reverse", {"all": True, **force}),
             ("reverse", {"wave": rng.choice(("staff", "all")), **force}), ("reverse", {"channel": channel}),
             ("set", {"budget": {"in_flight": rng.randint(1, 4)}}),
             ("approve", {"wave": "staff", "gate": "g0"}), ("issue-add", {"text": "odd"}),

@@ -32,6 +32,7 @@ from godwit.rollout.values import (
     WaveState,
 )
 from godwit.store.rollout_base import RolloutStore
+from godwit.values import Segment
 
 log = structlog.get_logger()
 
@@ -310,11 +311,19 @@ class Course:
         default = await self._store.default_placement()
         if default.cluster not in progress.sources(rollout.definition, self._clusters):
             return False
-        if rollout.default_before is None:
-            await self._keep(msgspec.structs.replace(rollout, default_before=default), "wave", default=default.cluster)
         await self._pin_known()
-        await self._wishes.set_default(rollout.definition.to, over=default)
+        if rollout.default_before is None:
+            rollout = msgspec.structs.replace(rollout, default_before=default)
+        await self._change_default(rollout, rollout.definition.to, default)
         return True
+
+    async def _change_default(self, rollout: Rollout, to: str, over: Segment) -> None:
+        """Write the rollout and the default placement in one decision."""
+        event = self._event("wave", default=to)
+        advance = Advance(self._clock.now(), rollout, events=(event,))
+        written = await self._leader.write(self._wishes.new_default(advance, to, over=over))
+        assert written
+        self.rollout = written
 
     async def _pin_known(self) -> None:
         """Channels that somebody has said something of move by themselves, not with the default."""
@@ -350,7 +359,8 @@ class Course:
             before, default = rollout.default_before, await self._store.default_placement()
             if default.cluster == rollout.definition.to:
                 await self._pin_known()
-                await self._wishes.set_default(before.cluster, over=default)
+                await self._change_default(rollout, before.cluster, default)
+                rollout = self.rollout
             await self._sweep_back()
         admitted = await self._admission.admit(rollout)
         if self._admission.moving or self._looked is not None or not admitted.exhausted:

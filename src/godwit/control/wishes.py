@@ -377,14 +377,13 @@ class Wishes:
         default = await self._store.default_placement()
         if default.cluster == to:
             raise InvalidRequest(f"channels without a row are on {to} already: nothing to do")
-        return self._acted(
-            f"channels without a row go from {default.cluster} to {to}", lambda: self.set_default(to, over=default)
-        )
+        answer = f"channels without a row go from {default.cluster} to {to}"
+        return Prepared(answer, self.new_default(Advance(self._clock.now()), to, over=default))
 
-    async def set_default(self, to: str, *, over: Segment) -> Segment:
-        """Change the default placement, if it is still `over`; nobody writes to what it holds for a lease (C10)."""
+    def new_default(self, advance: Advance, to: str, *, over: Segment) -> Advance:
+        """Have a decision change the default placement; nobody writes to what it holds for a lease (C10)."""
         segment = Segment(to, over.epoch + 1, 0, self._logs[to].stream(""))
-        return await self._store.set_default(segment, hold_until=self._clock.now() + self._settings.lease)
+        return msgspec.structs.replace(advance, default=segment, hold_until=advance.now + self._settings.lease)
 
     async def _retire(self, wish: Wish) -> Prepared:
         cluster, into = self._two(wish)

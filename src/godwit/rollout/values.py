@@ -390,6 +390,8 @@ class Advance(msgspec.Struct, frozen=True):
         cancel: moves to journal as cancelled, if they have not been sealed (states before `sealing`), with `error`.
         holds: new ones; one that is there already stays.
         releases: channels that are held no more.
+        default: the default placement as it is to be, if its epoch is higher than the stored one's.
+        hold_until: before that time nobody writes to channels without a row (rule C10).
         wishes: answered ones.
         issues: as they are to be.
         events: for the feed.
@@ -404,6 +406,8 @@ class Advance(msgspec.Struct, frozen=True):
     cancel_error: str = ""
     holds: tuple[Hold, ...] = ()
     releases: tuple[str, ...] = ()
+    default: Segment | None = None
+    hold_until: float = 0.0
     wishes: tuple[Wish, ...] = ()
     issues: tuple[Issue, ...] = ()
     events: tuple[Event, ...] = ()

@@ -74,6 +74,8 @@ class MemoryRollouts(MemoryMoves):
             self._holds.setdefault(hold.channel, hold)
         for channel in advance.releases:
             self._holds.pop(channel, None)
+        if advance.default:
+            await self.set_default(advance.default, hold_until=advance.hold_until, now=advance.now)
         for wish in advance.wishes:
             if wish.id in self._wishes:
                 self._wishes[wish.id] = msgspec.structs.replace(

@@ -210,18 +210,17 @@ class Placements(Feed):
 
     async def set_default(self, to: Segment, *, hold_until: float, now: float = 0.0) -> Segment:
         """Change the default if there is none or its epoch is lower; returns what is stored."""
+        return await self._write(lambda connection: self._set_default(connection, to, hold_until, now))
+
+    async def _set_default(self, connection: AsyncConnection, to: Segment, hold_until: float, now: float) -> Segment:
         values = msgspec.to_builtins(to) | {"hold_until": hold_until}
-
-        async def work(connection: AsyncConnection) -> Segment:
-            await connection.execute(self._insert_new(default_placement).values(name=_DEFAULT, **values))
-            old = _segment((await connection.execute(select(default_placement).with_for_update())).one())
-            if old.epoch >= to.epoch:
-                return old
-            await connection.execute(update(default_placement).values(values))
-            await self._say(connection, [Event("default", now, details=changed(old, to))])
-            return to
-
-        return await self._write(work)
+        await connection.execute(self._insert_new(default_placement).values(name=_DEFAULT, **values))
+        old = _segment((await connection.execute(select(default_placement).with_for_update())).one())
+        if old.epoch >= to.epoch:
+            return old
+        await connection.execute(update(default_placement).values(values))
+        await self._say(connection, [Event("default", now, details=changed(old, to))])
+        return to
 
     async def pin(self, channels: Iterable[str]) -> int:
         """Give rows to channels that have none, at the default as it stands; returns how many."""

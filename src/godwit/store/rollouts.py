@@ -45,6 +45,8 @@ class Rollouts(Items, Wishes, Leases):
             await self._cancel(connection, advance.cancel, advance.cancel_error, advance.now)
             await self._begin(connection, advance.begin)
             await self._hold(connection, advance.holds, advance.releases)
+            if advance.default:
+                await self._set_default(connection, advance.default, advance.hold_until, advance.now)
             await self._answer(connection, advance.wishes)
             await self._write_issues(connection, advance.issues)
             await self._say(connection, advance.events)
