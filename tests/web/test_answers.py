@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 from structlog.testing import capture_logs
 
+from godwit.web import answers
 from godwit.web.answers import MAX_BODY
 from tests.web.conftest import World
 from tests.web.test_directory import one_line_error
@@ -58,3 +60,24 @@ async def test_a_body_that_is_too_long(stranger: httpx.AsyncClient) -> None:
     one_line_error(response)
     response = await stranger.post("/servers", content=endless())
     assert response.status_code == 413
+
+
+def test_several_faults_are_told_one_by_one() -> None:
+    """A line for each; `error` has them all on one line."""
+    body = json.loads(bytes(answers.refusal(400, "a.toml:1: wrong\n\n a.toml:2:  wrong too\n").body))
+    assert body == {
+        "error": "a.toml:1: wrong; a.toml:2: wrong too",
+        "errors": ["a.toml:1: wrong", "a.toml:2: wrong too"],
+    }
+    assert json.loads(bytes(answers.refusal(400, "wrong\n").body)) == {"error": "wrong"}
+
+
+async def test_only_those_who_send_the_admin_token_may_send_much(
+    http: httpx.AsyncClient, stranger: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rollout may name a million channels; strangers get the smaller bound."""
+    body = {"toml": "#" * answers.MAX_BODY}
+    assert (await http.post("/rollouts/plan", json=body)).status_code == 400
+    assert (await stranger.post("/rollouts/plan", json=body)).status_code == 413
+    monkeypatch.setattr(answers, "ADMIN_BODY", answers.MAX_BODY)
+    assert (await http.post("/rollouts/plan", json=body)).status_code == 413
