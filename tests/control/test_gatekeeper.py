@@ -108,11 +108,12 @@ async def test_the_last_samples_are_kept_and_each_is_told() -> None:
 
 
 async def test_what_goes_wrong_is_inconclusive_and_goes_on() -> None:
-    world = World(ValueError("no\nidea"), RuntimeError(), Answer("fail", "x" * 1000))
+    world = World(ValueError("no\nidea"), RuntimeError(), TimeoutError(), Answer("fail", "x" * 1000))
     async with world.running():
-        world.keeper.watch(ROLLOUT, 0, [gate(samples=3)])
-        await world.until(lambda: len(world.told) == 3)
-    first, second, third = world.samples()
+        world.keeper.watch(ROLLOUT, 0, [gate(samples=4)])
+        await world.until(lambda: len(world.told) == 4)
+    first, second, late, third = world.samples()
+    assert (late.verdict, late.detail) == ("inconclusive", "it took too long")
     assert (first.verdict, first.detail) == ("inconclusive", "ValueError: no idea")
     assert (second.verdict, second.detail) == ("inconclusive", "RuntimeError")
     assert (third.verdict, len(third.detail)) == ("fail", 300)

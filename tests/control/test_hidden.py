@@ -99,3 +99,13 @@ async def test_a_room_that_leaves_is_noticed() -> None:
         await rooms.place("room", "aws")
         await until(lambda: listener.moved)
         listener.close()
+
+
+async def test_being_sent_away_is_noticed() -> None:
+    async with world() as net:
+        listener = Chatter()
+        await listener.enter(net.addresses("main"), anonymous(), None, "room")
+        (session,) = net.nodes["main"].sessions
+        session.connection.write(b":tmi.twitch.tv RECONNECT\r\n")
+        await until(lambda: listener.moved)
+        listener.close()

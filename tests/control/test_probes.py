@@ -52,8 +52,9 @@ class TestRecord:
 
     def test_too_few_messages_have_no_percentile(self) -> None:
         """Five are needed."""
-        for number in self.say(4):
+        for number in self.say(4, acknowledged=False):
             self.record.seen(number)
+            self.record.acknowledged(number)  # often the line comes first
         assert self.record.view().p99 is None
         self.record.seen(self.say()[0])
         assert self.record.view().p99 == 0.0
@@ -210,6 +211,23 @@ async def test_who_may_not_log_in_counts_as_refused_and_tries_again_more_and_mor
         refused, detail = probes.value("refused", "main", ["aws"])
         assert refused
         assert "on main" in detail
+
+
+async def test_a_fault_of_ours_ends_nothing() -> None:
+    pauses = Pauses()
+    async with world() as net:
+        rooms, asked = Rooms(net), list[str]()
+
+        def break_down(room: str, cluster: str) -> None:
+            asked.append(cluster)
+            if asked.count("main") == 1 and cluster == "main":
+                raise RuntimeError("broken")
+
+        rooms.before = break_down
+        async with probing(net, pauses, rooms) as probes:
+            await until(lambda: 2.0 in pauses.begun)
+            pauses.let_pass(2.0)
+            assert (await chat(probes, pauses, "main", 2)).reconnects == 1
 
 
 async def test_a_store_that_is_away_is_waited_for() -> None:

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from godwit.clock import FakeClock
-from godwit.control.webhooks import FIRST_PAUSE, LOOK, Webhooks, hook_id, message_id, wanted
+from godwit.control.webhooks import FIRST_PAUSE, LONGEST_PAUSE, LOOK, Webhooks, hook_id, message_id, wanted
 from godwit.errors import StoreUnavailable
 from godwit.rollout.values import Event
 from godwit.settings import WebhookSettings
@@ -241,6 +241,19 @@ async def test_a_store_that_is_away_is_waited_for() -> None:
         world.pauses.let_pass(FIRST_PAUSE)
         await world.cursor(server.url, 1)
     assert numbers(server) == [1]
+
+
+async def test_a_fault_of_ours_is_waited_out() -> None:
+    world = World()
+    async with http_server(take) as server, world.posting(server.url) as webhooks:
+        world.feed.write("moved")
+        broken = world.feed.events
+        world.feed.events = None  # type: ignore[assignment]
+        webhooks.wake()
+        await until(lambda: LONGEST_PAUSE in world.pauses.begun)
+        world.feed.events = broken
+        world.pauses.let_pass(LONGEST_PAUSE)
+        await world.cursor(server.url, 1)
 
 
 async def test_only_the_leader_posts_and_goes_on_where_the_one_before_was() -> None:

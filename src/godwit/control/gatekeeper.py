@@ -197,4 +197,6 @@ class SamplingGatekeeper:
             if bound.expired():
                 return Answer("inconclusive", f"no answer within {limit:g} s")
             log.info("sampler_failed", gate=gate.name, kind=gate.kind, error=repr(error))
+            if isinstance(error, TimeoutError):
+                return Answer("inconclusive", "it took too long")
             return Answer("inconclusive", f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)

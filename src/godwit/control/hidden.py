@@ -16,7 +16,7 @@ from godwit.errors import JoinFailed, LoginRefused
 from godwit.store.rollout_base import HIDDEN
 from godwit.tmi.capabilities import Caps
 from godwit.tmi.client import ClientConnection
-from godwit.tmi.client_events import ClientEvent, LoginFailed, RoomState, ServerChanged, Welcomed
+from godwit.tmi.client_events import ClientEvent, LoginFailed, Reconnect, RoomState, ServerChanged, Welcomed
 from godwit.values import Addresses, Position, is_login
 from godwit.wire.connection import Connection, Owner
 from godwit.wire.dial import connect_tcp, connect_ws
@@ -77,7 +77,7 @@ class Chatter:
         self.gone = False
         """The connection has ended."""
         self.moved = False
-        """The room has left the cluster since it was joined."""
+        """The room has left the cluster since it was joined, or everybody is sent away (RC-1)."""
 
     async def enter(
         self, addresses: Addresses, nick: str, token: str | None, room: str = "", after: Position | None = None
@@ -126,7 +126,8 @@ class Chatter:
         """Read, and answer what wants an answer."""
         for event in self._protocol.receive_data(data):
             self._enter_by(event)
-            self.moved = self.moved or (isinstance(event, ServerChanged) and event.channel == self._room)
+            if isinstance(event, Reconnect) or (isinstance(event, ServerChanged) and event.channel == self._room):
+                self.moved = True
             self._hear(event)
         self._send(connection)
 

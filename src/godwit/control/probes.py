@@ -97,7 +97,8 @@ class Record:
 
     def acknowledged(self, number: int) -> None:
         """It was acknowledged."""
-        self._acknowledged.add(number)
+        if number in self._waiting:
+            self._acknowledged.add(number)
 
     def seen(self, number: int) -> None:
         """It was shown."""
@@ -249,7 +250,10 @@ class Probes:
                 record.fault("refused")
                 log.warning("probe_refused", cluster=cluster, error=str(error))
             except (GodwitError, OSError) as error:
-                log.warning("probe_waits", cluster=cluster, error=str(error))
+                log.warning("probe_waits", cluster=cluster, error=str(error) or type(error).__name__)
+            except Exception:
+                # A fault of ours ends here: a cluster that is not watched is no reason to stop serving it.
+                log.exception("probe_failed", cluster=cluster)
             record.forget_waiting()
             record.fault("reconnects")
             pause = FIRST_PAUSE if record.view().deliveries > before else min(pause * 2, LONGEST_PAUSE)

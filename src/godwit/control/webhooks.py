@@ -172,6 +172,11 @@ class Webhooks:
                 log.warning("webhook_waits", hook=hook_id(url), error=str(error))
                 await self._sleep(FIRST_PAUSE)
                 continue
+            except Exception:
+                # A fault of ours ends here, too: who is told of moves must not keep them from happening.
+                log.exception("webhook_broken", hook=hook_id(url))
+                await self._sleep(LONGEST_PAUSE)
+                continue
             await news.wait()
 
     async def _post_page(self, url: str) -> bool:
