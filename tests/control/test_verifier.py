@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from structlog.testing import capture_logs
 
@@ -87,3 +88,17 @@ async def test_without_an_answer_nothing_is_said(error: Exception) -> None:
         assert await _verifier(world, **given).verify(move) == ""
     assert [entry["event"] for entry in logs] == ["not_verified"]
     assert await _verifier(world, store=Faulty(world.store, quiet)).verify(move) == "ok"
+
+
+async def test_many_are_verified_with_one_question() -> None:
+    world, move = await _moved()
+    asked: list[str] = []
+    store = Faulty(world.store, lambda name, done: asked.append(name))
+    other = msgspec.structs.replace(move, channel="other")
+    wished = Move("m9", "room", "aws", "wished")
+    assert await _verifier(world, store=store).verify_all([move, wished, other]) == [
+        "ok",
+        "",
+        "the store's chain has no segment aws/2 at 1; main has no seal; aws has no open record at 1",
+    ]
+    assert set(asked) == {"chains"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import structlog
 
@@ -13,7 +13,7 @@ from godwit.errors import ChatLogUnavailable, StoreUnavailable
 from godwit.rollout import moves
 from godwit.rollout.verify import Side, verify_move
 from godwit.settings import LogSettings
-from godwit.store.base import Store
+from godwit.store.rollout_base import RolloutStore
 from godwit.values import Entry, Move, Segment
 
 log = structlog.get_logger()
@@ -30,7 +30,7 @@ class Verifier:
         settings: how long the logs keep records, and how long an answer may take.
     """
 
-    def __init__(self, store: Store, logs: Mapping[str, ChatLog], clock: Clock, settings: LogSettings) -> None:
+    def __init__(self, store: RolloutStore, logs: Mapping[str, ChatLog], clock: Clock, settings: LogSettings) -> None:
         self._store = store
         self._logs = logs
         self._clock = clock
@@ -47,13 +47,27 @@ class Verifier:
             `ok`, perhaps with what could not be looked at in brackets; '' if store or logs gave no answer;
             else what is wrong, which is logged too.
         """
+        return (await self._verify_all([move], members))[0]
+
+    async def verify_all(self, committed: Sequence[Move]) -> list[str]:
+        """The same for many moves, with one question to the store; in the order given."""
+        return await self._verify_all(committed)
+
+    async def _verify_all(self, committed: Sequence[Move], members: tuple[int, int] | None = None) -> list[str]:
+        try:
+            chains = await self._store.chains([move.channel for move in committed])
+        except StoreUnavailable as error:
+            log.warning("not_verified", moves=len(committed), error=repr(error))
+            return [""] * len(committed)
+        return [await self._verify(move, chain, members) for move, chain in zip(committed, chains, strict=True)]
+
+    async def _verify(self, move: Move, chain: Sequence[Segment], members: tuple[int, int] | None) -> str:
         if move.source is None or not move.at:
             return ""
         try:
-            chain = await self._store.segments(move.channel)
             old = await self._side(move.channel, move.source, move.source.at)
             new = await self._side(move.channel, moves.destination(move), move.at - 1)
-        except (ChatLogUnavailable, StoreUnavailable, TimeoutError) as error:
+        except (ChatLogUnavailable, TimeoutError) as error:
             log.warning("not_verified", channel=move.channel, move=move.id, error=repr(error))
             return ""
         kept_since = self._clock.now() - self._settings.max_age + MARGIN
