@@ -184,6 +184,7 @@ async def test_all_of_it_works_with_a_real_process(tmp_path: Path, monkeypatch: 
     """Over real sockets; the process's own controller moves the rooms."""
     monkeypatch.setattr("godwit.control.controller.LOOK", 0.01)
     monkeypatch.setattr("godwit.control.probes.EVERY", 0.01)
+    monkeypatch.setattr("godwit.control.round_trip.STAY", 0.01)
     path = str(tmp_path / "store.sqlite3")
     settings = Settings(
         clusters=("main", "aws", "group"),

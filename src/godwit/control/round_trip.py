@@ -17,6 +17,9 @@ from godwit.values import Addresses, Position
 TALK = 0.1
 """Seconds between two messages."""
 
+STAY = 1.0
+"""Seconds that the room stays on a cluster at least."""
+
 LATE = 10.0
 """Seconds to wait for what is missing at the end."""
 
@@ -59,9 +62,12 @@ async def travel(
         try:
             position = await trip.stay(clusters[source], token)
             async with trip.talking():
+                await sleep(STAY)
                 await place(trip.room, target)
                 await trip.follow(clusters[target], position)
+                await sleep(STAY)
                 await place(trip.room, source)
+                await sleep(STAY)
             await trip.wait_complete()
         finally:
             trip.close()
