@@ -9,10 +9,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from godwit.control import controller as module
+from godwit.control import drains
 from godwit.control.controller import LONGEST_PAUSE
 from godwit.errors import ChatLogUnavailable, StoreUnavailable
 from godwit.store.memory import MemoryStore
-from tests.control.running import Pauses, make, running, until
+from godwit.values import Record
+from tests.control.running import Nobody, Pauses, make, running, until
 from tests.control.world import SETTINGS, World
 
 
@@ -61,22 +63,22 @@ async def test_wishes_of_other_processes(world: World, pauses: Pauses, monkeypat
 
 
 async def test_many_at_once(world: World, pauses: Pauses) -> None:
-    """Each has a task of its own; looking again starts none twice."""
-    controller = make(world, pauses, drained=lambda channel, cluster: False)
+    """Looking again starts none twice."""
+    controller = make(world, pauses, crowd=Nobody(lambda channel, cluster: ["ann"]))
     moves = [await world.wish(channel=f"room{number}") for number in range(20)]
     seen = 0
 
     def look() -> None:
         nonlocal seen
         controller.wake()
-        seen = max(seen, controller.statistics()["under_way"])
+        seen = max(seen, controller.statistics()["draining"])
 
     pauses.meanwhile = look
     async with running(controller):
         for move in moves:
             settled = await until(world, move, "settled")
             assert settled.version == 6
-        assert controller.statistics() == {"under_way": 0}
+        assert controller.statistics() == {"under_way": 0, "draining": 0}
     assert seen == 20
 
 
@@ -116,12 +118,12 @@ async def test_drain_takes_its_time(world: World, pauses: Pauses) -> None:
     """Somebody is left to the end: the drain lasts as long as it may."""
     asked: list[tuple[str, str]] = []
 
-    def drained(channel: str, cluster: str) -> bool:
+    def left(channel: str, cluster: str) -> list[str]:
         asked.append((channel, cluster))
-        return False
+        return ["ann"]
 
     move = await world.wish()
-    async with running(make(world, pauses, drained=drained)):
+    async with running(make(world, pauses, crowd=Nobody(left))):
         settled = await until(world, move, "settled")
     (_, begun), (_, ended) = settled.history[-2:]
     assert ended - begun == SETTINGS.drain
@@ -140,7 +142,8 @@ async def test_drain_ends_when_nobody_is_left(world: World, pauses: Pauses) -> N
 async def test_drain_ends_when_the_last_one_leaves(world: World, pauses: Pauses) -> None:
     move = await world.wish()
     begun = world.clock.now()
-    async with running(make(world, pauses, drained=lambda channel, cluster: world.clock.now() >= begun + 30.0)):
+    crowd = Nobody(lambda channel, cluster: ["ann"] if world.clock.now() < begun + 30.0 else [])
+    async with running(make(world, pauses, crowd=crowd)):
         settled = await until(world, move, "settled")
     assert settled.history[-1][1] == begun + 30.0
 
@@ -150,7 +153,7 @@ async def test_drain_goes_on_after_a_restart(world: World, pauses: Pauses) -> No
     move = await world.upto("draining")
     begun = move.history[-1][1]
     world.clock.advance(SETTINGS.drain - 5.0)
-    async with running(make(world, pauses, drained=lambda channel, cluster: False)):
+    async with running(make(world, pauses, crowd=Nobody(lambda channel, cluster: ["ann"]))):
         settled = await until(world, move, "settled")
     assert settled.history[-1][1] == begun + SETTINGS.drain
     assert sum(pauses.made) == 5.0
@@ -167,7 +170,7 @@ async def test_drain_that_is_long_over(world: World, pauses: Pauses) -> None:
 async def test_next_move_does_not_wait_for_the_drain(world: World, pauses: Pauses) -> None:
     first = await world.upto("draining")
     second = await world.wish("event")
-    async with running(make(world, pauses, drained=lambda channel, cluster: False)):
+    async with running(make(world, pauses, crowd=Nobody(lambda channel, cluster: ["ann"]))):
         await until(world, second, "settled")
         await until(world, first, "settled")
     assert [segment.cluster for segment in await world.store.segments("room")] == ["main", "aws", "event"]
@@ -199,7 +202,7 @@ class Away:
 
 
 @pytest.mark.parametrize(
-    "call", ["placement", "is_live", "pin", "journal", "append", "read", "commit", "release", "settle"]
+    "call", ["placements", "live_among", "pin", "journal_many", "append", "read", "commit_many", "release", "settle_many"]
 )
 @pytest.mark.parametrize("after", [False, True])
 async def test_tries_again(world: World, pauses: Pauses, call: str, after: bool) -> None:
@@ -224,18 +227,31 @@ async def test_pauses_grow_to_a_bound(world: World, pauses: Pauses) -> None:
 
 
 async def test_pauses_begin_anew(world: World, pauses: Pauses) -> None:
-    appends = Away("append", 3, ChatLogUnavailable("away"))
-    settles = Away("settle", 2, StoreUnavailable("away"))
+    """Once a step was made they are short again."""
+    opens, reads = Away("append", 3, ChatLogUnavailable("away")), Away("read", 2, ChatLogUnavailable("away"))
 
     def disturb(name: str, done: bool) -> None:
-        appends(name, done)
-        settles(name, done)
+        opens(name, done)
+        reads(name, done)
 
     move = await world.upto("opening")
     async with running(make(world, pauses, disturb)):
-        await until(world, move, "settled")
-    assert pauses.made[:3] == [0.1, 0.2, 0.4]
-    assert pauses.made[-2:] == [0.1, 0.2]
+        await until(world, move, "draining")
+    assert pauses.made[:5] == [0.1, 0.2, 0.4, 0.1, 0.2]
+
+
+async def test_settling_is_tried_again(world: World, pauses: Pauses) -> None:
+    """Drains take their time anyhow: a look a second."""
+    move = await world.upto("draining")
+    world.clock.advance(SETTINGS.drain)
+    begun = world.clock.now()
+    with capture_logs() as logs:
+        async with running(make(world, pauses, Away("release", 2, ChatLogUnavailable("main is away")))):
+            settled = await until(world, move, "settled")
+    assert settled.history[-1][1] == begun + 2 * drains.LOOK
+    assert [line for line in logs if line["event"] == "settling_waits"] == [
+        {"event": "settling_waits", "log_level": "warning", "channel": "room", "error": "main is away"}
+    ] * 2
 
 
 async def test_what_waits_is_logged(world: World, pauses: Pauses) -> None:
@@ -246,8 +262,8 @@ async def test_what_waits_is_logged(world: World, pauses: Pauses) -> None:
     assert [line for line in logs if line["event"] == "move_waits"] == [
         {"event": "move_waits", "log_level": "warning", "channel": "room", "state": "opening", "error": "main is away"}
     ]
-    told = [(line["before"], line["state"]) for line in logs if line["event"] == "move"]
-    assert told == [("opening", "draining"), ("draining", "settled")]
+    told = [(line["channel"], line["to"], line["state"]) for line in logs if line["event"] == "move"]
+    assert told == [("room", "aws", "draining"), ("room", "aws", "settled")]
 
 
 async def test_journal_is_away_when_it_looks(world: World, pauses: Pauses, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -284,8 +300,30 @@ async def test_fault_in_one_move_does_not_stop_the_others(world: World, pauses: 
             assert (await world.journaled(first)).state == "wished"
             controller.wake()
             await until(world, first, "settled")
-    [fault] = [line for line in logs if line["event"] == "move_given_up"]
-    assert (fault["channel"], fault["move"], fault["state"]) == ("one", first.id, "wished")
+    [fault] = [line for line in logs if line["event"] == "moves_given_up"]
+    assert (fault["moves"], fault["first"]) == (1, first.id)
+
+
+async def test_fault_in_one_cold_move_does_not_stop_the_others(world: World, pauses: Pauses) -> None:
+    """They go together; when one has a fault of ours in it each goes by itself."""
+    moves = [await world.wish(channel=f"room{number}", cold=True) for number in range(5)]
+    third = moves[2].id
+    append = world.logs["aws"].append
+
+    async def faulty(channel: str, record: Record, *, stream: str) -> int:
+        if channel == "room2":
+            raise ZeroDivisionError("a bug of ours")
+        return await append(channel, record, stream=stream)
+
+    world.logs["aws"].append = faulty  # type: ignore[method-assign]
+    with capture_logs() as logs:
+        async with running(make(world, pauses)):
+            for move in moves:
+                if move.id != third:
+                    await until(world, move, "settled")
+    assert (await world.journaled(moves[2])).state == "opening"
+    faults = [(line["moves"], line["first"]) for line in logs if line["event"] == "moves_given_up"]
+    assert faults[:2] == [(5, moves[0].id), (1, third)]
 
 
 # other controllers ------------------------------------------------------------------------------

@@ -76,7 +76,7 @@ async def test_there_and_back(world: World) -> None:
 
 async def test_journal_has_the_times(world: World) -> None:
     def pass_time(name: str, done: bool) -> None:
-        if name == "journal" and done:
+        if name == "journal_many" and done:
             world.clock.advance(1.0)
 
     carried = await world.mover(pass_time).carry(await world.wish())
@@ -122,7 +122,9 @@ async def test_dies_at_every_call(world: World) -> None:
     assert deaths >= 2 * 10, "two per call"
 
 
-@pytest.mark.parametrize("call", ["placement", "is_live", "pin", "journal", "append", "read", "segments", "commit"])
+@pytest.mark.parametrize(
+    "call", ["placements", "live_among", "pin", "journal_many", "append", "read", "chains", "commit_many"]
+)
 @pytest.mark.parametrize("done", [False, True])
 async def test_what_is_unavailable_is_tried_again(world: World, call: str, done: bool) -> None:
     """The error is told; the next try from the journal comes through, whether the call had taken effect or not."""
@@ -219,7 +221,7 @@ async def test_default_that_changes_meanwhile(world: World) -> None:
     """The move seals what the row says, not what was read before the row was there."""
 
     def change(name: str, done: bool) -> None:
-        if name == "is_live" and not done:
+        if name == "live_among" and not done:
             coroutine = world.store.set_default(Segment("event", 5, 0, "event/1"), hold_until=0.0)
             with pytest.raises(StopIteration):
                 coroutine.send(None)  # it never suspends
@@ -524,7 +526,7 @@ async def test_settle_after_the_source_was_created_anew(world: World) -> None:
     assert await world.opens("main") == [Open("open:again", 1)]
 
 
-@pytest.mark.parametrize("call", ["release", "settle", "journal"])
+@pytest.mark.parametrize("call", ["release", "settle_many", "journal_many"])
 @pytest.mark.parametrize("done", [False, True])
 async def test_settle_is_tried_again(world: World, call: str, done: bool) -> None:
     carried = await world.mover().carry(await world.wish())

@@ -1,7 +1,7 @@
 """Moves that a restart has met: the logs are new, the store is the old one (rules L2, C8).
 
-Whatever state the journal left a move in, it ends truthfully: as made only if its segment is in the
-chain, else as cancelled with the reason; and the placement is settled.
+Whatever state the journal left a move in, it is carried to its end, anew if what it was to seal is gone; and
+it ends truthfully: as made only if its segment is in the chain, else as cancelled with the reason.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import pytest
 from godwit.store.database import sqlite_url
 from godwit.store.migrations import migrate
 from godwit.store.sql import SqlStore
-from godwit.values import Move, MoveState, Placement, Segment
+from godwit.values import Move, MoveState, Placement, Seal, Segment
 from tests.control.running import Pauses, make, running, until
 from tests.control.world import World
 
 MAIN = Segment("main", 1, 0, "main/1")
 ANEW = Segment("main", 3, 0, "main/2", unclean=True)
 """Where the channel is if the restart met it on `main`."""
-BY_FORCE = "the channel was opened anew by force: it is on main"
+WAY = ["wished", "opening", "opened", "sealing", "sealed", "draining", "settled"]
 
 
 @pytest.fixture
@@ -73,27 +73,38 @@ async def test_wish(world: World) -> None:
     await assert_truthful(world, settled)
 
 
+@pytest.mark.parametrize("evacuate", [False, True])
 @pytest.mark.parametrize("state", ["opening", "opened", "sealing", "sealed"])
-async def test_not_committed(world: World, state: MoveState) -> None:
-    """What was to be sealed is gone, and nobody can have followed: it did not happen."""
-    move = await world.upto(state)
+async def test_not_committed(world: World, state: MoveState, evacuate: bool) -> None:
+    """What was to be sealed is gone, and nobody can have followed: the move begins anew, from where the channel is."""
+    move = await world.upto(state, evacuate=evacuate, forced=evacuate, reason="fire")
+    assert move.source == MAIN
     await restart(world)
-    cancelled = await ended(world, move)
-    assert (cancelled.state, cancelled.error) == ("cancelled", BY_FORCE)
-    assert await world.placement() == Placement("room", ANEW)
-    assert await world.store.segments("room") == [MAIN, ANEW]
-    assert await world.seals("main") == [], "no seal goes to a segment that has ended"
-    await assert_truthful(world, cancelled)
+    settled = await ended(world, move)
+    states = [name for name, _ in settled.history]
+    assert states.count("wished") == 2
+    assert states[-len(WAY) :] == WAY
+    assert (settled.id, settled.source, settled.error) == (move.id, ANEW, "")
+    to = Segment("aws", 5 if evacuate else 4, settled.at, "aws/2", unclean=evacuate)
+    assert await world.store.segments("room") == [MAIN, ANEW, to]
+    assert await world.seals("main") == [Seal(f"seal:{move.id}", 3, to)], "none goes to a segment that has ended"
+    await assert_truthful(world, settled)
 
 
-@pytest.mark.parametrize("state", ["opening", "opened", "sealing", "sealed"])
-async def test_evacuation_not_committed(world: World, state: MoveState) -> None:
-    """The very epoch that it would have opened is the restart's."""
-    move = await world.upto(state, evacuate=True, forced=True, reason="fire")
+@pytest.mark.parametrize("evacuate", [False, True])
+async def test_given_up_meanwhile(world: World, evacuate: bool) -> None:
+    """Opened anew by force elsewhere, not by a restart where it was: it did not happen."""
+    move = await world.upto("sealing", evacuate=evacuate, forced=evacuate, reason="fire")
+    await world.store.commit("room", Segment("event", 3, 9, "event/1", unclean=True), drain_until=0.0, now=0.0)
+    await world.store.settle("room", 3)
     await restart(world)
     cancelled = await ended(world, move)
-    assert (cancelled.state, cancelled.error) == ("cancelled", BY_FORCE)
-    assert await world.placement() == Placement("room", ANEW)
+    assert (cancelled.state, cancelled.error) == (
+        "cancelled",
+        "the channel was opened anew by force: it is on event",
+    )
+    assert (await world.placement()).segment == Segment("event", 5, 0, "event/2", unclean=True)
+    assert await world.seals("main") == []
     await assert_truthful(world, cancelled)
 
 
@@ -140,11 +151,27 @@ async def test_next_wish(world: World, state: MoveState) -> None:
 
 @pytest.mark.parametrize("state", ["opening", "opened", "sealing", "sealed"])
 async def test_two_restarts(world: World, state: MoveState) -> None:
-    """The second one comes before a controller has looked; the reason is the same."""
+    """The second one comes before a controller has looked: the move begins anew from the newest segment."""
     move = await world.upto(state)
     await restart(world)
+    world.lose_log("main", 3)
     await world.store.reopen({"main": "main/3"})
-    cancelled = await ended(world, move)
-    assert (cancelled.state, cancelled.error) == ("cancelled", BY_FORCE)
-    assert (await world.placement()).segment == Segment("main", 5, 0, "main/3", unclean=True)
-    await assert_truthful(world, cancelled)
+    settled = await ended(world, move)
+    newest = Segment("main", 5, 0, "main/3", unclean=True)
+    assert (settled.state, settled.source, settled.epoch) == ("settled", newest, 6)
+    assert (await world.placement()).segment == Segment("aws", 6, settled.at, "aws/2")
+    await assert_truthful(world, settled)
+
+
+async def test_restart_after_each_beginning(world: World) -> None:
+    """However often the logs die behind its seal, in the end the move is made."""
+    move = await world.upto("sealed")
+    for life in (2, 3, 4):
+        for cluster in list(world.logs):
+            world.lose_log(cluster, life)
+        await world.store.reopen({cluster: log.stream("") for cluster, log in world.logs.items()})
+        await world.resume(move, "sealed")
+    settled = await ended(world, await world.journaled(move))
+    assert [name for name, _ in settled.history].count("wished") == 4
+    assert (settled.source, settled.epoch) == (Segment("main", 7, 0, "main/4", unclean=True), 8)
+    await assert_truthful(world, settled)

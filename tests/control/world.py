@@ -87,14 +87,19 @@ class World:
     async def upto(self, state: MoveState, **changes: Any) -> Move:
         """A move that a controller left in this state."""
         move = await self.wish(**changes)
+        return move if state == "wished" else await self.resume(move, state)
+
+    async def resume(self, move: Move, state: MoveState) -> Move:
+        """Have a controller go on with a move from the journal, that dies when it has come to this state."""
+        move = await self.journaled(move)
+        before = len(self.steps)
 
         def stop(name: str, done: bool) -> None:
-            if self.steps and self.steps[-1].id == move.id and self.steps[-1].state == state:
+            if any(step.id == move.id and step.state == state for step in self.steps[before:]):
                 raise Dies
 
         try:
-            if state != "wished":
-                await self.mover(stop).carry(move)
+            await self.mover(stop).carry(move)
         except Dies:
             pass
         return await self.journaled(move)
@@ -131,6 +136,6 @@ class World:
         """Where the channel is."""
         return await self.store.placement("room")
 
-    def lose_log(self, cluster: str) -> None:
+    def lose_log(self, cluster: str, life: int = 2) -> None:
         """Put a new and empty log in place of a cluster's log."""
-        self.logs[cluster] = MemoryLog(cluster, f"{cluster}/2", self.clock)
+        self.logs[cluster] = MemoryLog(cluster, f"{cluster}/{life}", self.clock)

@@ -31,6 +31,9 @@ log = structlog.get_logger()
 LOOK = 5.0
 """Seconds after which the journal is looked at without a wake: wishes of other processes."""
 
+FIRST_PAUSE = 0.1
+"""Seconds before something is tried again; each further pause is twice as long."""
+
 LONGEST_PAUSE = 5.0
 """Seconds between tries, at most."""
 
@@ -163,7 +166,7 @@ class Controller:
     async def _carry(self, moves: Sequence[Move]) -> None:
         """Moves, until each is draining or over."""
         ids = {move.id for move in moves}
-        pause = 0.1
+        pause = FIRST_PAUSE
         try:
             while moves:
                 try:
@@ -174,6 +177,8 @@ class Controller:
                     pause = min(pause * 2, LONGEST_PAUSE)
                     moves = await self._reread(moves)
                     continue
+                if any(one.move.version > move.version for one, move in zip(carried, moves, strict=True)):
+                    pause = FIRST_PAUSE
                 moves = [one.move for one in carried if one.error is not None]
                 waiting = [one for one in carried if isinstance(one.error, ChatLogUnavailable)]
                 for one in waiting:
@@ -184,7 +189,10 @@ class Controller:
                 if moves:
                     moves = await self._reread(moves)
         except Exception:
-            log.exception("moves_given_up", moves=len(moves))
+            log.exception("moves_given_up", moves=len(moves), first=moves[0].id)
+            if len(moves) > 1:  # whatever is wrong with one must not hold up the others
+                for move in await self._reread(moves):
+                    await self._carry([move])
         finally:
             self._under_way -= ids
 

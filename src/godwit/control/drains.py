@@ -24,6 +24,9 @@ TOGETHER = 500
 LOOK = 1.0
 """Seconds between two looks whether somebody is left."""
 
+LATER = 60.0
+"""Seconds after which a drain is looked at again that could not be ended by a fault of ours."""
+
 MOST_NAMED = 100
 """Logins of those who stayed that are kept for one move."""
 
@@ -148,7 +151,20 @@ class Drains:
                     self._moves.pop(carried.move.id, None)
         except (ChatLogUnavailable, StoreUnavailable) as error:
             log.warning("drains_wait", moves=len(due), error=str(error))
-            waiting = {move_id for _, move_id in self._due}
-            for move in due:
-                if move.id in self._moves and move.id not in waiting:
-                    heapq.heappush(self._due, (now + LOOK, move.id))
+            self._again(self._left(due), now + LOOK)
+        except Exception:
+            log.exception("drains_given_up", moves=len(due), first=due[0].id)
+            if len(due) == 1:
+                self._again(self._left(due), now + LATER)
+                return
+            for move in self._left(due):  # whatever is wrong with one must not hold up the others
+                await self._end([move])
+
+    def _left(self, due: Sequence[Move]) -> list[Move]:
+        """Those of which nothing has come yet."""
+        waiting = {move_id for _, move_id in self._due}
+        return [move for move in due if move.id in self._moves and move.id not in waiting]
+
+    def _again(self, moves: Sequence[Move], when: float) -> None:
+        for move in moves:
+            heapq.heappush(self._due, (when, move.id))

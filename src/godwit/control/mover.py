@@ -183,9 +183,10 @@ class Mover:
                 moves.admit(move, placement=placement, clusters=self._clusters, live=move.channel in live)
             except InvalidRequest as error:
                 refused[move.id] = str(error)
-        rowless = [place.channel for move, place in zip(wished, placements, strict=True) if place.default]
+        pairs = zip(wished, placements, strict=True)
+        rowless = [place.channel for move, place in pairs if place.default and move.id not in refused]
         if rowless:  # the segment that is to be sealed must stand in the store (C10)
-            await self._store.pin([channel for channel in rowless if moves.is_movable(channel)])
+            await self._store.pin(rowless)
             placements = await self._store.placements(channels)
         return [
             (msgspec.structs.replace(move, error=refused[move.id]), "failed")
