@@ -11,6 +11,7 @@ import msgspec
 from godwit.rollout.values import Event
 from godwit.store import refusals
 from godwit.store.base import FINISHED
+from godwit.store.rollout_base import HIDDEN
 from godwit.store.steps import PUBLIC, changed, replaces
 from godwit.values import Addresses, Move, Placement, Segment
 
@@ -44,10 +45,10 @@ class MemoryChannels:
         return dict(self._clusters)
 
     async def clusters_in_use(self) -> dict[str, int]:
-        """Clusters that channels or unfinished moves need, and how many of both name each."""
-        uses = Counter(row.segment.cluster for row in self._rows.values())
+        """Clusters that channels or unfinished moves need, and how many of both name each; hidden rooms need none."""
+        uses = Counter(row.segment.cluster for row in self._rows.values() if not row.channel.startswith(HIDDEN))
         for move in self._moves.values():
-            if move.state not in FINISHED:
+            if move.state not in FINISHED and not move.channel.startswith(HIDDEN):
                 uses.update({move.target} | ({move.source.cluster} if move.source else set()))
         return dict(uses)
 

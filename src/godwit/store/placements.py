@@ -14,6 +14,7 @@ from godwit.rollout.values import Event
 from godwit.store import refusals
 from godwit.store.database import chunks
 from godwit.store.feed import Feed
+from godwit.store.rollout_base import HIDDEN
 from godwit.store.schema import clusters as cluster_table
 from godwit.store.schema import default_placement, moves, placements, retired, segments
 from godwit.store.schema import live as live_table
@@ -53,9 +54,11 @@ class Placements(Feed):
         return {row.name: msgspec.convert(row.addresses, Addresses) for row in rows}
 
     async def clusters_in_use(self) -> dict[str, int]:
-        """Clusters that channels or unfinished moves need, and how many of both name each."""
-        rows = select(placements.c.cluster, func.count().label("uses")).group_by(placements.c.cluster)
-        unfinished = select(moves.c.target, moves.c.source).where(moves.c.finished == false())
+        """Clusters that channels or unfinished moves need, and how many of both name each; hidden rooms need none."""
+        shown = func.substr(placements.c.channel, 1, len(HIDDEN)) != HIDDEN
+        rows = select(placements.c.cluster, func.count().label("uses")).where(shown).group_by(placements.c.cluster)
+        shown = func.substr(moves.c.channel, 1, len(HIDDEN)) != HIDDEN
+        unfinished = select(moves.c.target, moves.c.source).where(moves.c.finished == false(), shown)
 
         async def work(connection: AsyncConnection) -> dict[str, int]:
             uses = Counter({row.cluster: row.uses for row in await connection.execute(rows)})

@@ -213,7 +213,10 @@ class RolloutStore(Store, Protocol):
     # clusters -------------------------------------------------------------------------------
 
     async def clusters_in_use(self) -> dict[str, int]:
-        """Clusters that channels or unfinished moves need, and how many of both name each (a move may name two)."""
+        """Clusters that channels or unfinished moves need, and how many of both name each (a move may name two).
+
+        Hidden rooms are left out: they come back wherever they are needed.
+        """
         ...
 
     async def retire(self, cluster: str, into: str, now: float) -> None:
