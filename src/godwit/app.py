@@ -209,6 +209,8 @@ class App:
             presence=steering.crowd.presence,
             dry_run=steering.wishes.dry_run,
             samples=steering.outside.gatekeeper.samples,
+            waiting=steering.explainer.waiting,
+            explain=steering.explainer.explain,
             doctor=steering.examine,
         )
         web = await server.serve(app, directory.host, 0 if self._ports_auto else directory.port)

@@ -13,6 +13,7 @@ from godwit.clock import Clock
 from godwit.control.conductor import Conductor
 from godwit.control.controller import Controller
 from godwit.control.doctor import Doctor, ready_to_retire
+from godwit.control.explain import Explainer
 from godwit.control.findings import Findings
 from godwit.control.meters import read
 from godwit.control.outside import Outside
@@ -33,7 +34,7 @@ class Steering:
     """The controller and what it needs.
 
     Attributes:
-        crowd, outside, wishes, conductor, controller: the parts.
+        crowd, outside, wishes, conductor, controller, explainer: the parts.
 
     Args:
         store, logs, clock: the ports; `logs` by cluster.
@@ -102,6 +103,7 @@ class Steering:
             changed=changed,
             skip_seal=skip_seal,
         )
+        self.explainer = Explainer(store, clock, self.conductor.holding)
         self._clock = clock
         self._doctor = Doctor(store, logs, self.crowd, clock, settings, sleep=sleep)
         self._repairs = Repair(self._doctor, store, logs, clock, settings.move, self.conductor.leader.write)
