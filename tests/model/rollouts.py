@@ -53,7 +53,7 @@ GATE = """
 [[wave.gate]]
 kind = "metric"
 name = "{name}"
-value = "probe_p99"
+value = "delivery_p99"
 at_most = 1
 when = "{when}"
 every = 1
@@ -275,6 +275,13 @@ class RolloutWorld(World):
         else:
             verb, args = rng.choice(verbs)
             self._say(verb, args, rollout=one)
+
+    def _speak_late(self) -> None:
+        """While the room still moves, who joined early on its new cluster hears nothing (rule C12)."""
+        before = len(self.late)
+        super()._speak_late()
+        if any(move.state not in ("draining", "settled", "cancelled", "failed") for move in self.moves()):
+            del self.late[before:]
 
     def _flip(self) -> None:
         """A stream begins, and ends after a while."""
