@@ -86,6 +86,52 @@ async def test_a_channel_moves_there_and_back_while_people_talk(tmp_path: Path) 
         client.close()
 
 
+async def test_what_operators_ask_is_answered_by_the_parts(tmp_path: Path) -> None:
+    app = App(_settings(tmp_path), ports_auto=True)
+    ready = await app.start()
+    try:
+        client = await _join(ready, "ronni")
+        client.send("PRIVMSG #room :hi")
+        await client.until("USERSTATE")
+        async with _api(ready) as api:
+            found = (await api.get("/doctor")).json()
+            assert (found["clean"], found["channels"]) == (True, 1)
+            explained = (await api.get("/channels/room/explain")).json()
+            assert (explained["cluster"], explained["reason"]) == ("main", "no rollout names it")
+            wish = {"verb": "retire", "args": {"cluster": "main", "into": "aws"}, "by": "me", "reason": "the end"}
+            refused = await api.post("/wishes", json={**wish, "dry_run": True})
+            assert refused.status_code == 409
+            assert "1 channels are still there: move them first" in refused.text
+            toml = 'name = "all"\nto = "aws"\n[[wave]]\nname = "everyone"\nrest = true\n'
+            plan = (await api.post("/rollouts/plan", json={"toml": toml})).json()
+            assert plan["waves"][0]["count"] == 1, plan
+            start = {"verb": "start", "args": {"toml": toml, "hash": plan["hash"]}, "by": "me", "reason": "go"}
+            assert (await api.post("/wishes", json=start)).status_code == 200
+            feed = (await api.get("/changes", params={"since": 0, "wait": 5})).json()
+            assert feed["next"] > 0
+        client.close()
+    finally:
+        await app.stop()
+
+
+async def test_probes_come_in_and_leave_before_everybody_else(tmp_path: Path) -> None:
+    """With a grace of an hour the end would not come before they have left."""
+    edge = EdgeSettings(reconnect_grace=3600.0)
+    app = App(_settings(tmp_path, control=ControlSettings(), edge=edge), ports_auto=True)
+    with capture_logs() as logs:
+        ready = await app.start()
+        try:
+            async with _api(ready) as api, asyncio.timeout(DEADLINE):
+                text = ""
+                while not all(f'connections{{cluster="{name}"}} 2.0' in text for name in ("main", "aws")):
+                    text = (await api.get("/metrics")).text
+        finally:
+            async with asyncio.timeout(DEADLINE):
+                await app.stop()
+    watched = {entry["cluster"] for entry in logs if entry["event"] == "probe_watches"}
+    assert watched == {"main", "aws"}
+
+
 async def test_ordinary_channels_do_not_move_to_the_group_cluster(tmp_path: Path) -> None:
     app = App(_settings(tmp_path), ports_auto=True)
     ready = await app.start()
