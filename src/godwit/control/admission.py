@@ -186,8 +186,9 @@ class Admission:
                 await self._leader.write(Advance(now, items=tuple(items), begin=tuple(moves)))
             except MoveRefused:  # one more came between: next time
                 return []
+        written = self._clock.now()  # a slow store has begun them later than they were chosen
         for move in moves:
-            (self._cold if move.cold else self._hot).force(now)
+            (self._cold if move.cold else self._hot).force(written)
         return items
 
     async def _announce(self, rollout: Rollout, candidate: Candidate, item: Item) -> None:
