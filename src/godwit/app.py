@@ -20,6 +20,7 @@ from prometheus_client import CollectorRegistry
 
 from godwit.chatlog.memory import MemoryLog
 from godwit.clock import SystemClock
+from godwit.control.meters import metric_names
 from godwit.edge import metrics
 from godwit.edge.backend import room_id
 from godwit.edge.node import GROUP
@@ -207,6 +208,7 @@ class App:
             live=self._settings.live,
             feed_poll=directory.feed_poll,
             presence=steering.crowd.presence,
+            metrics=metric_names(name for name in self._settings.clusters if name != GROUP),
             dry_run=steering.wishes.dry_run,
             samples=steering.outside.gatekeeper.samples,
             waiting=steering.explainer.waiting,

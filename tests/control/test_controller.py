@@ -202,7 +202,8 @@ class Away:
 
 
 @pytest.mark.parametrize(
-    "call", ["placements", "live_among", "pin", "journal_many", "append", "read", "commit_many", "release", "settle_many"]
+    "call",
+    ["placements", "live_among", "pin", "journal_many", "append", "read", "commit_many", "release", "settle_many"],
 )
 @pytest.mark.parametrize("after", [False, True])
 async def test_tries_again(world: World, pauses: Pauses, call: str, after: bool) -> None:

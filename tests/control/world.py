@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -11,8 +12,8 @@ from godwit.chatlog.memory import MemoryLog
 from godwit.clock import FakeClock
 from godwit.control.mover import Mover
 from godwit.settings import MoveSettings
-from godwit.store.rollout_base import RolloutStore
 from godwit.store.memory import MemoryStore
+from godwit.store.rollout_base import RolloutStore
 from godwit.values import Author, Entry, Message, Move, MoveState, Open, Placement, Record, Seal, Segment
 
 SETTINGS = MoveSettings(lease=10.0, drain=60.0)
@@ -98,10 +99,8 @@ class World:
             if any(step.id == move.id and step.state == state for step in self.steps[before:]):
                 raise Dies
 
-        try:
+        with contextlib.suppress(Dies):
             await self.mover(stop).carry(move)
-        except Dies:
-            pass
         return await self.journaled(move)
 
     async def journaled(self, move: Move) -> Move:

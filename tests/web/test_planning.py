@@ -38,21 +38,21 @@ async def crowd(world: World) -> dict[str, Here]:
 
 
 async def test_a_plan(world: World, crowd: dict[str, Here]) -> None:
-    """Waves with who goes first, sizes as they are now, and who is unknown."""
+    """Waves with who goes first, sizes as they are now, and who is unknown: planned all the same, as it is named."""
     await world.store.set_live("bob", True, 0.0)
     await world.store.hold(Hold("dave", "erin", "why not", 0.0))
     async with world.client() as http:
         body = (await http.post("/rollouts/plan", json={"toml": TOML})).json()
-    assert (body["name"], body["to"], body["sources"], body["count"]) == ("autumn", "aws", ["main"], 4)
+    assert (body["name"], body["to"], body["sources"], body["count"]) == ("autumn", "aws", ["main"], 5)
     staff, rest = body["waves"]
     assert staff == {
         "name": "staff",
-        "count": 2,
+        "count": 3,
         "hot": 1,
-        "cold": 1,
+        "cold": 2,
         "members": 47,
         "largest": {"channel": "bob", "members": 40},
-        "first": ["alice", "bob"],
+        "first": ["nobody", "alice", "bob"],
         "gates": [],
         "mandatory": False,
         "seconds": pytest.approx(3.0, abs=2.0),
@@ -72,7 +72,8 @@ async def test_the_hash_is_that_which_start_asks_for(world: World, crowd: dict[s
     async with world.client() as http:
         told = (await http.post("/rollouts/plan", json={"toml": TOML})).json()["hash"]
     parsed = definition.parse(TOML, clusters=["main", "aws"])
-    made = plan.make(parsed, await world.store.candidates(), now=world.clock.now())
+    candidates = [*await world.store.candidates(), *await world.store.candidates_of(["nobody"])]
+    made = plan.make(parsed, candidates, now=world.clock.now())
     assert told == made.hash
 
 
@@ -111,10 +112,29 @@ async def test_without_a_crowd_facts_say_who_is_hot(world: World, http: httpx.As
     """This process may know of no edges."""
     await world.store.set_facts([Facts("alice", members=3), Facts("bob")])
     staff = (await http.post("/rollouts/plan", json={"toml": TOML})).json()["waves"][0]
-    assert (staff["hot"], staff["cold"]) == (1, 1)
+    assert (staff["hot"], staff["cold"]) == (1, 2)
 
 
 async def test_more_channels_than_a_page(world: World, http: httpx.AsyncClient) -> None:
     """All are planned."""
     await world.store.pin([f"channel{number}" for number in range(2001)])
-    assert (await http.post("/rollouts/plan", json={"toml": TOML})).json()["count"] == 2001
+    assert (await http.post("/rollouts/plan", json={"toml": TOML})).json()["count"] == 2001 + 3
+
+
+async def test_many_names_that_nobody_knows(world: World, http: httpx.AsyncClient) -> None:
+    """They are asked for in pages too."""
+    names = [f"channel{number}" for number in range(1500)]
+    toml = f'name = "a"\nto = "aws"\n[[wave]]\nname = "staff"\nchannels = {names}\n'
+    body = (await http.post("/rollouts/plan", json={"toml": toml})).json()
+    assert (body["count"], len(body["unknown"]), body["excluded"]) == (1500, 1500, [])
+
+
+async def test_metrics_that_there_are_not(world: World) -> None:
+    """If it is known which there are, another one is a fault of the file."""
+    world.more["metrics"] = ("gaps", "gaps@aws")
+    gate = '[[wave.gate]]\nkind = "metric"\nvalue = "{}"\nat_most = 1\n'
+    async with world.client() as http:
+        good = await http.post("/rollouts/plan", json={"toml": TOML + gate.format("gaps@aws")})
+        bad = await http.post("/rollouts/plan", json={"toml": TOML + gate.format("gasp@aws")})
+    assert (good.status_code, bad.status_code) == (200, 400)
+    assert "did you mean 'gaps@aws'" in bad.json()["error"]

@@ -16,8 +16,8 @@ from godwit.clock import Clock
 from godwit.control.admission import Admission
 from godwit.control.leader import Leader
 from godwit.control.ports import Crowd, Gatekeeper
-from godwit.control.wishes import PAGE, Wishes
-from godwit.rollout import gates, progress
+from godwit.control.wishes import PAGE, Wishes, sized
+from godwit.rollout import gates, plan, progress
 from godwit.rollout.values import (
     Advance,
     Event,
@@ -77,6 +77,7 @@ class Course:
     ) -> None:
         self.rollout = rollout
         self._store = store
+        self._crowd = crowd
         self._clock = clock
         self._leader = leader
         self._gatekeeper = gatekeeper
@@ -334,17 +335,18 @@ class Course:
             after = page[-1].channel
 
     async def _sweep(self) -> None:
-        """Channels that got a row on a source since the plan belong to the last wave."""
+        """Channels that got a row on a source since the plan belong to the wave that fits; all have begun by now."""
         now = self._clock.now()
         if now - self._swept < SWEEP:
             return
         sources, after = progress.sources(self.rollout.definition, self._clusters), ""
-        wave = progress.wave_of(self.rollout)
+        sorter = plan.Sorter(self.rollout.definition)
         while page := await self._store.newcomers(self.rollout.id, sources, PAGE, after=after):
+            places = [(found, sorter.place(found)) for found in await sized(self._crowd, page)]
             items = tuple(
-                Item(self.rollout.id, found.channel, self.rollout.wave, found.cluster, since=now)
-                for found in page
-                if wave.mandatory or found.facts.opt != "out"
+                Item(self.rollout.id, found.channel, wave, found.cluster, since=now)
+                for found, wave in places
+                if isinstance(wave, int)
             )
             if items:
                 await self._leader.write(self._advance(items=items))

@@ -12,6 +12,7 @@ import msgspec
 
 from godwit.chatlog.base import ChatLog
 from godwit.clock import Clock
+from godwit.control.meters import metric_names
 from godwit.control.ports import Crowd
 from godwit.errors import InvalidRequest, UnknownChannel, UnknownCluster
 from godwit.rollout import definition as definitions
@@ -149,7 +150,9 @@ class Wishes:
     # rollouts ---------------------------------------------------------------------------------
 
     async def _start(self, wish: Wish) -> Prepared:
-        definition = definitions.parse(str(wish.args["toml"]), "rollout.toml")
+        homes = self._homes()
+        toml = str(wish.args["toml"])
+        definition = definitions.parse(toml, "rollout.toml", clusters=homes, metrics=metric_names(homes))
         for other in await self._store.rollouts():
             if other.state not in ENDED and other.id != wish.id:
                 raise InvalidRequest(
@@ -163,7 +166,7 @@ class Wishes:
         self._cluster(definition.to)
         for source in definition.sources:
             self._cluster(source)
-        candidates = await self._candidates()
+        candidates = await self._candidates(definition)
         made = await self._heavy(lambda: plan.make(definition, candidates, now=now))
         given = str(wish.args.get("hash") or "")
         if given != made.hash and not wish.args.get("replan"):
@@ -193,7 +196,11 @@ class Wishes:
         waves = ", ".join(f"{wave.name} {len(found)}" for wave, found in zip(definition.waves, made.waves, strict=True))
         answer = f"rollout {definition.name} ({rollout.id}) to {definition.to}: {len(items)} channels in waves {waves}"
         event = self._event("started", rollout, now, by=wish.by, why=wish.reason, channels=len(items), to=definition.to)
-        return Prepared(answer, Advance(now, rollout, events=(event,)), items, look=True)
+        # A channel that is named belongs to the rollout like any other: the default placement does not take it along.
+        named = set(plan.named(definition))
+        rowless = [one.channel for wave in made.waves for one in wave if one.placement.default and one.channel in named]
+        act = (lambda: self._store.pin(rowless)) if rowless else None
+        return Prepared(answer, Advance(now, rollout, events=(event,)), items, act, look=True)
 
     async def _pause(self, wish: Wish, rollout: Rollout) -> Prepared:
         return self._turned(wish, rollout, "paused", "no more moves begin; those under way go on to their end")
@@ -442,10 +449,13 @@ class Wishes:
         return Event(f"rollout.{kind}", now, channel, rollout.id, {"name": rollout.definition.name, **details})
 
     def _cluster(self, name: object) -> str:
-        known = [cluster for cluster in self._logs if cluster != GROUP]
+        known = self._homes()
         if name not in known:
             raise UnknownCluster(f"no cluster '{name}' for channels: choose one of {', '.join(known)}")
         return str(name)
+
+    def _homes(self) -> list[str]:
+        return [cluster for cluster in self._logs if cluster != GROUP]
 
     def _two(self, wish: Wish) -> tuple[str, str]:
         cluster, into = self._cluster(wish.args["cluster"]), self._cluster(wish.args["into"])
@@ -472,16 +482,25 @@ class Wishes:
             raise InvalidRequest(f"#{channel} is not part of rollout {rollout.definition.name}")
         return item
 
-    async def _candidates(self) -> list[Candidate]:
-        """Every channel that is known, with the members that it has now if there are more than were known of."""
+    async def _candidates(self, definition: Definition) -> list[Candidate]:
+        """Every channel that is known or that the definition names."""
         found: list[Candidate] = []
         while page := await self._store.candidates(after=found[-1].channel if found else "", limit=PAGE):
-            presence = await self._crowd.presence([candidate.channel for candidate in page])
-            found += [
-                msgspec.structs.replace(candidate, facts=_sized(candidate.facts, here.members))
-                for candidate, here in zip(page, presence, strict=True)
-            ]
+            found += await sized(self._crowd, page)
+        known = {candidate.channel for candidate in found}
+        named = [channel for channel in plan.named(definition) if channel not in known]
+        for start in range(0, len(named), PAGE):
+            found += await sized(self._crowd, await self._store.candidates_of(named[start : start + PAGE]))
         return found
+
+
+async def sized(crowd: Crowd, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Candidates with the members that they have now, if there are more than were known of."""
+    presence = await crowd.presence([candidate.channel for candidate in candidates])
+    return [
+        msgspec.structs.replace(candidate, facts=_sized(candidate.facts, here.members))
+        for candidate, here in zip(candidates, presence, strict=True)
+    ]
 
 
 def _channels(count: int) -> str:

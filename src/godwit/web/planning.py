@@ -58,12 +58,14 @@ class Planner:
     Attributes:
         clusters: names of the configured clusters.
         presence: who is in channels now; None if nobody here knows.
+        metrics: names of the built-in metrics; empty if nobody here knows.
     """
 
     store: RolloutStore
     clock: Clock
     clusters: Collection[str]
     presence: Presence | None = None
+    metrics: Collection[str] = ()
 
     async def plan(self, wanted: views.PlanRequest) -> views.PlanView:
         """The plan of what somebody wrote, as things are.
@@ -78,28 +80,36 @@ class Planner:
             return wanted.files[name]
 
         homes = [name for name in self.clusters if name != GROUP]
-        definition = definitions.parse(wanted.toml, read=read, clusters=homes)
-        candidates, hot = await self._candidates()
+        definition = definitions.parse(wanted.toml, read=read, clusters=homes, metrics=self.metrics)
+        candidates, hot = await self._candidates(definition)
         # Sorting a hundred thousand channels takes seconds: beside the loop, which others need meanwhile.
         return await asyncio.to_thread(_view, definition, homes, candidates, hot, self.clock.now())
 
-    async def _candidates(self) -> tuple[list[Candidate], set[str] | None]:
-        """Every channel that is known, sized by who is there now, and which are hot (None: nobody here knows)."""
+    async def _candidates(self, definition: Definition) -> tuple[list[Candidate], set[str] | None]:
+        """Every channel that is known or named, sized by who is there now, and which are hot (None: nobody knows)."""
         found: list[Candidate] = []
         hot: set[str] | None = None if self.presence is None else set()
-        quiet = self.clock.now() - QUIET
         while page := await self.store.candidates(after=found[-1].channel if found else "", limit=PAGE):
-            if self.presence is None or hot is None:
-                found += page
-                continue
-            seen = await self.presence([candidate.channel for candidate in page])
-            for candidate, here in zip(page, seen, strict=True):
-                facts = candidate.facts
-                sized = msgspec.structs.replace(facts, members=max(facts.members, here.members))
-                found.append(msgspec.structs.replace(candidate, facts=sized))
-                if here.told > 0 or here.last_message > quiet:
-                    hot.add(candidate.channel)
+            found += await self._sized(page, hot)
+        known = {candidate.channel for candidate in found}
+        named = [channel for channel in plan.named(definition) if channel not in known]
+        for start in range(0, len(named), PAGE):
+            found += await self._sized(await self.store.candidates_of(named[start : start + PAGE]), hot)
         return found, hot
+
+    async def _sized(self, page: Sequence[Candidate], hot: set[str] | None) -> list[Candidate]:
+        """Candidates sized by who is there now; notes which are hot."""
+        if self.presence is None or hot is None:
+            return list(page)
+        quiet = self.clock.now() - QUIET
+        found = []
+        for candidate, here in zip(page, await self.presence([one.channel for one in page]), strict=True):
+            facts = candidate.facts
+            larger = msgspec.structs.replace(facts, members=max(facts.members, here.members))
+            found.append(msgspec.structs.replace(candidate, facts=larger))
+            if here.told > 0 or here.last_message > quiet:
+                hot.add(candidate.channel)
+        return found
 
 
 def _view(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
@@ -49,6 +49,7 @@ def build(
     live: LiveSettings | None = None,
     feed_poll: float = 1.0,
     presence: planning.Presence | None = None,
+    metrics: Collection[str] = (),
     dry_run: wishes.DryRun | None = None,
     samples: status.Samples | None = None,
     waiting: status.Waiting | None = None,
@@ -69,6 +70,7 @@ def build(
         live: who may tell that streams begin and end; by default only operators.
         feed_poll: seconds between looks at the store for changes that other processes wrote.
         presence: who is in channels now.
+        metrics: names of the built-in metrics that gates may ask for, if known.
         dry_run: does the checks of a wish and says what it would do.
         samples: what a gate answered lately.
         waiting: why what waits in a rollout is waiting; by default what the store tells of it.
@@ -90,7 +92,7 @@ def build(
     # Fixed addresses go before those with a name in the same place.
     app.include_router(public.router(Feed(store, changes, feed_poll), store))
     app.include_router(facts.router(facts.Knowledge(store, clock, on_wish), admin))
-    app.include_router(planning.router(planning.Planner(store, clock, names, presence), admin))
+    app.include_router(planning.router(planning.Planner(store, clock, names, presence, metrics), admin))
 
     statuses = status.Statuses(store, clock, names, samples, waiting or why.waiting)
     app.include_router(rollouts.router(rollouts.Looking(store, changes, statuses, samples), admin))
