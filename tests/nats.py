@@ -203,7 +203,11 @@ class Admin:
 async def admin(*urls: str) -> AsyncIterator[Admin]:
     """An operator's connection."""
     client = Client()
-    await client.connect(list(urls), max_reconnect_attempts=-1, reconnect_time_wait=0)
+
+    async def met(error: Exception) -> None:
+        """Servers go away in these tests."""
+
+    await client.connect(list(urls), max_reconnect_attempts=-1, reconnect_time_wait=1, error_cb=met)
     try:
         yield Admin(client)
     finally:

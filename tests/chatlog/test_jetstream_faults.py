@@ -15,6 +15,7 @@ from nats.aio.msg import Msg
 
 from godwit.chatlog.jetstream import JetStreamLog
 from godwit.chatlog.jetstream_prepare import prepare
+from godwit.chatlog.jetstream_views import Doubt
 from godwit.chatlog.tail import Hole, Skipped
 from godwit.errors import AppendUnknown, ChatLogUnavailable, DeadLog
 from godwit.settings import LogSettings, NatsSettings
@@ -32,7 +33,7 @@ async def opened(
     urls: Sequence[str], nats: NatsSettings = ONE, settings: LogSettings = LOG, **options: Any
 ) -> AsyncIterator[JetStreamLog]:
     """A log whose streams are there."""
-    log = JetStreamLog("main", urls, nats, settings, **options)
+    log = JetStreamLog("main", urls, nats, settings, doubt=Doubt(0.5, 0.5), **options)
     try:
         await log.open()
         yield log

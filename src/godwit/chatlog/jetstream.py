@@ -10,25 +10,23 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 import structlog
-from nats.aio.msg import Msg
 
 from godwit.chatlog.base import Page
 from godwit.chatlog.jetstream_link import Link, NoAnswer
-from godwit.chatlog.jetstream_records import Stored, encode, of_answer, of_message, stays
+from godwit.chatlog.jetstream_live import Deliver, Live, LiveSubscription, Suspect
+from godwit.chatlog.jetstream_records import Stored, encode, of_answer, stays
 from godwit.chatlog.jetstream_release import Releases
 from godwit.chatlog.jetstream_streams import Api, ApiError, Layout, lifetime, margin
-from godwit.chatlog.jetstream_views import LONG, View, Views
+from godwit.chatlog.jetstream_views import Doubt, View, Views
 from godwit.errors import AppendUnknown, ChatLogUnavailable, DeadLog
 from godwit.settings import LogSettings, NatsSettings
-from godwit.values import Entry, Record
+from godwit.values import Record
 
 log = structlog.get_logger()
-
-Deliver = Callable[[Entry], None]
 
 LOOK_INTERVAL = 10.0
 """Seconds between looks at the streams (rule L2)."""
@@ -53,19 +51,6 @@ _AGAIN = 0.02
 """Seconds after which the same question may have another answer."""
 
 
-class _Subscription:
-    __slots__ = ("_channel", "_log", "deliver", "suspect")
-
-    def __init__(self, log: JetStreamLog, channel: str, deliver: Deliver, suspect: Callable[[], None]) -> None:
-        self._log = log
-        self._channel = channel
-        self.deliver = deliver
-        self.suspect = suspect
-
-    def close(self) -> None:
-        self._log.unsubscribe(self._channel, self)
-
-
 class JetStreamLog:
     """A `ChatLog` over a connection to NATS servers.
 
@@ -75,7 +60,7 @@ class JetStreamLog:
         nats: which streams there are.
         settings: how long records are kept, and how long an append may take.
         backlog: messages of the live path that may wait for this process, per partition.
-        long: seconds for which a stream that ends too early is only in doubt.
+        doubt: when a stream counts as dead.
     """
 
     def __init__(
@@ -86,7 +71,7 @@ class JetStreamLog:
         settings: LogSettings,
         *,
         backlog: int = 65_536,
-        long: float = LONG,
+        doubt: Doubt | None = None,
     ) -> None:
         self._cluster = cluster
         self._settings = settings
@@ -101,17 +86,22 @@ class JetStreamLog:
             backlog=backlog,
         )
         self._api = Api(self._link, self._layout)
-        self._views = Views(self._api, self._layout, settings, self._changed, long)
+        self._views = Views(self._api, self._layout, settings, self._changed, doubt or Doubt())
         self._releases = Releases(self._api, self._layout, settings)
         self._time_to_live = f"{lifetime(settings)}s"
-        self._readers: dict[str, dict[_Subscription, None]] = {}
-        self._partitions: dict[int, int] = {}
+        self._live = Live(
+            self._link,
+            self._layout,
+            name_of=lambda channel: self._views.of(channel).name,
+            saw=self._saw,
+            forgotten=self._forget,
+        )
         self._heads: dict[str, int] = {}
         self._quiet: dict[str, tuple[int, int]] = {}
         self._look_soon = asyncio.Event()
         self._slow_told: asyncio.TimerHandle | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._counts = dict.fromkeys(("appended", "heard", "slow", "stale"), 0)
+        self._counts = dict.fromkeys(("appended", "slow", "stale"), 0)
 
     async def open(self) -> None:
         """Connect, and see that the streams are there.
@@ -131,6 +121,8 @@ class JetStreamLog:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._slow_told:
+            self._slow_told.cancel()
         await self._link.close()
 
     @property
@@ -156,6 +148,7 @@ class JetStreamLog:
         try:
             sequence = await self._append(self._layout.subject(channel), encode(record), headers)
         except NoAnswer as error:
+            self._look_soon.set()
             raise AppendUnknown(f"{self._cluster}: {error}") from None
         except ApiError as error:
             if error.number == _OTHER_STREAM:
@@ -282,7 +275,7 @@ class JetStreamLog:
             # The head outlives the record: who compares must not come to believe that there was never anything.
             before, quiet = self._quiet.get(channel, (0, 0))
             heads[channel] = max(lasts.get(subject(channel), 0), before, self._heads.get(channel, 0))
-            if channel in self._readers:
+            if channel in self._live:
                 self._quiet[channel] = (heads[channel], max(upto, quiet))
         view.knows(upto)
         return heads
@@ -299,60 +292,18 @@ class JetStreamLog:
             del self._heads[next(iter(self._heads))]
         self._heads[channel] = sequence
 
-    # the live path ----------------------------------------------------------------------------
+    # the live path, the connection and the streams --------------------------------------------
 
-    def subscribe(self, channel: str, deliver: Deliver, suspect: Callable[[], None]) -> _Subscription:
+    def subscribe(self, channel: str, deliver: Deliver, suspect: Suspect) -> LiveSubscription:
         """Open the live path; see `ChatLog`."""
-        subscription = _Subscription(self, channel, deliver, suspect)
-        readers = self._readers.get(channel)
-        if readers is None:
-            readers = self._readers[channel] = {}
-            partition = self._layout.partition(channel)
-            self._partitions[partition] = self._partitions.get(partition, 0) + 1
-            if self._partitions[partition] == 1:
-                self._link.watch(self._layout.live(partition), self._heard)
-        readers[subscription] = None
-        return subscription
+        return self._live.subscribe(channel, deliver, suspect)
 
-    def unsubscribe(self, channel: str, subscription: _Subscription) -> None:
-        """Close a subscription of this log."""
-        readers = self._readers.get(channel)
-        if readers is None or readers.pop(subscription, subscription) is subscription or readers:
-            return
-        del self._readers[channel]
-        self._quiet.pop(channel, None)
-        partition = self._layout.partition(channel)
-        self._partitions[partition] -= 1
-        if not self._partitions[partition]:
-            del self._partitions[partition]
-            self._link.unwatch(self._layout.live(partition))
-
-    def _heard(self, message: Msg) -> None:
-        channel = message.subject.rpartition(".")[2]
-        readers = self._readers.get(channel)
-        if readers is None:
-            return
-        view = self._views.of(channel)
-        if (message.headers or {}).get("Nats-Stream") != view.name:
-            self._look_soon.set()
-            return
-        self._counts["heard"] += 1
-        stored = of_message(message)
-        view.saw(stored)
+    def _saw(self, channel: str, stored: Stored) -> None:
+        self._views.of(channel).saw(stored)
         self._knows(channel, stored.sequence)
-        if entry := stored.entry:
-            for subscription in tuple(readers):
-                if subscription in readers:  # another reader may have closed it
-                    subscription.deliver(entry)
 
-    def _suspect(self, view: View | None = None) -> None:
-        for channel, readers in list(self._readers.items()):
-            if view is None or self._views.of(channel) is view:
-                for subscription in tuple(readers):
-                    if subscription in readers:
-                        subscription.suspect()
-
-    # the connection and the streams -----------------------------------------------------------
+    def _forget(self, channel: str) -> None:
+        self._quiet.pop(channel, None)
 
     async def _connected(self) -> None:
         if not self._views.found:
@@ -371,14 +322,14 @@ class JetStreamLog:
 
     def _tell_slow(self) -> None:
         self._slow_told = None
-        self._suspect()
+        self._live.suspect()
 
     def _changed(self, view: View, anew: bool) -> None:
         if anew:
             for channel in [channel for channel in self._heads if self._views.of(channel) is view]:
                 del self._heads[channel]
                 self._quiet.pop(channel, None)
-        self._suspect(view)
+        self._live.suspect(view.number)
 
     async def _keep_looking(self) -> None:
         loop = asyncio.get_running_loop()
@@ -389,7 +340,12 @@ class JetStreamLog:
                 async with asyncio.timeout(interval):
                     await self._look_soon.wait()
             self._look_soon.clear()
-            answers = await self._views.look() if self._link.up else 0
+            answers = 0
+            try:
+                answers = await self._views.look() if self._link.up else 0
+            except Exception:
+                # Whatever it met this time, there must be a next time.
+                log.exception("look_failed", cluster=self._cluster)
             interval = LOOK_INTERVAL if answers == self._layout.streams and self._views.ready else DOUBT_INTERVAL
             if answers or not self._link.up:
                 heard = loop.time()
@@ -407,7 +363,8 @@ class JetStreamLog:
     def statistics(self) -> dict[str, int]:
         """Counts since the start, channels that are read, subscriptions at the server."""
         return self._counts | {
-            "channels": len(self._readers),
+            "heard": self._live.heard,
+            "channels": len(self._live),
             "connections": self._link.connections,
             "subscriptions": self._link.subscriptions,
         }

@@ -161,6 +161,10 @@ class Link:
                 return
             except ChatLogUnavailable as error:
                 log.warning("chatlog_unreachable", link=self._name, error=str(error), next_in=wait)
+            except Exception:
+                # Whatever a server or nats-py did this time, there must be a next time.
+                await self._disconnect()
+                log.exception("chatlog_unreachable", link=self._name)
             await asyncio.sleep(wait * random.uniform(0.5, 1.0))
             wait = min(LAST_WAIT, wait * 2)
 
@@ -264,10 +268,14 @@ class Link:
         while client and self._unsent:
             subject = self._unsent.pop()
             watched = self._watched[subject]
-            with suppress(nats.errors.Error):
-                watched.subscription = await client.subscribe(
-                    subject, cb=watched.heard, pending_msgs_limit=self._backlog
-                )
+            try:
+                subscription = await client.subscribe(subject, cb=watched.heard, pending_msgs_limit=self._backlog)
+            except nats.errors.Error:
+                return  # the connection is gone, and the next one subscribes to everything
+            if self._watched.get(subject) is watched:
+                watched.subscription = subscription
+            else:
+                await _end(subscription)
 
     # asking -----------------------------------------------------------------------------------
 

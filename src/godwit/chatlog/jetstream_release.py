@@ -58,22 +58,22 @@ class Releases:
             for note in notes:
                 if note.time > before:
                     return deleted
-                deleted += await self._obey(view, note)
+                deleted += await self._obey(view, note, before)
             if not more:
                 return deleted
             start = notes[-1].sequence + 1
 
-    async def _obey(self, view: View, note: Stored) -> int:
+    async def _obey(self, view: View, note: Stored, before: float) -> int:
         epoch = _epoch(note)
         pinned: list[Stored] = []
         behind = epoch + 1
         for each in await self._records(view, note.channel):
             if each.record and not stays(each.record):
                 behind = min(behind, each.record.epoch)
-            elif each.record and each.record.epoch <= epoch and each.sequence < note.sequence:
+            elif each.record and each.record.epoch <= epoch:
                 pinned.append(each)
         # A seal outlives what lies behind it: else that would seem to be in force (rule C1).
-        going = [each for each in pinned if each.record and each.record.epoch < behind]
+        going = [each for each in pinned if each.record and each.record.epoch < behind and each.time <= before]
         for each in going:
             await self._api.delete(view.name, each.sequence)
         if len(going) == len(pinned):

@@ -22,7 +22,7 @@ from typing import Any
 import msgspec
 from nats.aio.msg import Msg
 
-from godwit.chatlog.jetstream_link import Link, status
+from godwit.chatlog.jetstream_link import Link, NoAnswer, status
 from godwit.chatlog.jetstream_records import Stored, of_message
 from godwit.errors import ChatLogUnavailable, LogNotPrepared
 from godwit.settings import LogSettings
@@ -53,6 +53,8 @@ class Layout:
     def __init__(self, cluster: str, streams: int) -> None:
         if not CLUSTER.fullmatch(cluster):
             raise LogNotPrepared(f"cluster {cluster!r} cannot be part of a subject")
+        if not 1 <= streams <= PARTITIONS:
+            raise LogNotPrepared(f"nats.streams is {streams}: a cluster has 1 to {PARTITIONS}")
         self.cluster = cluster
         self.streams = streams
         self.root = f"godwit.{cluster}"
@@ -230,7 +232,10 @@ class Api:
             ChatLogUnavailable: it was not stored.
         """
         answer = await self._link.ask(subject, payload, within=within, headers=headers)
-        ack = _ACK.decode(answer.data)
+        try:
+            ack = _ACK.decode(answer.data)
+        except msgspec.MsgspecError:
+            raise NoAnswer(f"what answers on {subject} is no stream") from None
         if ack.error:
             raise ApiError(ack.error.code, ack.error.err_code, ack.error.description)
         return ack.seq, ack.duplicate
@@ -275,7 +280,9 @@ def check(layout: Layout, found: Found) -> None:
         )
     if not found.born:
         raise LogNotPrepared(f"{what} has lost what it held: run 'godwit migrate', then open its channels anew")
-    wrong = {"max_age": 0, "max_msgs_per_subject": -1, "max_msgs": -1, "discard": "new", "allow_msg_ttl": True}
-    for key, value in wrong.items():
+    right = {"max_age": 0, "max_msgs": -1, "max_msgs_per_subject": -1, "discard": "new", "allow_msg_ttl": True}
+    for key, value in right.items():
         if found.config.get(key, value) != value:
-            raise LogNotPrepared(f"{what} has {key} = {found.config.get(key)}, which breaks the log: set it to {value}")
+            raise LogNotPrepared(f"{what} has {key} = {found.config[key]}, which breaks the log: set it to {value}")
+    if not found.config.get("republish"):
+        raise LogNotPrepared(f"{what} has republish = none, so nothing comes live: delete it, and run 'godwit migrate'")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 
+import msgspec
 import structlog
 
 from godwit.chatlog.jetstream_records import Stored, text_of, time_of
@@ -22,11 +23,18 @@ log = structlog.get_logger()
 LOOK_TIMEOUT = 1.0
 """Seconds that a stream's leader is given to tell how it is; a request that comes before its election is lost."""
 
-BRIEF = 0.5
-"""Seconds for which a stream must have been found missing, or without its birth, to be a dead log."""
 
-LONG = 15.0
-"""The same for one that ends too early: longer than a leader that was cut off believes in itself."""
+class Doubt(msgspec.Struct, frozen=True):
+    """For how long a stream must have been found wrong to be a dead log.
+
+    Attributes:
+        brief: seconds for one that is missing, or without its birth.
+        long: seconds for one that lacks what it had: longer than a leader that was cut off believes in itself,
+            or a new one takes to store what it was given before.
+    """
+
+    brief: float = 3.0
+    long: float = 15.0
 
 
 class View:
@@ -101,7 +109,7 @@ class Views:
 
     Args:
         changed: called when a stream is another one or dead, with True, or only ready again, with False.
-        long: see `LONG`.
+        doubt: when a stream counts as dead.
     """
 
     def __init__(
@@ -110,13 +118,13 @@ class Views:
         layout: Layout,
         settings: LogSettings,
         changed: Callable[[View, bool], None],
-        long: float = LONG,
+        doubt: Doubt,
     ) -> None:
         self._api = api
         self._layout = layout
         self._settings = settings
         self._changed = changed
-        self._long = long
+        self._doubt = doubt
         self._views: list[View] = []
 
     def __iter__(self) -> Iterator[View]:
@@ -178,6 +186,7 @@ class Views:
         return await self._api.look(view.number, view.name, within=LOOK_TIMEOUT)
 
     async def _verify(self, view: View) -> bool:
+        known, seen = view.known, view.seen  # as of now: others go on reading and writing while the leader is asked
         try:
             try:
                 found = await self._look(view)
@@ -187,11 +196,11 @@ class Views:
                 await self._find_another(view)
                 return True
             if not found.born:
-                self._suspect(view, "it has lost its birth", BRIEF)
-            elif found.last < view.known:
-                self._suspect(view, f"it ends at {found.last}, before {view.known}", self._long)
-            elif not await self._still_has(view, found):
-                self._suspect(view, f"record {view.seen[0]} is not the one that was read", BRIEF)
+                self._suspect(view, "it has lost its birth", self._doubt.brief)
+            elif found.last < known:
+                self._suspect(view, f"it ends at {found.last}, before {known}", self._doubt.long)
+            elif not await self._still_has(view, seen, found):
+                self._suspect(view, f"record {seen[0]} is not as it was read", self._doubt.long)
             else:
                 self._accept(view, found)
         except (ChatLogUnavailable, LogNotPrepared) as error:
@@ -202,22 +211,22 @@ class Views:
     async def _find_another(self, view: View) -> None:
         name = (await self._api.names()).get(view.number)
         if name is None or name == view.name:
-            self._suspect(view, "there is none", BRIEF)
+            self._suspect(view, "there is none", self._doubt.brief)
             return
         found = await self._api.look(view.number, name, within=LOOK_TIMEOUT)
         try:
             check(self._layout, found)
         except LogNotPrepared as error:
-            self._suspect(view, str(error), BRIEF)
+            self._suspect(view, str(error), self._doubt.brief)
             return
         log.warning("stream_created_anew", old=view.name, new=name)
         view.become(name)
         view.lost = True  # for the reader of the old one it is
         self._accept(view, found)
 
-    async def _still_has(self, view: View, found: Found) -> bool:
+    async def _still_has(self, view: View, seen: tuple[int, float], found: Found) -> bool:
         """Whether the last record that was read is stored as it was, unless it may have expired."""
-        sequence, time = view.seen
+        sequence, time = seen
         if not sequence or time < time_of(found.time) - self._settings.max_age:
             return True
         message = await self._api.message(view.name, {"seq": sequence}, within=LOOK_TIMEOUT)
