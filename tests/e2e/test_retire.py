@@ -62,7 +62,7 @@ async def retire(server: Server) -> None:
 
 
 async def test_a_retired_cluster(tmp_path: Path) -> None:
-    """RC-3: a stock bot is sent a RECONNECT, comes back to the address it knows, and is at home there; so is a follower."""
+    """RC-3: a stock bot comes back to the address that it knows and is at home there; a follower loses nothing."""
     async with (
         serve(tmp_path, *QUICK) as server,
         raw_client(server.tcp("aws"), "anna") as anna,
