@@ -15,11 +15,11 @@ pytestmark = pytest.mark.usefixtures("ready_file")
 def test_an_account_comes_and_goes(server: Server) -> None:
     """Add, list, remove."""
     assert run("account", "add", "Alice", "--display-name", "ALICE").out == "alice has the user id 1\n"
-    assert run("account", "add", "bob").out == "bob has the user id 2\n"
+    assert run("account", "add", "bob", "--bot", "verified").out == "bob has the user id 2\n"
     assert run("account", "list").out == "alice  1  ALICE\nbob  2  bob\n"
     assert run("account", "remove", "alice").out == "alice is removed\n"
     assert as_json(run("account", "list", "--json").out) == {
-        "accounts": [{"user_id": "2", "login": "bob", "display_name": "bob"}]
+        "accounts": [{"user_id": "2", "login": "bob", "display_name": "bob", "bot": "verified"}]
     }
     assert run("account", "remove", "alice").refusal == "there is no account alice"
 
@@ -50,6 +50,7 @@ def test_an_account_as_json() -> None:
         "user_id": "1",
         "login": "alice",
         "display_name": "alice",
+        "bot": "",
     }
 
 

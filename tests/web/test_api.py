@@ -374,3 +374,10 @@ async def test_a_store_that_does_not_answer(
     response = await http.get("/channels/alice")
     assert response.status_code == 503
     assert one_line_error(response) == "the store does not answer; try again"
+
+
+async def test_a_bot_is_added_with_its_role(http: httpx.AsyncClient) -> None:
+    """Roles that there are not are refused."""
+    added = await http.post("/accounts", json={"login": "robo", "bot": "verified"})
+    assert (added.status_code, added.json()["bot"]) == (201, "verified")
+    assert (await http.post("/accounts", json={"login": "other", "bot": "golden"})).status_code == 400

@@ -26,6 +26,7 @@ Login = Annotated[str, typer.Argument(metavar="LOGIN", help="The account's login
 def add(
     login: Login,
     display_name: Annotated[str, typer.Option("--display-name", help="The name as shown, such as Alice.")] = "",
+    bot: Annotated[str, typer.Option("--bot", help="known or verified: a bot; verified ones have higher limits.")] = "",
     by: By = None,
     api: ApiUrl = None,
     token: Token = None,
@@ -35,7 +36,7 @@ def add(
 
     Example: godwit account add alice --display-name Alice
     """
-    body = {"login": login_name(login), "display_name": display_name, "by": actor(by)}
+    body = {"login": login_name(login), "display_name": display_name, "bot": bot, "by": actor(by)}
     found = connect(api, token, os.environ).post("accounts", body=body)
     typer.echo(json.dumps(found) if as_json else f"{found['login']} has the user id {found['user_id']}")
 

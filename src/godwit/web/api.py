@@ -96,8 +96,8 @@ class Operator:
         known = await self.store.account(login)
         if known is not None:
             return known, False
-        account = await self.store.add_account(Account("", login, wanted.display_name or login))
-        await self._audit(wanted.by, "account add", login)
+        account = await self.store.add_account(Account("", login, wanted.display_name or login, bot=wanted.bot))
+        await self._audit(wanted.by, "account add", login, details=f"{wanted.bot} bot" if wanted.bot else "")
         return account, True
 
     async def add_token(self, login: str, wanted: views.NewToken) -> views.TokenView:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -43,6 +43,7 @@ class NewAccount(BaseModel):
 
     login: str
     display_name: Annotated[str, StringConstraints(max_length=50, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
+    bot: Literal["", "known", "verified"] = Field("", description="A verified bot has higher limits (LIMIT-3).")
     by: Actor = "admin"
 
 
@@ -164,11 +165,12 @@ class AccountView(View):
     user_id: str
     login: str
     display_name: str
+    bot: str
 
     @classmethod
     def of(cls, account: Account) -> AccountView:
         """Show an account."""
-        return cls(user_id=account.user_id, login=account.login, display_name=account.display_name)
+        return cls(user_id=account.user_id, login=account.login, display_name=account.display_name, bot=account.bot)
 
 
 class Accounts(View):
