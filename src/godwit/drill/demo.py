@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
+from godwit.drill.crowd import Crowd, until
 from godwit.drill.faults import Tamper
 from godwit.drill.ledger import Count, Ledger, Role, add
 from godwit.drill.link import SocketLink
@@ -18,15 +18,12 @@ from godwit.drill.operator import DONE, ENDED, ApiError, MoveSeen, Operator
 from godwit.drill.plan import Transport, channel_names, deal
 from godwit.drill.result import ChannelView, DemoOptions, Result, Snapshot, judge
 from godwit.drill.server import Ready, Server, ServerFailed
-from godwit.drill.talkers import Client, Room, talk
+from godwit.drill.talkers import Client, Room
 from godwit.drill.witness import Witness
 from godwit.errors import MoveRefused
 
 HOME, AWAY = "main", "aws"
 """The clusters between which channels move."""
-
-CONNECTING = 32
-"""Clients that connect at once."""
 
 MOVING = 8
 """Channels that move at once."""
@@ -45,8 +42,6 @@ LAST_PATIENCE = 10.0
 
 FRESH = 2.0
 """The live table expects messages only this many seconds after their acknowledgement."""
-
-_WORDS = ("bar-tailed", "over", "the", "ocean", "without", "landing", "naïve", "café", "鳥", "🐦", "Kappa", "11,000")
 
 
 async def run(options: DemoOptions, report: Callable[[Snapshot], None] | None = None) -> Result:
@@ -124,7 +119,7 @@ class Drill:
         self._ledger = Ledger()
         victim: Role = "legacy" if options.legacy or not options.followers else "follower"
         self._witness = Witness(self._ledger, Tamper(options.fault, victim), time.monotonic)
-        self._clients: list[Client] = []
+        self._crowd = Crowd((), self._ledger, self._witness.problems, options.seed)
         self._channels = channel_names(options.channels)
         self._rows: list[MoveRow] = []
         self._told = [0, 0]
@@ -148,8 +143,7 @@ class Drill:
                 await self._finish()
             finally:
                 self._phase = "counting"
-                for client in self._clients:
-                    client.leave()
+                self._crowd.leave()
                 self._operator.close()
                 if reporting is not None:
                     reporting.cancel()
@@ -178,28 +172,18 @@ class Drill:
             "tcp": self._ready.clusters[HOME].tcp,
             "ws": self._ready.clusters[HOME].ws,
         }
-        self._clients = [
+        clients = [
             Client(part, HOME, addresses, SocketLink.open, self._witness, tasks)
             for part in deal(options.channels, options.talkers, options.followers, options.legacy)
         ]
-        connecting = asyncio.Semaphore(CONNECTING)
-
-        async def start(client: Client) -> None:
-            async with connecting:
-                await self._trying(client.start(), f"{client.part.name} could not connect")
-
-        async with asyncio.TaskGroup() as starting:
-            for client in self._clients:
-                starting.create_task(start(client))
+        self._crowd = Crowd(clients, self._ledger, self.problems, options.seed)
+        await self._crowd.connect()
 
     async def _talk_and_move(self) -> None:
         self._phase = "talking"
         stop = asyncio.Event()
         async with asyncio.TaskGroup() as talking:
-            for client in self._clients:
-                if client.part.talks:
-                    chance = random.Random(f"{self._options.seed} {client.part.name}")
-                    talking.create_task(talk(client, stop, _words(chance), _pace(chance)))
+            self._crowd.talk(talking, stop, PACE)
             try:
                 await self._calm(*self._channels)
                 self._phase = "moving"
@@ -212,19 +196,14 @@ class Drill:
 
     async def _calm(self, *channels: str) -> None:
         """Let people talk for a while in each channel."""
-        enough = {channel: self._said(channel) + CALM for channel in channels}
-        await _until(lambda: all(self._said(channel) >= said for channel, said in enough.items()), LAST_PATIENCE)
-
-    def _said(self, channel: str) -> int:
-        return sum(client.rooms[channel].said for client in self._clients if channel in client.rooms)
+        said = self._crowd.said
+        enough = {channel: said(channel) + CALM for channel in channels}
+        await until(lambda: all(said(channel) >= number for channel, number in enough.items()), LAST_PATIENCE)
 
     async def _finish(self) -> None:
-        """Wait for what is still under way, then flush, so that what has not come does not come."""
+        """Wait for what is still under way, and see how the moves stand."""
         self._phase = "finishing"
-        await _until(lambda: self._ledger.unacknowledged == 0, LAST_PATIENCE)
-        await self._flush("first")
-        await _until(lambda: self._missing() == 0, LAST_PATIENCE, step=0.25)
-        await self._flush("last")
+        await self._crowd.finish(self._channels, LAST_PATIENCE)
         for row in self._rows:
             if row.seen is not None:
                 row.seen = await self._look(row.seen)
@@ -250,7 +229,7 @@ class Drill:
                     return
 
     async def _move(self, row: MoveRow) -> None:
-        members = [(client, client.rooms[row.channel]) for client in self._clients if row.channel in client.rooms]
+        members = [(client, client.rooms[row.channel]) for client in self._crowd.clients if row.channel in client.rooms]
         due = [(client, room, room.changes[row.source]) for client, room in members if row.source in room.joined]
         row.seen = await self._wish(row)
         while row.seen.state not in ENDED:
@@ -259,7 +238,7 @@ class Drill:
             self.problems.append(f"the move of #{row.channel} to {row.target} {row.seen.state}: {row.seen.error}")
             return
         followers = [(client, room) for client, room in members if client.part.role == "follower"]
-        await _until(
+        await until(
             lambda: (
                 all(room.changes[row.source] > before for _, room, before in due)
                 and all(_has_followed(room, row.target) for _, room in followers)
@@ -293,20 +272,6 @@ class Drill:
 
     # Counting --------------------------------------------------------------------------------
 
-    async def _flush(self, token: str) -> None:
-        async with asyncio.TaskGroup() as flushing:
-            for client in self._clients:
-                flushing.create_task(self._trying(client.flush(token), f"{client.part.name} could not be flushed"))
-
-    def _missing(self) -> int:
-        return add(self._ledger.count(channel) for channel in self._channels).lost
-
-    async def _trying(self, doing: Awaitable[None], what: str) -> None:
-        try:
-            await doing
-        except (OSError, TimeoutError) as error:
-            self.problems.append(f"{what}: {error!r}")
-
     async def _keep_reporting(self) -> None:
         """Count one or two channels a turn, so that counting never holds the clients up for long."""
         while True:
@@ -330,7 +295,7 @@ class Drill:
         return Snapshot(
             self._phase,
             time.monotonic() - self._started,
-            sum(client.is_in_all_rooms for client in self._clients),
+            sum(client.is_in_all_rooms for client in self._crowd.clients),
             views,
             add(view.count for view in views),
         )
@@ -338,21 +303,3 @@ class Drill:
 
 def _has_followed(room: Room, target: str) -> bool:
     return room.listening == target and room.joined == {target}
-
-
-def _words(chance: random.Random) -> Callable[[], str]:
-    return lambda: " ".join(chance.choices(_WORDS, k=chance.randint(1, 8)))
-
-
-def _pace(chance: random.Random) -> Callable[[], float]:
-    return lambda: chance.uniform(*PACE)
-
-
-async def _until(reached: Callable[[], bool], seconds: float, step: float = 0.02) -> bool:
-    """Wait until something is so; say whether it came to be in time."""
-    end = time.monotonic() + seconds
-    while not reached():
-        if time.monotonic() >= end:
-            return False
-        await asyncio.sleep(step)
-    return True

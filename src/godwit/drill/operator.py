@@ -20,6 +20,10 @@ ENDED = (*DONE, "cancelled", "failed")
 """States in which there is nothing more to wait for."""
 
 
+REQUEST_PATIENCE = 20.0
+"""Seconds that one request may take, its own waiting included."""
+
+
 class ApiError(GodwitError):
     """The API answered with an error; the message is its own."""
 
@@ -68,19 +72,36 @@ class Operator:
         """The move as it is now."""
         return await self._call("GET", f"/moves/{move.id}")
 
-    async def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> MoveSeen:
-        status, answer = await asyncio.get_running_loop().run_in_executor(self._pool, self._request, method, path, body)
+    async def ask(self, method: str, path: str, body: Any = None, kind: str = "application/json") -> bytes:
+        """Send a request and return the answer's body.
+
+        Args:
+            body: sent as it is if it is text, else as JSON.
+            kind: the content type.
+
+        Raises:
+            MoveRefused: the state of what it is about does not allow it now.
+            ApiError: the API said no for another reason.
+            OSError: the API could not be reached.
+        """
+        content = body if body is None or isinstance(body, str) else json.dumps(body)
+        status, answer = await asyncio.get_running_loop().run_in_executor(
+            self._pool, self._request, method, path, content, kind
+        )
         if status == 409:
             raise MoveRefused(_error(answer))
         if status >= 300:
             raise ApiError(f"{method} {path}: {status} {_error(answer)}")
-        return msgspec.json.decode(answer, type=MoveSeen)
+        return answer
 
-    def _request(self, method: str, path: str, body: dict[str, Any] | None) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection(self._netloc, timeout=20)
+    async def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> MoveSeen:
+        return msgspec.json.decode(await self.ask(method, path, body), type=MoveSeen)
+
+    def _request(self, method: str, path: str, body: str | None, kind: str) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection(self._netloc, timeout=REQUEST_PATIENCE)
         try:
-            headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
-            connection.request(method, path, None if body is None else json.dumps(body), headers)
+            headers = {"Authorization": f"Bearer {self._token}", "Content-Type": kind}
+            connection.request(method, path, None if body is None else body.encode(), headers)
             response = connection.getresponse()
             return response.status, response.read()
         finally:

@@ -259,7 +259,7 @@ class Client:
         if side.cluster == room.wanted:
             self._listen(side, channel, room)
         self._leave_others(channel, room)
-        if self.is_in_all_rooms and not self._entered.done():
+        if not self._entered.done() and self.is_in_all_rooms:
             self._entered.set_result(None)
 
     def _listen(self, side: Side, channel: str, room: Room) -> None:
