@@ -276,13 +276,6 @@ class RolloutWorld(World):
             verb, args = rng.choice(verbs)
             self._say(verb, args, rollout=one)
 
-    def _speak_late(self) -> None:
-        """While the room still moves, who joined early on its new cluster hears nothing (rule C12)."""
-        before = len(self.late)
-        super()._speak_late()
-        if any(move.state not in ("draining", "settled", "cancelled", "failed") for move in self.moves()):
-            del self.late[before:]
-
     def _flip(self) -> None:
         """A stream begins, and ends after a while."""
         channel = self.rng.choice((*CHANNELS, self.channel))
@@ -337,6 +330,8 @@ class RolloutWorld(World):
         async def journaling(steps: Sequence[tuple[Move, MoveState]], now: float) -> list[Move | None]:
             written = await journal(steps, now)
             for move in written:
+                if move and move.channel == self.channel and move.state in ("sealing", "sealed", "draining"):
+                    self.late.clear()  # who joined early on the new cluster heard nothing so far (rule C12)
                 if move and move.state == "sealing" and not move.forced and at_once(real.is_live(move.channel)):
                     self.problems.append(f"#{move.channel} is sealed while it is live")
             return written
