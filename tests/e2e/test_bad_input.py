@@ -146,7 +146,7 @@ async def test_a_move_while_another_one_is_under_way(server: Server) -> None:
     with server.halt_moves("opened"):
         begun = await server.cli("channel", "move", "#twice", "--to", "aws", "--no-wait")
         assert begun.status == 0
-        await server.wait_logged("event=move_waits", "channel=twice", "state=opening")
+        await server.wait_logged("event=moves_wait", "channel=twice")
         before = server.stored()
         told = refusal(await server.cli("channel", "move", "#twice", "--to", "event"))
         move = (await server.show("twice"))["move"]

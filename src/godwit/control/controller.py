@@ -54,7 +54,7 @@ class Controller:
         settings: lease and drain.
         conductor: leads and carries rollouts on; without one this controller always leads.
         clusters: names that channels may move to.
-        verify: what is wrong with a move at the end of its drain, `ok` for nothing.
+        verify: what is wrong with each of some moves at the end of their drains, `ok` for nothing.
         changed: called after each journaled step.
         skip_seal: for the demo's fault only, see `Mover`.
         sleep: how pauses are made.
@@ -70,7 +70,7 @@ class Controller:
         *,
         conductor: Conductor | None = None,
         clusters: Collection[str] = (),
-        verify: Callable[[Move], Awaitable[str]] = unverified,
+        verify: Callable[[Sequence[Move]], Awaitable[list[str]]] = unverified,
         changed: Callable[[], None] = lambda: None,
         skip_seal: bool = False,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -172,7 +172,7 @@ class Controller:
                 try:
                     carried = await self._mover.carry_all(moves)
                 except StoreUnavailable as error:
-                    log.warning("moves_wait", moves=len(moves), error=str(error))
+                    log.warning("moves_wait", moves=len(moves), channel=moves[0].channel, error=str(error))
                     await self._sleep(pause)
                     pause = min(pause * 2, LONGEST_PAUSE)
                     moves = await self._reread(moves)
