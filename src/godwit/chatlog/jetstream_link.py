@@ -61,6 +61,10 @@ class _Waiter:
         self.many = many
         self.parts: list[Msg] = []
 
+    def give_up(self, why: str) -> None:
+        if not self.future.done():
+            self.future.set_exception(NoAnswer(why))
+
 
 class _Watched:
     """A subject that is listened to over all connections."""
@@ -207,8 +211,7 @@ class Link:
     async def _disconnect(self) -> None:
         client, self._client = self._client, None
         for waiter in self._waiting.values():
-            if not waiter.future.done():
-                waiter.future.set_exception(NoAnswer("the connection to NATS was lost"))
+            waiter.give_up("the connection to NATS was lost")
         if client:
             with suppress(OSError, TimeoutError, nats.errors.Error):
                 async with asyncio.timeout(CLOSE_TIMEOUT):  # a peer that hangs takes no farewell
@@ -314,7 +317,9 @@ class Link:
             await self._send_watches()
         self._number += 1
         token = str(self._number)
-        waiter = self._waiting[token] = _Waiter(asyncio.get_running_loop().create_future(), many)
+        loop = asyncio.get_running_loop()
+        waiter = self._waiting[token] = _Waiter(loop.create_future(), many)
+        timer = loop.call_later(within, waiter.give_up, f"no answer of {subject} in {within:g} s")
         try:
             try:
                 await client.publish(subject, payload, f"{self._inbox}.{token}", headers)
@@ -322,11 +327,9 @@ class Link:
                 if client.is_closed:
                     self._ended.set()  # nats-py tells so late if the peer hangs
                 raise ChatLogUnavailable(f"not sent to NATS: {error}") from error
-            async with asyncio.timeout(within):
-                return await waiter.future
-        except TimeoutError:
-            raise NoAnswer(f"no answer of {subject} in {within:g} s") from None
+            return await waiter.future
         finally:
+            timer.cancel()
             del self._waiting[token]
 
     async def _answered(self, message: Msg) -> None:
