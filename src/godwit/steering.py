@@ -11,12 +11,13 @@ from prometheus_client import CollectorRegistry
 from godwit.chatlog.base import ChatLog
 from godwit.clock import Clock
 from godwit.control.conductor import Conductor
-from godwit.control.controller import Controller
+from godwit.control.controller import PATIENCE, Controller
 from godwit.control.doctor import Doctor, ready_to_retire
 from godwit.control.explain import Explainer
 from godwit.control.findings import Findings
 from godwit.control.meters import read
 from godwit.control.outside import Outside
+from godwit.control.patience import patient_logs, patient_store
 from godwit.control.repair import Repair
 from godwit.control.verifier import Verifier
 from godwit.control.wishes import Wishes
@@ -69,9 +70,11 @@ class Steering:
             reading=lambda: read(registry),
             crowd=self.crowd,
             wake=self.wake,
+            leads=lambda: self.conductor.leader.leads,
         )
+        patient = patient_store(store, PATIENCE)
         self.wishes = Wishes(
-            store,
+            patient,
             logs,
             self.crowd,
             clock,
@@ -81,7 +84,7 @@ class Steering:
             heavy=asyncio.to_thread,
         )
         self.conductor = Conductor(
-            store,
+            patient,
             logs,
             self.crowd,
             clock,
@@ -99,7 +102,7 @@ class Steering:
             self.crowd,
             conductor=self.conductor,
             clusters=network.homes,
-            verify=Verifier(store, logs, clock, settings.log).verify,
+            verify=Verifier(patient, patient_logs(logs, PATIENCE), clock, settings.log).verify,
             changed=changed,
             skip_seal=skip_seal,
         )

@@ -50,8 +50,8 @@ class Ends:
             sleep=self.pauses,
         )
 
-    async def _verify(self, move: Move) -> str:
-        return self._verdict(move)
+    async def _verify(self, moves: Sequence[Move]) -> list[str]:
+        return [self._verdict(move) for move in moves]
 
     async def _record(self, outcomes: Sequence[Outcome]) -> None:
         for outcome in outcomes:
@@ -81,7 +81,7 @@ async def test_what_is_known_is_noted(world: World) -> None:
     async with ends.running():
         ends.drains.add(move)
         settled = await until(world, move, "settled")
-    assert ends.noted == [Outcome(move, 3, ("ann", "bob"), "ok")]
+    assert ends.noted == [Outcome(move, 3, 0, ("ann", "bob"), "ok")]
     assert ends.states == ["draining"], "it is noted before it is settled"
     assert settled.history[-1][1] == move.history[-1][1] + SETTINGS.drain
     assert move.id not in ends.drains

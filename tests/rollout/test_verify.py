@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from godwit.rollout import moves
-from godwit.rollout.verify import Side, verify_move
+from godwit.rollout.verify import Side, verify_move, with_members
 from godwit.values import Arrive, Author, Entry, Message, Move, Record, Seal, Segment, Tell
 
 ANN = Author("1", "ann")
@@ -172,4 +172,4 @@ def test_a_segment_that_was_given_up_by_force_needs_no_seal() -> None:
 
 @pytest.mark.parametrize(("after", "said"), [(40, "ok"), (20, "ok"), (19, "ok (members: 40 before, 19 now)")])
 def test_members_that_are_gone_are_told(after: int, said: str) -> None:
-    assert _verify(members=(40, after)) == said
+    assert with_members("ok", 40, after) == said

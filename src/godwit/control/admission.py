@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 import structlog
@@ -22,6 +22,9 @@ log = structlog.get_logger()
 
 MOST = 500
 """Moves that are begun in one write, at most."""
+
+WIDEST = 2000
+"""Channels that are looked at beyond those that may begin, when the first ones are all hot, or all cold."""
 
 PAGE = 1000
 
@@ -70,9 +73,12 @@ class Admission:
         self._cold = _empty(rollout.budget.cold_per_second, now)
         self.moving: dict[str, bool] = {}
         """Channels under way -> whether they are cold."""
+        self._notices = _empty(rollout.budget.hot_per_second, now)
         self._busy: dict[str, float] = {}
         self._noticed: dict[str, float] = {}
-        self._held_back = False
+        self._held_back: set[bool] = set()
+        """Kinds (whether cold) of which more would begin if there were room."""
+        self._wider = 0
 
     async def load(self) -> None:
         """Read which channels are under way."""
@@ -96,10 +102,10 @@ class Admission:
         self._change_budget(rollout.budget, now)
         hot, cold = self._room(now)
         if hot + cold == 0:
-            return Admitted(0, self._wait(now), False)
+            return Admitted(0, self._wait(now, {False, True}), False)
         self._busy = {channel: until for channel, until in self._busy.items() if until > now}
         self._noticed = {channel: due for channel, due in self._noticed.items() if due > now}
-        aside = len(self._busy) + len(self._noticed)
+        aside = len(self._busy) + len(self._noticed) + self._wider
         definition = rollout.definition
         limit = min(hot + cold, MOST) + aside
         found = await self._store.eligible(
@@ -124,8 +130,14 @@ class Admission:
         for item in announced:
             await self._announce(rollout, places[item.channel], item)
         begun = sum(item.state == "moving" for item in items)
-        exhausted = len(found) < limit and not self._busy and not self._noticed and not self._held_back
-        return Admitted(begun, self._wait(now), exhausted)
+        more = len(found) == limit
+        exhausted = not (more or self._busy or self._noticed or self._held_back)
+        if more and self._held_back and begun < min(hot + cold, MOST):  # those behind may be of the other kind
+            more = self._wider < WIDEST
+            self._wider = min(2 * self._wider + MOST // 10, WIDEST)
+        elif not self._held_back:
+            self._wider = 0
+        return Admitted(begun, self._wait(now, {False, True} if more else self._held_back), exhausted)
 
     def _choose(
         self,
@@ -138,7 +150,7 @@ class Admission:
     ) -> tuple[list[Move], list[Item]]:
         moves: list[Move] = []
         items: list[Item] = []
-        self._held_back = False
+        self._held_back = set()
         for (item, candidate), here in zip(found, presence, strict=True):
             if candidate.channel in self._busy or progress.obstacle(rollout, item, candidate, now=now):
                 continue
@@ -151,12 +163,15 @@ class Admission:
             if due is not None and due > now:
                 self._noticed[item.channel] = due
                 continue
-            if (cold if is_cold else hot) <= 0:
-                self._held_back = True
+            if due is None:  # as many are told as may move when the time has come
+                if self._in_flight(False) < self._budget.in_flight and self._notices.take(now):
+                    self._noticed[item.channel] = now + rollout.definition.notice_before
+                    items.append(msgspec.structs.replace(item, noticed=now))
+                else:
+                    self._held_back.add(False)
                 continue
-            if due is None:
-                self._noticed[item.channel] = now + rollout.definition.notice_before
-                items.append(msgspec.structs.replace(item, noticed=now))
+            if (cold if is_cold else hot) <= 0:
+                self._held_back.add(is_cold)
                 continue
             if is_cold:
                 cold -= 1
@@ -205,21 +220,27 @@ class Admission:
 
     def _room(self, now: float) -> tuple[int, int]:
         """How many hot and cold moves may begin now."""
-        cold = sum(self.moving.values())
-        hot = len(self.moving) - cold
         return (
-            max(min(self._budget.in_flight - hot, int(self._hot.level(now) + 1e-6)), 0),
-            max(min(self._budget.cold_in_flight - cold, int(self._cold.level(now) + 1e-6)), 0),
+            max(min(self._budget.in_flight - self._in_flight(False), int(self._hot.level(now) + 1e-6)), 0),
+            max(min(self._budget.cold_in_flight - self._in_flight(True), int(self._cold.level(now) + 1e-6)), 0),
         )
 
-    def _wait(self, now: float) -> float:
-        waits = [self._hot.wait(now), self._cold.wait(now, min(self._cold.size, max(self._cold.size / 4, 1.0)))]
-        waits += [due - now for due in self._noticed.values()]
+    def _in_flight(self, cold: bool) -> int:
+        return sum(kind is cold for kind in self.moving.values())
+
+    def _wait(self, now: float, kinds: Collection[bool]) -> float:
+        """Seconds until more of these kinds may begin; what waits for moves to end is woken by their end."""
+        waits = [AGAIN, *(until - now for until in (*self._noticed.values(), *self._busy.values()))]
+        if False in kinds and self._in_flight(False) < self._budget.in_flight:
+            waits.append(self._hot.wait(now))
+        if True in kinds and self._in_flight(True) < self._budget.cold_in_flight:
+            waits.append(self._cold.wait(now, min(self._cold.size, max(self._cold.size / 4, 1.0))))
         return max(min(waits), 0.01)
 
     def _change_budget(self, budget: Budget, now: float) -> None:
         if budget.hot_per_second != self._budget.hot_per_second:
             self._hot = _empty(budget.hot_per_second, now)
+            self._notices = _empty(budget.hot_per_second, now)
         if budget.cold_per_second != self._budget.cold_per_second:
             self._cold = _empty(budget.cold_per_second, now)
         self._budget = budget

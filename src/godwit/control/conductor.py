@@ -23,6 +23,7 @@ from godwit.control.wishes import PAGE, Prepared, Wishes
 from godwit.errors import InvalidRequest, MoveRefused, StaleEpoch, StoreUnavailable
 from godwit.rollout import progress
 from godwit.rollout.values import Advance, Rollout, Wish
+from godwit.rollout.verify import with_members
 from godwit.store.rollout_base import RolloutStore
 
 log = structlog.get_logger()
@@ -135,9 +136,8 @@ class Conductor:
             for item in await self._store.items_by_move(list(by_move)):
                 known = by_move[item.move]
                 followed = max(item.before - known.left, 0)
-                items.append(
-                    msgspec.structs.replace(item, followed=followed, stayed=known.stayed, verified=known.verified)
-                )
+                verified = with_members(known.verified, item.before, known.members) if known.verified else ""
+                items.append(msgspec.structs.replace(item, followed=followed, stayed=known.stayed, verified=verified))
             await self.leader.write(Advance(self._clock.now(), items=tuple(items)))
             self._outcomes.pop(0)
             if not written.done():
@@ -202,3 +202,5 @@ class Conductor:
             course = self._courses.get(written.id) or await self._follow(written)
             self._courses[written.id] = course
             course.changed(written, look=prepared.look)
+        if wish.verb == "repair":
+            self.leader.lose()  # items may have changed under those that are remembered here

@@ -36,19 +36,21 @@ class Outcome(msgspec.Struct, frozen=True):
 
     Attributes:
         left: connections that are still in the channel on the old cluster.
+        members: connections in the channel on all clusters.
         stayed: their logins, the first hundred.
         verified: `ok`, or what was wrong.
     """
 
     move: Move
     left: int = 0
+    members: int = 0
     stayed: tuple[str, ...] = ()
     verified: str = ""
 
 
-async def unverified(move: Move) -> str:
+async def unverified(moves: Sequence[Move]) -> list[str]:
     """Nobody verifies moves."""
-    return ""
+    return [""] * len(moves)
 
 
 async def unrecorded(outcomes: Sequence[Outcome]) -> None:
@@ -59,7 +61,7 @@ class Drains:
     """The drains that are under way here.
 
     Args:
-        verify: what is wrong with a move, `ok` for nothing.
+        verify: what is wrong with each of some moves, `ok` for nothing.
         record: keeps outcomes; called before the moves are settled.
         settled: called with the moves that were.
     """
@@ -71,7 +73,7 @@ class Drains:
         clock: Clock,
         settings: MoveSettings,
         *,
-        verify: Callable[[Move], Awaitable[str]] = unverified,
+        verify: Callable[[Sequence[Move]], Awaitable[list[str]]] = unverified,
         record: Callable[[Sequence[Outcome]], Awaitable[None]] = unrecorded,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -139,9 +141,15 @@ class Drains:
                     heapq.heappush(self._due, (min(now + LOOK, until), move.id))
                 else:
                     stayed = tuple(dict.fromkeys(left))[:MOST_NAMED]
-                    over.append(Outcome(move, len(left), stayed, await self._verify(move)))
+                    over.append(Outcome(move, len(left), stayed=stayed))
             if not over:
                 return
+            verified = await self._verify([outcome.move for outcome in over])
+            presence = await self._crowd.presence([outcome.move.channel for outcome in over])
+            over = [
+                msgspec.structs.replace(outcome, verified=found, members=here.members)
+                for outcome, found, here in zip(over, verified, presence, strict=True)
+            ]
             await self._record(over)
             for carried in await self._mover.settle_all([outcome.move for outcome in over]):
                 if isinstance(carried.error, ChatLogUnavailable):

@@ -36,32 +36,21 @@ class Verifier:
         self._clock = clock
         self._settings = settings
 
-    async def verify(self, move: Move, members: tuple[int, int] | None = None) -> str:
-        """Say whether a committed move joined its segments well.
-
-        Args:
-            move: as journaled.
-            members: of the channel, before the move and now, if known.
+    async def verify(self, committed: Sequence[Move]) -> list[str]:
+        """Say whether committed moves joined their segments well, with one question to the store.
 
         Returns:
-            `ok`, perhaps with what could not be looked at in brackets; '' if store or logs gave no answer;
+            For each `ok`, perhaps with what could not be looked at in brackets; '' if store or logs gave no answer;
             else what is wrong, which is logged too.
         """
-        return (await self._verify_all([move], members))[0]
-
-    async def verify_all(self, committed: Sequence[Move]) -> list[str]:
-        """The same for many moves, with one question to the store; in the order given."""
-        return await self._verify_all(committed)
-
-    async def _verify_all(self, committed: Sequence[Move], members: tuple[int, int] | None = None) -> list[str]:
         try:
             chains = await self._store.chains([move.channel for move in committed])
         except StoreUnavailable as error:
             log.warning("not_verified", moves=len(committed), error=repr(error))
             return [""] * len(committed)
-        return [await self._verify(move, chain, members) for move, chain in zip(committed, chains, strict=True)]
+        return [await self._verify(move, chain) for move, chain in zip(committed, chains, strict=True)]
 
-    async def _verify(self, move: Move, chain: Sequence[Segment], members: tuple[int, int] | None) -> str:
+    async def _verify(self, move: Move, chain: Sequence[Segment]) -> str:
         if move.source is None or not move.at:
             return ""
         try:
@@ -71,7 +60,7 @@ class Verifier:
             log.warning("not_verified", channel=move.channel, move=move.id, error=repr(error))
             return ""
         kept_since = self._clock.now() - self._settings.max_age + MARGIN
-        said = verify_move(move, chain, old, new, kept_since=kept_since, members=members)
+        said = verify_move(move, chain, old, new, kept_since=kept_since)
         if not said.startswith("ok"):
             log.error("move_not_well", channel=move.channel, move=move.id, wrong=said)
         return said

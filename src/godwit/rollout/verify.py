@@ -39,7 +39,6 @@ def verify_move(
     new: Side,
     *,
     kept_since: float,
-    members: tuple[int, int] | None = None,
     last: int = 500,
 ) -> str:
     """Say whether a move that was committed joined its two segments well.
@@ -49,7 +48,6 @@ def verify_move(
         chain: the channel's segments as the store has them.
         old, new: what the two logs have of the source and of the segment that was opened.
         kept_since: open and seal with a time from here on cannot have expired.
-        members: of the channel, before the move and now; that fewer than half are left is worth telling.
         last: how many ids before the seal must not come again behind it.
 
     Returns:
@@ -67,9 +65,12 @@ def verify_move(
     if faults:
         return "; ".join(faults)
     unseen = [*_unseen(move.source, old), *_unseen(moves.destination(move), new)]
-    if members and members[1] * 2 < members[0]:
-        unseen.append(f"members: {members[0]} before, {members[1]} now")
     return f"ok ({'; '.join(unseen)})" if unseen else "ok"
+
+
+def with_members(said: str, before: int, now: int) -> str:
+    """A verdict with the members before the move and at its end, if fewer than half of them are left."""
+    return f"{said} (members: {before} before, {now} now)" if now * 2 < before else said
 
 
 def _chain_faults(move: Move, chain: Sequence[Segment]) -> list[str]:
