@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import settings
+
+from tests.postgres import Databases, Postgres
 
 # The same examples at each run, and no deadline: a busy machine is no failure.
 settings.register_profile("godwit", derandomize=True, deadline=None)
@@ -11,3 +15,14 @@ settings.load_profile("godwit")
 
 # Conformance suites are imported by the tests of each implementation; their assertions must explain themselves too.
 pytest.register_assert_rewrite("tests.conformance")
+
+
+@pytest.fixture(scope="session")
+def databases() -> Iterator[Databases]:
+    """The databases of a real PostgreSQL, one for each process that tests."""
+    server = Postgres()
+    try:
+        server.start()
+        yield Databases(server)
+    finally:
+        server.remove()

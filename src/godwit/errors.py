@@ -10,7 +10,8 @@
     │   ├── UnknownChannel
     │   ├── MoveRefused          a move that the channel's state does not allow
     │   ├── InvalidSetting
-    │   └── LogNotPrepared       the chat log's streams are missing or do not fit; says what to do
+    │   ├── LogNotPrepared       the chat log's streams are missing or do not fit; says what to do
+    │   └── StoreNotPrepared     the store's tables are missing or of another version; says what to do
     ├── StaleEpoch               a write on knowledge that has been superseded
     ├── ChatLogUnavailable       the chat log did not answer
     │   ├── AppendUnknown        a time-out: the append may still land
@@ -70,6 +71,10 @@ class InvalidSetting(InvalidRequest):
 
 class LogNotPrepared(InvalidRequest):
     """The streams of a chat log are missing or do not fit the settings; the message says what to do."""
+
+
+class StoreNotPrepared(InvalidRequest):
+    """The store's database is not what this version works with; the message says what to do."""
 
 
 class StaleEpoch(GodwitError):

@@ -18,9 +18,9 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from godwit.errors import InvalidRequest, StoreUnavailable
+from godwit.errors import StoreNotPrepared, StoreUnavailable
 from godwit.store.database import begin_explicitly, sqlite_url
-from godwit.store.migrations import Migrated, _config, async_transaction, is_current, migrate, needs_migration
+from godwit.store.migrations import Migrated, _config, migrate, needs_migration
 from godwit.store.schema import metadata
 from godwit.store.sql import SqlStore
 from godwit.values import Move, Placement, Segment
@@ -166,7 +166,7 @@ async def test_newer_store(file: Path) -> None:
     await migrate(sqlite_url(file))
     execute(file, "UPDATE alembic_version SET version_num = '9999'")
     assert await needs_migration(sqlite_url(file))
-    with pytest.raises(InvalidRequest, match=r"newer Godwit .*9999"):
+    with pytest.raises(StoreNotPrepared, match=r"newer Godwit .*9999"):
         await migrate(sqlite_url(file))
     assert list(files_beside(file)) == [file.name]
 
@@ -178,13 +178,6 @@ async def test_no_answer(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no database at all, but a text of some length\n" * 50)
     with pytest.raises(StoreUnavailable, match="not a database"):
         await migrate(sqlite_url(tmp_path / "text"))
-
-
-async def test_over_an_async_driver(file: Path) -> None:
-    """The way that other databases go, tried on the one at hand."""
-    assert await async_transaction(sqlite_url(file), is_current) is False
-    await migrate(sqlite_url(file))
-    assert await async_transaction(sqlite_url(file), is_current) is True
 
 
 def test_tables_for_postgresql() -> None:

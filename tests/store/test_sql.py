@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.dialects import postgresql, sqlite
 
-from godwit.errors import StoreUnavailable
+from godwit.errors import StoreNotPrepared, StoreUnavailable
 from godwit.store.database import sqlite_url
 from godwit.store.migrations import migrate
 from godwit.store.rollout_base import RolloutStore
@@ -197,7 +197,7 @@ async def test_no_answer(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no database at all, but a text of some length\n" * 50)
     with pytest.raises(StoreUnavailable, match="not a database"):
         await SqlStore(sqlite_url(tmp_path / "text")).open()
-    with pytest.raises(StoreUnavailable, match="migrate it first"):
+    with pytest.raises(StoreNotPrepared, match="run 'godwit migrate' first"):
         await SqlStore(sqlite_url(tmp_path / "empty")).open()
 
 

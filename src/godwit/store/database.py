@@ -8,13 +8,14 @@ from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, Executable, Insert, Row, Table, event, make_url
+from sqlalchemy import URL, Connection, Engine, Executable, Insert, Row, Table, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from godwit.errors import StoreUnavailable
+from godwit.errors import InvalidRequest, StoreUnavailable
+from godwit.store import postgres
 
 BUSY_TIMEOUT = 5.0
 """Seconds to wait for another process that writes to the same SQLite file."""
@@ -22,8 +23,14 @@ BUSY_TIMEOUT = 5.0
 CHUNK = 500
 """Rows named in one statement."""
 
+CONNECTIONS = 5
+"""How many connections to PostgreSQL a process keeps, unless it is told otherwise."""
+
+TRIES = 5
+"""How often a transaction is tried that was in the way of another one."""
+
 Result = TypeVar("Result")
-Key = TypeVar("Key")
+Key = TypeVar("Key", bound=str)
 Work = Callable[[AsyncConnection], Awaitable[Result]]
 """What is done within one transaction."""
 
@@ -36,8 +43,8 @@ def sqlite_url(path: str | Path) -> str:
 
 
 def chunks(keys: Iterable[Key]) -> Iterator[Sequence[Key]]:
-    """The keys in portions that one statement can name, each once."""
-    each = list(dict.fromkeys(keys))
+    """The keys in portions that one statement can name, each once and in order: locks are taken in that order too."""
+    each = sorted(set(keys))
     return (each[start : start + CHUNK] for start in range(0, len(each), CHUNK))
 
 
@@ -47,15 +54,30 @@ def answering() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        if isinstance(error, _OURS) and not error.connection_invalidated:
+        if hasattr(error.orig, "sqlstate"):
+            _refuse(error)
+        elif isinstance(error, _OURS) and not error.connection_invalidated:
             raise
-        raise StoreUnavailable(f"the store did not answer: {error.orig}") from error
+        raise StoreUnavailable(f"the store did not answer: {postgres.told(error)}") from error
     except (OSError, PoolTimeout) as error:
-        raise StoreUnavailable(f"the store did not answer: {error}") from error
+        raise StoreUnavailable(f"the store did not answer: {error or 'time-out'}") from error
+
+
+def _refuse(error: DBAPIError) -> None:
+    """Raise what an error of PostgreSQL means, unless it means that there is no answer."""
+    match postgres.meaning(error):
+        case "value":
+            raise InvalidRequest(f"the store cannot keep this: {postgres.told(error)}") from error
+        case "bug":
+            raise error
 
 
 class Database:
     """An async engine with short transactions for reading and for writing.
+
+    PostgreSQL runs at READ COMMITTED: what may not change meanwhile is locked, in the order default placement, rows of
+    channels, moves, feed, and rows of one table in the order of their keys. Should two wait for each other all the
+    same, the one that the server refuses is tried again: `work` may be called more than once.
 
     SQLite runs in WAL mode, so readers do not wait for the writer. `synchronous` is FULL: an
     acknowledged commit is on the disk. NORMAL would survive a killed process too, but not a loss of
@@ -66,23 +88,27 @@ class Database:
     torn away in the middle of a statement can hold the file's lock until it is garbage-collected.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, name: str = "godwit", connections: int = CONNECTIONS) -> None:
         """Prepare; nothing is opened before `open`.
 
         Args:
-            url: as SQLAlchemy has it, with an async driver (`sqlite_url` makes one).
+            url: `postgresql://...` with its password, or what `sqlite_url` makes.
+            name: what PostgreSQL lists the connections as.
+            connections: how many connections to PostgreSQL are kept, at most.
         """
         self.url = url
-        self._is_sqlite = make_url(url).get_backend_name() == "sqlite"
-        self._engine = create_async_engine(url)
-        self._for_writing = self._engine.execution_options(godwit_write=True)
+        self._is_sqlite = not postgres.is_postgres(url)
         # SQLite has one writer; those of this process queue here instead of polling the file's lock.
         self._writer: AbstractAsyncContextManager[None] = asyncio.Lock() if self._is_sqlite else nullcontext()
         self._open = False
         self._running: set[asyncio.Task[Any]] = set()
         if self._is_sqlite:
+            self._engine = create_async_engine(url)
             event.listen(self._engine.sync_engine, "connect", _set_up_sqlite)
             begin_explicitly(self._engine.sync_engine)
+        else:
+            self._engine = postgres.pooled(url, name=name, size=connections)
+        self._for_writing = self._engine.execution_options(godwit_write=True)
 
     async def close(self) -> None:
         """End what is under way, then close all connections; later calls raise `StoreUnavailable`."""
@@ -121,8 +147,18 @@ class Database:
 
     async def _transaction(self, engine: AsyncEngine, work: Work[Result]) -> Result:
         with answering():
-            async with engine.begin() as connection:
-                return await work(connection)
+            for _ in range(TRIES - 1):
+                try:
+                    return await _once(engine, work)
+                except DBAPIError as error:
+                    if self._is_sqlite or postgres.meaning(error) != "again":
+                        raise
+            return await _once(engine, work)
+
+    async def _alone(self, connection: AsyncConnection, name: postgres.Lock) -> None:
+        """Keep others from the same work until the transaction ends; SQLite has one writer anyway."""
+        if not self._is_sqlite:
+            await postgres.lock(connection, name)
 
     async def _to_the_end(self, call: Coroutine[Any, Any, Result]) -> Result:
         if not self._open:
@@ -150,6 +186,11 @@ class Database:
         others = {column.name: new.excluded[column.name] for column in table.columns if column.name not in key}
         others.pop("number", None)
         return new.on_conflict_do_update(index_elements=key, set_=others)
+
+
+async def _once(engine: AsyncEngine, work: Work[Result]) -> Result:
+    async with engine.begin() as connection:
+        return await work(connection)
 
 
 def begin_explicitly(engine: Engine) -> None:

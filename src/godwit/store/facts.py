@@ -64,12 +64,13 @@ class ChannelFacts(Placements):
 
     async def set_facts(self, new: Sequence[Facts]) -> int:
         """Write facts of channels, replacing what was known of them; returns how many."""
-        rows = {known.channel: msgspec.to_builtins(known) for known in new}
-        sizes = [{"name": known.channel, "size": known.members} for known in new]
+        latest = {known.channel: known for known in new}
+        rows = [msgspec.to_builtins(latest[channel]) for channel in sorted(latest)]
+        sizes = [{"name": row["channel"], "size": row["members"]} for row in rows]
         concerned = update(items).where(items.c.channel == bindparam("name"), items.c.members != bindparam("size"))
 
         async def work(connection: AsyncConnection) -> int:
-            await connection.execute(self._put(facts, "channel"), list(rows.values()))
+            await connection.execute(self._put(facts, "channel"), rows)
             await connection.execute(concerned.values(members=bindparam("size")), sizes)
             return len(rows)
 

@@ -147,7 +147,10 @@ class Items(ChannelFacts, Moves):
         for names in chunks(item.channel for item in written):
             sizes = select(facts.c.channel, facts.c.members).where(facts.c.channel.in_(names))
             members |= {row.channel: row.members for row in await connection.execute(sizes)}
-        rows = [msgspec.to_builtins(item) | {"members": members.get(item.channel, 0)} for item in written]
+        latest = {(item.rollout, item.channel): item for item in written}
+        rows = [
+            msgspec.to_builtins(item) | {"members": members.get(item.channel, 0)} for _, item in sorted(latest.items())
+        ]
         await connection.execute(self._put(items, "rollout", "channel"), rows)
 
     async def _regoal(self, connection: AsyncConnection, regoal: Regoal) -> None:

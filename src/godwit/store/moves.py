@@ -45,13 +45,16 @@ class Moves(Placements):
             return
         # Two unique keys may be in the way: the move's id, and its channel among those not committed.
         new = self._insert_new(moves).returning(moves.c.id)
-        added = set(await connection.scalars(new, [_values(move) for move in begin]))
-        missing = {move.id: move for move in begin if move.id not in added}
-        known = await self._moves(connection, missing)
-        for move in missing.values():
-            if move.id not in known:
+        missing = {move.id: move for move in begin}
+        while missing:
+            added = set(await connection.scalars(new, [_values(move) for move in missing.values()]))
+            added |= (await self._moves(connection, missing)).keys()
+            missing = {move.id: move for move in missing.values() if move.id not in added}
+            for move in missing.values():
                 rival = select(moves).where(moves.c.channel == move.channel, moves.c.moving == true())
-                raise refusals.move_under_way(_move((await connection.execute(rival)).one()))
+                if found := (await connection.execute(rival)).one_or_none():
+                    raise refusals.move_under_way(_move(found))
+                # It was committed just now: the channel is free.
 
     async def _cancel(self, connection: AsyncConnection, move_ids: Iterable[str], error: str, now: float) -> None:
         """Cancel those that are known and not sealed."""

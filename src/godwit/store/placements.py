@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, Table, bindparam, delete, false, func, insert, literal, or_, select, true, update
+from sqlalchemy import Row, Table, and_, bindparam, delete, exists, false, func, insert, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from godwit.rollout.values import Event
@@ -42,6 +42,7 @@ class Placements(Feed):
         ]
 
         async def work(connection: AsyncConnection) -> None:
+            await self._alone(connection, "clusters")
             await connection.execute(delete(cluster_table))
             if rows:
                 await connection.execute(insert(cluster_table), rows)
@@ -70,9 +71,10 @@ class Placements(Feed):
 
     async def retire(self, cluster: str, into: str, now: float) -> None:
         """Record that the addresses of `cluster` serve `into` from now on; '' brings it back."""
-        stored = select(retired.c.into).where(retired.c.cluster == cluster).with_for_update()
+        stored = select(retired.c.into).where(retired.c.cluster == cluster)
 
         async def work(connection: AsyncConnection) -> None:
+            await self._alone(connection, "retired")
             if (await connection.scalar(stored) or "") == into:
                 return
             await connection.execute(delete(retired).where(retired.c.cluster == cluster))
@@ -174,7 +176,7 @@ class Placements(Feed):
             update(placements).where(placements.c.channel == bindparam("name")),
             [
                 msgspec.to_builtins(to) | {"phase": "draining", "drain_until": drain_until, "name": channel}
-                for channel, to in newest.items()
+                for channel, to in sorted(newest.items())
             ],
         )
 
@@ -199,7 +201,7 @@ class Placements(Feed):
         end = update(placements).where(
             placements.c.channel == bindparam("name"), placements.c.epoch == bindparam("newest")
         )
-        rows = [{"name": channel, "newest": epoch} for channel, epoch in ends]
+        rows = [{"name": channel, "newest": epoch} for channel, epoch in sorted(ends)]
 
         async def work(connection: AsyncConnection) -> None:
             await connection.execute(end.values(phase="settled", drain_until=0.0), rows)
@@ -215,6 +217,10 @@ class Placements(Feed):
         """Change the default if there is none or its epoch is lower; returns what is stored."""
         return await self._write(lambda connection: self._set_default(connection, to, hold_until, now))
 
+    async def _lock_default(self, connection: AsyncConnection) -> None:
+        """Let nobody read the default in order to write before the transaction ends: it will be changed."""
+        await connection.execute(select(default_placement).with_for_update())
+
     async def _set_default(self, connection: AsyncConnection, to: Segment, hold_until: float, now: float) -> Segment:
         values = msgspec.to_builtins(to) | {"hold_until": hold_until}
         await connection.execute(self._insert_new(default_placement).values(name=_DEFAULT, **values))
@@ -227,10 +233,11 @@ class Placements(Feed):
 
     async def pin(self, channels: Iterable[str]) -> int:
         """Give rows to channels that have none, at the default as it stands; returns how many."""
+        names = set(channels)
 
         async def work(connection: AsyncConnection) -> int:
             default = await self._default(connection, keep=True)
-            return await self._pin(connection, channels, default.segment)
+            return await self._pin(connection, names, default.segment)
 
         return await self._write(work)
 
@@ -241,20 +248,17 @@ class Placements(Feed):
             concerned = 0
             for cluster, stream in streams.items():
                 await self._reopen(connection, default_placement, cluster, stream)
-                new = select(
-                    placements.c.channel,
-                    placements.c.epoch + 2,
-                    placements.c.cluster,
-                    literal(0),
-                    literal(stream),
-                    true(),
-                    literal(0.0),
-                ).where(placements.c.cluster == cluster, placements.c.stream != stream)
+                opened = await self._reopen(connection, placements, cluster, stream, phase="settled", drain_until=0.0)
+                if not opened:
+                    continue
+                concerned += opened
+                # Afterwards, so that both statements mean the same rows, whatever others write in between.
                 columns = ["channel", "epoch", "cluster", "at", "stream", "unclean", "drain_until"]
-                await connection.execute(insert(segments).from_select(columns, new))
-                concerned += await self._reopen(
-                    connection, placements, cluster, stream, phase="settled", drain_until=0.0
+                known = and_(segments.c.channel == placements.c.channel, segments.c.epoch == placements.c.epoch)
+                new = select(*(placements.c[column] for column in columns)).where(
+                    placements.c.cluster == cluster, placements.c.stream == stream, ~exists().where(known)
                 )
+                await connection.execute(insert(segments).from_select(columns, new))
             return concerned
 
         return await self._write(work)
@@ -284,7 +288,7 @@ class Placements(Feed):
         return [rows.get(name) or msgspec.structs.replace(default, channel=name) for name in channels]
 
     async def _rows(self, connection: AsyncConnection, channels: Sequence[str]) -> dict[str, Placement]:
-        """The rows of those channels that have one, by name, sorted within each chunk."""
+        """The rows of those channels that have one, by name and in the order of names."""
         found: dict[str, Placement] = {}
         for names in chunks(channels):
             rows = select(placements).where(placements.c.channel.in_(names)).order_by(placements.c.channel)
@@ -308,7 +312,7 @@ class Placements(Feed):
 
     async def _pin(self, connection: AsyncConnection, channels: Iterable[str], default: Segment) -> int:
         values = msgspec.to_builtins(default) | {"phase": "settled", "drain_until": 0.0}
-        rows = [values | {"channel": channel} for channel in dict.fromkeys(channels)]
+        rows = [values | {"channel": channel} for channel in sorted(set(channels))]
         if not rows:
             return 0
         added = await connection.scalars(self._insert_new(placements).returning(placements.c.channel), rows)

@@ -38,6 +38,8 @@ class Rollouts(Items, Wishes, Leases):
 
         async def work(connection: AsyncConnection) -> Rollout | None:
             await self._check_term(connection, term)
+            if advance.default:
+                await self._lock_default(connection)
             rollout = await self._write_rollout(connection, advance.rollout) if advance.rollout else None
             for regoal in advance.regoals:
                 await self._regoal(connection, regoal)
@@ -45,10 +47,10 @@ class Rollouts(Items, Wishes, Leases):
             await self._cancel(connection, advance.cancel, advance.cancel_error, advance.now)
             await self._begin(connection, advance.begin)
             await self._hold(connection, advance.holds, advance.releases)
-            if advance.default:
-                await self._set_default(connection, advance.default, advance.hold_until, advance.now)
             await self._answer(connection, advance.wishes)
             await self._write_issues(connection, advance.issues)
+            if advance.default:
+                await self._set_default(connection, advance.default, advance.hold_until, advance.now)
             await self._say(connection, advance.events)
             return rollout
 

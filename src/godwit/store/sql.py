@@ -1,11 +1,12 @@
-"""The store in a database: SQLite by default, written so that PostgreSQL can join."""
+"""The store in a database: SQLite by default, or PostgreSQL."""
 
 from __future__ import annotations
 
-from godwit.errors import StoreUnavailable
+from godwit.errors import GodwitError, StoreUnavailable
+from godwit.store import postgres
 from godwit.store.accounts import Accounts
 from godwit.store.database import answering
-from godwit.store.migrations import is_current
+from godwit.store.migrations import check_current
 from godwit.store.moderation import Moderation
 from godwit.store.rollouts import Rollouts
 
@@ -20,12 +21,18 @@ class SqlStore(Rollouts, Accounts, Moderation):
         """Connect.
 
         Raises:
-            StoreUnavailable: no answer, or the tables are not those of this version (`migrate` first).
+            StoreUnavailable: no answer.
+            StoreNotPrepared: the tables are not those of this version (`migrate` first), or the server is too old.
         """
-        with answering():
-            async with self._engine.connect() as connection:
-                current = await connection.run_sync(is_current)
-        if not current:
+        try:
+            with answering():
+                async with self._engine.connect() as connection:
+                    if not self._is_sqlite:
+                        await connection.run_sync(postgres.check_version)
+                    await connection.run_sync(check_current)
+        except GodwitError as error:
             await self._engine.dispose()
-            raise StoreUnavailable("the store's tables are not those of this version of Godwit: migrate it first")
+            if isinstance(error, StoreUnavailable) and not self._is_sqlite:
+                raise StoreUnavailable(f"{error}; store.url is {postgres.shown(self.url)}") from error
+            raise
         self._open = True

@@ -21,10 +21,10 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, make_url
-from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from godwit.errors import InvalidRequest
+from godwit.errors import StoreNotPrepared
+from godwit.store import postgres
 from godwit.store.database import Result, answering, begin_explicitly
 
 _one_at_a_time = threading.Lock()
@@ -50,6 +50,20 @@ def is_current(connection: Connection) -> bool:
     return _found(connection) == _head()
 
 
+def check_current(connection: Connection) -> None:
+    """Refuse tables that this version does not work with.
+
+    Raises:
+        StoreNotPrepared: says what to do.
+    """
+    found = _found(connection)
+    if found == _head():
+        return
+    _refuse_newer(found)
+    had = f"are at revision {found}, this version of Godwit needs" if found else "are not there; it needs"
+    raise StoreNotPrepared(f"the store's tables {had} {_head()}: run 'godwit migrate' first, with the same settings")
+
+
 async def needs_migration(url: str) -> bool:
     """Say whether `migrate` has something to do; makes no file.
 
@@ -66,7 +80,7 @@ async def migrate(url: str) -> Migrated | None:
     of its own; the caller's loop goes on.
 
     Raises:
-        InvalidRequest: the tables are those of a newer version.
+        StoreNotPrepared: the tables are those of a newer version, or the server is too old.
         StoreUnavailable: no answer; nothing was changed.
     """
     return await asyncio.to_thread(_migrate, url)
@@ -99,8 +113,8 @@ def _migrate(url: str) -> Migrated | None:
 def _transaction(url: str, work: Callable[[Connection], Result], *, write: bool = False) -> Result:
     """Do `work` in one transaction, in this thread."""
     with answering():
-        if _file(url) is None:
-            return asyncio.run(async_transaction(url, work))
+        if postgres.is_postgres(url):
+            return asyncio.run(_on_postgres(url, work, write=write))
         # The synchronous driver: the asynchronous one has threads that outlive a loop of ours.
         engine = create_engine(make_url(url).set(drivername="sqlite"), poolclass=NullPool)
         begin_explicitly(engine)
@@ -108,10 +122,11 @@ def _transaction(url: str, work: Callable[[Connection], Result], *, write: bool 
             return work(connection)
 
 
-async def async_transaction(url: str, work: Callable[[Connection], Result]) -> Result:
-    """Do `work` in one transaction, over an asynchronous driver."""
-    engine = create_async_engine(url, poolclass=NullPool)
-    async with engine.begin() as connection:
+async def _on_postgres(url: str, work: Callable[[Connection], Result], *, write: bool) -> Result:
+    async with postgres.for_migration(url).begin() as connection:
+        await connection.run_sync(postgres.check_version)
+        if write:
+            await postgres.lock(connection, "migration")
         return await connection.run_sync(work)
 
 
@@ -135,15 +150,16 @@ def _found(connection: Connection) -> str:
 def _refuse_newer(revision: str) -> None:
     known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
     if revision and revision not in known:
-        raise InvalidRequest(
+        raise StoreNotPrepared(
             f"the store was written by a newer Godwit (revision {revision}, this one knows {_head()}): "
-            f"run that version, or go back to the copy <file>.before-{revision}"
+            f"run that version, or go back to the copy that was made before (of a file: <file>.before-{revision})"
         )
 
 
 def _file(url: str) -> Path | None:
-    parsed = make_url(url)
-    return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
+    """The SQLite file; None for a PostgreSQL."""
+    database = None if postgres.is_postgres(url) else make_url(url).database
+    return Path(database) if database else None
 
 
 def _copy(file: Path | None) -> Path | None:

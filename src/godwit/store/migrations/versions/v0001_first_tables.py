@@ -8,17 +8,19 @@ from alembic import op
 revision = "0001"
 down_revision: str | None = None
 
+TEXT = sa.String().with_variant(sa.String(collation="C"), "postgresql")
+
 
 def upgrade() -> None:
     """Make the tables."""
     op.create_table(
         "accounts",
-        sa.Column("user_id", sa.String(), nullable=False),
-        sa.Column("login", sa.String(), nullable=False),
-        sa.Column("display_name", sa.String(), nullable=False),
-        sa.Column("color", sa.String(), nullable=False),
-        sa.Column("user_type", sa.String(), nullable=False),
-        sa.Column("bot", sa.String(), nullable=False),
+        sa.Column("user_id", TEXT, nullable=False),
+        sa.Column("login", TEXT, nullable=False),
+        sa.Column("display_name", TEXT, nullable=False),
+        sa.Column("color", TEXT, nullable=False),
+        sa.Column("user_type", TEXT, nullable=False),
+        sa.Column("bot", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("user_id", name="pk_accounts"),
         sa.UniqueConstraint("login", name="uq_accounts_login"),
     )
@@ -26,41 +28,41 @@ def upgrade() -> None:
         "audit",
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("time", sa.Double(), nullable=False),
-        sa.Column("actor", sa.String(), nullable=False),
-        sa.Column("action", sa.String(), nullable=False),
-        sa.Column("subject", sa.String(), nullable=False),
-        sa.Column("reason", sa.String(), nullable=False),
-        sa.Column("details", sa.String(), nullable=False),
+        sa.Column("actor", TEXT, nullable=False),
+        sa.Column("action", TEXT, nullable=False),
+        sa.Column("subject", TEXT, nullable=False),
+        sa.Column("reason", TEXT, nullable=False),
+        sa.Column("details", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("number", name="pk_audit"),
     )
     op.create_index("ix_audit_subject", "audit", ["subject"], unique=False)
     op.create_table(
         "clusters",
-        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("name", TEXT, nullable=False),
         sa.Column("addresses", sa.JSON(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_clusters"),
     )
     op.create_table(
         "counters",
-        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("name", TEXT, nullable=False),
         sa.Column("value", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_counters"),
     )
     op.create_table(
         "default_placement",
-        sa.Column("name", sa.String(), nullable=False),
-        sa.Column("cluster", sa.String(), nullable=False),
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("cluster", TEXT, nullable=False),
         sa.Column("epoch", sa.BigInteger(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.Column("stream", sa.String(), nullable=False),
+        sa.Column("stream", TEXT, nullable=False),
         sa.Column("unclean", sa.Boolean(), nullable=False),
         sa.Column("hold_until", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_default_placement"),
     )
     op.create_table(
         "live",
-        sa.Column("channel", sa.String(), nullable=False),
+        sa.Column("channel", TEXT, nullable=False),
         sa.Column("live", sa.Boolean(), nullable=False),
         sa.Column("since", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("channel", name="pk_live"),
@@ -68,21 +70,21 @@ def upgrade() -> None:
     op.create_table(
         "moves",
         sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("id", sa.String(), nullable=False),
-        sa.Column("channel", sa.String(), nullable=False),
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("channel", TEXT, nullable=False),
         sa.Column("finished", sa.Boolean(), nullable=False),
         sa.Column("moving", sa.Boolean(), nullable=False),
-        sa.Column("target", sa.String(), nullable=False),
-        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("target", TEXT, nullable=False),
+        sa.Column("state", TEXT, nullable=False),
         sa.Column("source", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("epoch", sa.BigInteger(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.Column("stream", sa.String(), nullable=False),
+        sa.Column("stream", TEXT, nullable=False),
         sa.Column("forced", sa.Boolean(), nullable=False),
         sa.Column("evacuate", sa.Boolean(), nullable=False),
-        sa.Column("by", sa.String(), nullable=False),
-        sa.Column("reason", sa.String(), nullable=False),
-        sa.Column("error", sa.String(), nullable=False),
+        sa.Column("by", TEXT, nullable=False),
+        sa.Column("reason", TEXT, nullable=False),
+        sa.Column("error", TEXT, nullable=False),
         sa.Column("unshown", sa.Integer(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("history", sa.JSON(), nullable=False),
@@ -100,13 +102,13 @@ def upgrade() -> None:
     )
     op.create_table(
         "placements",
-        sa.Column("channel", sa.String(), nullable=False),
-        sa.Column("cluster", sa.String(), nullable=False),
+        sa.Column("channel", TEXT, nullable=False),
+        sa.Column("cluster", TEXT, nullable=False),
         sa.Column("epoch", sa.BigInteger(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.Column("stream", sa.String(), nullable=False),
+        sa.Column("stream", TEXT, nullable=False),
         sa.Column("unclean", sa.Boolean(), nullable=False),
-        sa.Column("phase", sa.String(), nullable=False),
+        sa.Column("phase", TEXT, nullable=False),
         sa.Column("drain_until", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("channel", name="pk_placements"),
     )
@@ -114,13 +116,13 @@ def upgrade() -> None:
     op.create_table(
         "sanctions",
         sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("id", sa.String(), nullable=False),
-        sa.Column("channel", sa.String(), nullable=False),
-        sa.Column("kind", sa.String(), nullable=False),
-        sa.Column("target", sa.String(), nullable=False),
-        sa.Column("target_login", sa.String(), nullable=False),
-        sa.Column("by", sa.String(), nullable=False),
-        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("channel", TEXT, nullable=False),
+        sa.Column("kind", TEXT, nullable=False),
+        sa.Column("target", TEXT, nullable=False),
+        sa.Column("target_login", TEXT, nullable=False),
+        sa.Column("by", TEXT, nullable=False),
+        sa.Column("reason", TEXT, nullable=False),
         sa.Column("seconds", sa.Integer(), nullable=False),
         sa.Column("epoch", sa.BigInteger(), nullable=True),
         sa.Column("sequence", sa.BigInteger(), nullable=True),
@@ -131,11 +133,11 @@ def upgrade() -> None:
     op.create_index("ix_sanctions_channel", "sanctions", ["channel"], unique=False)
     op.create_table(
         "segments",
-        sa.Column("channel", sa.String(), nullable=False),
+        sa.Column("channel", TEXT, nullable=False),
         sa.Column("epoch", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("cluster", sa.String(), nullable=False),
+        sa.Column("cluster", TEXT, nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.Column("stream", sa.String(), nullable=False),
+        sa.Column("stream", TEXT, nullable=False),
         sa.Column("unclean", sa.Boolean(), nullable=False),
         sa.Column("drain_until", sa.Double(), nullable=False),
         sa.Column("committed", sa.Double(), nullable=True),
@@ -144,9 +146,9 @@ def upgrade() -> None:
     )
     op.create_table(
         "tokens",
-        sa.Column("hash", sa.String(), nullable=False),
-        sa.Column("id", sa.String(), nullable=False),
-        sa.Column("login", sa.String(), nullable=False),
+        sa.Column("hash", TEXT, nullable=False),
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("login", TEXT, nullable=False),
         sa.Column("scopes", sa.JSON(), nullable=False),
         sa.Column("created", sa.Double(), nullable=False),
         sa.Column("revoked", sa.Boolean(), nullable=False),

@@ -8,6 +8,8 @@ from alembic import op
 revision = "0002"
 down_revision: str | None = "0001"
 
+TEXT = sa.String().with_variant(sa.String(collation="C"), "postgresql")
+
 _LIVE_WITHOUT_ROW = """
 FROM live CROSS JOIN default_placement
 WHERE live.live AND NOT EXISTS (SELECT 1 FROM placements WHERE placements.channel = live.channel)
@@ -33,7 +35,7 @@ def upgrade() -> None:
 
 
 def _moves() -> None:
-    op.add_column("moves", sa.Column("rollout", sa.String(), server_default=sa.text("''"), nullable=False))
+    op.add_column("moves", sa.Column("rollout", TEXT, server_default=sa.text("''"), nullable=False))
     op.add_column("moves", sa.Column("cold", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.create_index(
         "ix_moves_unfinished",
@@ -48,8 +50,8 @@ def _moves() -> None:
 def _wishes() -> None:
     op.create_table(
         "leases",
-        sa.Column("name", sa.String(), nullable=False),
-        sa.Column("holder", sa.String(), nullable=False),
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("holder", TEXT, nullable=False),
         sa.Column("term", sa.BigInteger(), nullable=False),
         sa.Column("until", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_leases"),
@@ -57,15 +59,15 @@ def _wishes() -> None:
     op.create_table(
         "wishes",
         sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("id", sa.String(), nullable=False),
-        sa.Column("rollout", sa.String(), nullable=False),
-        sa.Column("verb", sa.String(), nullable=False),
-        sa.Column("by", sa.String(), nullable=False),
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("rollout", TEXT, nullable=False),
+        sa.Column("verb", TEXT, nullable=False),
+        sa.Column("by", TEXT, nullable=False),
         sa.Column("time", sa.Double(), nullable=False),
         sa.Column("args", sa.JSON(), nullable=False),
-        sa.Column("reason", sa.String(), nullable=False),
-        sa.Column("state", sa.String(), nullable=False),
-        sa.Column("answer", sa.String(), nullable=False),
+        sa.Column("reason", TEXT, nullable=False),
+        sa.Column("state", TEXT, nullable=False),
+        sa.Column("answer", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("number", name="pk_wishes"),
         sa.UniqueConstraint("id", name="uq_wishes_id"),
     )
@@ -77,7 +79,7 @@ def _rollouts() -> None:
     op.create_table(
         "rollouts",
         sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("id", TEXT, nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("body", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("number", name="pk_rollouts"),
@@ -85,21 +87,21 @@ def _rollouts() -> None:
     )
     op.create_table(
         "items",
-        sa.Column("rollout", sa.String(), nullable=False),
-        sa.Column("channel", sa.String(), nullable=False),
+        sa.Column("rollout", TEXT, nullable=False),
+        sa.Column("channel", TEXT, nullable=False),
         sa.Column("wave", sa.Integer(), nullable=False),
-        sa.Column("origin", sa.String(), nullable=False),
-        sa.Column("goal", sa.String(), nullable=False),
-        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("origin", TEXT, nullable=False),
+        sa.Column("goal", TEXT, nullable=False),
+        sa.Column("state", TEXT, nullable=False),
         sa.Column("cold", sa.Boolean(), nullable=False),
-        sa.Column("move", sa.String(), nullable=False),
+        sa.Column("move", TEXT, nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
-        sa.Column("error", sa.String(), nullable=False),
+        sa.Column("error", TEXT, nullable=False),
         sa.Column("noticed", sa.Double(), nullable=False),
         sa.Column("before", sa.Integer(), nullable=False),
         sa.Column("followed", sa.Integer(), nullable=False),
         sa.Column("stayed", sa.JSON(), nullable=False),
-        sa.Column("verified", sa.String(), nullable=False),
+        sa.Column("verified", TEXT, nullable=False),
         sa.Column("since", sa.Double(), nullable=False),
         sa.Column("members", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("rollout", "channel", name="pk_items"),
@@ -110,15 +112,15 @@ def _rollouts() -> None:
     op.create_table(
         "issues",
         sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("id", sa.String(), nullable=False),
-        sa.Column("rollout", sa.String(), nullable=False),
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("rollout", TEXT, nullable=False),
         sa.Column("wave", sa.Integer(), nullable=False),
-        sa.Column("text", sa.String(), nullable=False),
-        sa.Column("by", sa.String(), nullable=False),
+        sa.Column("text", TEXT, nullable=False),
+        sa.Column("by", TEXT, nullable=False),
         sa.Column("time", sa.Double(), nullable=False),
         sa.Column("resolved", sa.Double(), nullable=False),
-        sa.Column("resolved_by", sa.String(), nullable=False),
-        sa.Column("resolution", sa.String(), nullable=False),
+        sa.Column("resolved_by", TEXT, nullable=False),
+        sa.Column("resolution", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("number", name="pk_issues"),
         sa.UniqueConstraint("id", name="uq_issues_id"),
     )
@@ -128,9 +130,9 @@ def _rollouts() -> None:
 def _channels() -> None:
     op.create_table(
         "facts",
-        sa.Column("channel", sa.String(), nullable=False),
-        sa.Column("tier", sa.String(), nullable=False),
-        sa.Column("opt", sa.String(), nullable=False),
+        sa.Column("channel", TEXT, nullable=False),
+        sa.Column("tier", TEXT, nullable=False),
+        sa.Column("opt", TEXT, nullable=False),
         sa.Column("members", sa.BigInteger(), nullable=False),
         sa.Column("rate", sa.Double(), nullable=False),
         sa.Column("starts_at", sa.Double(), nullable=False),
@@ -138,16 +140,16 @@ def _channels() -> None:
     )
     op.create_table(
         "holds",
-        sa.Column("channel", sa.String(), nullable=False),
-        sa.Column("by", sa.String(), nullable=False),
-        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("channel", TEXT, nullable=False),
+        sa.Column("by", TEXT, nullable=False),
+        sa.Column("reason", TEXT, nullable=False),
         sa.Column("time", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("channel", name="pk_holds"),
     )
     op.create_table(
         "retired",
-        sa.Column("cluster", sa.String(), nullable=False),
-        sa.Column("into", sa.String(), nullable=False),
+        sa.Column("cluster", TEXT, nullable=False),
+        sa.Column("into", TEXT, nullable=False),
         sa.Column("time", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("cluster", name="pk_retired"),
     )
@@ -157,11 +159,11 @@ def _feed() -> None:
     op.create_table(
         "feed",
         sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("kind", TEXT, nullable=False),
         sa.Column("public", sa.Boolean(), nullable=False),
         sa.Column("time", sa.Double(), nullable=False),
-        sa.Column("channel", sa.String(), nullable=False),
-        sa.Column("rollout", sa.String(), nullable=False),
+        sa.Column("channel", TEXT, nullable=False),
+        sa.Column("rollout", TEXT, nullable=False),
         sa.Column("details", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("number", name="pk_feed"),
     )
