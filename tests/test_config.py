@@ -293,3 +293,32 @@ def test_ports_that_collide() -> None:
         config.check_ports(loaded("edge.ws_port=6669"))
     with pytest.raises(InvalidSetting, match=r"aws tcp would listen on port 65536: lower edge\.tcp_port"):
         config.check_ports(loaded("edge.tcp_port=65535"))
+
+
+def test_servers_of_chat_logs() -> None:
+    """A list per cluster, from wherever, cluster by cluster."""
+    found = config.load(
+        None,
+        {"GODWIT_NATS__SERVERS__MAIN": "nats://a:1, nats://b:2", "GODWIT_CLUSTERS": "main,aws"},
+        ["nats.servers.aws=tls://c:3", "nats.replicas=1"],
+    ).settings.nats
+    assert found.servers == {"main": ["nats://a:1", "nats://b:2"], "aws": ["tls://c:3"]}
+    assert found.replicas == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ("nats.servers.main=nats://a:1", "nats.servers names no servers for aws, event, group"),
+        ("nats.servers.moon=nats://a:1", "nats.servers.moon: there is no cluster moon"),
+        ("nats.servers.main=a:1", "nats.servers.main = 'a:1' cannot be: expected nats://HOST:PORT"),
+        ("nats.servers.main.tcp=a:1", "there is no setting nats.servers.main.tcp"),
+        ("nats.replicas=2", "nats.replicas = '2' (--set) cannot be: expected one of 1, 3, 5"),
+        ("node.url=here", "node.url = 'here' cannot be"),
+    ],
+)
+def test_half_a_network_is_refused(given: str, text: str) -> None:
+    """With one line that names what is missing."""
+    with pytest.raises(InvalidSetting) as refused:
+        config.load(None, {}, [given])
+    assert text in str(refused.value)

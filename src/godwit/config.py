@@ -33,12 +33,27 @@ HIDDEN = "(hidden)"
 TRANSPORTS = ("tcp", "tls", "ws", "wss")
 
 _PUBLIC = "directory.public"
-_PORTS = frozenset({"edge.tcp_port", "edge.ws_port", "directory.port"})
-_MAY_BE_ZERO = frozenset({"edge.reconnect_grace", "edge.retire_spread", "edge.linger", "edge.recent", "move.drain"}) | {
+_SERVERS = "nats.servers"
+_TREES = {_PUBLIC: 2, _SERVERS: 1}
+"""Settings that are trees of lists, and how deep they go: sources override each other leaf by leaf."""
+
+_PORTS = frozenset({"edge.tcp_port", "edge.ws_port", "directory.port", "node.port"})
+_MAY_BE_ZERO = frozenset(
+    {
+        "edge.reconnect_grace",
+        "edge.drain_spread",
+        "edge.retire_spread",
+        "edge.linger",
+        "edge.recent",
+        "move.drain",
+        "node.port",
+    }
+) | {
     f"limits.{name}" for name in ("joins", "verified_joins", "join_window", "logins", "verified_logins", "login_window")
 }
 _CLUSTER = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
 _URL = re.compile(r"https?://[^\s/]+(/\S*)?")
+_NATS_URL = re.compile(r"(nats|tls|ws|wss)://[^\s/]+")
 _ADDRESS = re.compile(r"[A-Za-z0-9._-]+:([0-9]{1,5})")
 
 
@@ -100,13 +115,15 @@ def expected(name: str) -> str:
     """What a setting takes, in words."""
     hint = hint_of(name)
     if get_origin(hint) is Literal:
-        return "one of " + ", ".join(get_args(hint))
+        return "one of " + ", ".join(map(str, get_args(hint)))
+    if name == _SERVERS:
+        return "cluster=nats://host:port, several separated by commas"
     if get_origin(hint) is dict:
         return "cluster.transport=host:port, with transport one of " + ", ".join(TRANSPORTS)
     if get_origin(hint) is tuple:
         return "names separated by commas"
     if name in _PORTS:
-        return "a port, 1 to 65535"
+        return "a port, 0 to 65535" if name in _MAY_BE_ZERO else "a port, 1 to 65535"
     if hint in (int, float):
         kind = "a whole number" if hint is int else "a number"
         return f"{kind}, {'0 or more' if name in _MAY_BE_ZERO else '1 or more' if hint is int else 'above 0'}"
@@ -133,10 +150,13 @@ def load(file: Path | None, environ: Mapping[str, str], sets: Sequence[str] = ()
     ]
     for source in given:
         for name, value, origin in source:
-            if name.startswith(_PUBLIC + "."):
-                _, _, cluster, transport = name.split(".")
-                values.setdefault(_PUBLIC, {}).setdefault(cluster, {})[transport] = value
-                origins[_PUBLIC] = origin
+            if tree := _tree_of(name):
+                *path, last = name.removeprefix(tree + ".").split(".")
+                branch = values.setdefault(tree, {})
+                for part in path:
+                    branch = branch.setdefault(part, {})
+                branch[last] = value
+                origins[tree] = origin
             else:
                 values[name] = value
                 origins[name] = origin
@@ -188,20 +208,32 @@ def _from_sets(sets: Sequence[str]) -> Iterator[tuple[str, Any, str]]:
 
 
 def _leaves(name: str, value: Any, origin: str) -> Iterator[tuple[str, Any, str]]:
-    """Split public addresses by cluster and transport, so that sources override each other piece by piece."""
-    if name == _PUBLIC:
-        tree = _json(name, value, origin) if isinstance(value, str) else value
-        if not isinstance(tree, dict) or not all(isinstance(item, dict) for item in tree.values()):
-            raise _wrong(name, value, origin)
-        for cluster, addresses in tree.items():
-            for transport, listed in addresses.items():
-                yield from _leaves(f"{name}.{cluster}.{transport}", listed, origin)
-    elif name in names():
+    """Split trees into their leaves, so that sources override each other piece by piece."""
+    tree = name if name in _TREES else _tree_of(name)
+    if not tree and name in names():
         yield name, value, origin
-    elif name.startswith(_PUBLIC + ".") and name.count(".") == 3:
-        yield name, _listed(value) if isinstance(value, str) else value, origin
-    else:
+    elif not tree:
         raise unknown(name)
+    elif name.count(".") == tree.count(".") + _TREES[tree]:
+        if isinstance(value, dict):
+            raise unknown(".".join([name, *value]))
+        yield name, _listed(value) if isinstance(value, str) else value, origin
+    elif name != tree and isinstance(value, str):
+        raise unknown(name)
+    else:
+        branch = _json(tree, value, origin) if isinstance(value, str) else value
+        if not isinstance(branch, dict):
+            raise _wrong(tree, value, origin)
+        for key, item in branch.items():
+            yield from _leaves(f"{name}.{key}", item, origin)
+
+
+def _tree_of(name: str) -> str:
+    """The setting that `name` is a part of, if it is a tree and the part is not too deep; else ''."""
+    for tree, depth in _TREES.items():
+        if name.startswith(tree + ".") and name.count(".") <= tree.count(".") + depth:
+            return tree
+    return ""
 
 
 def _json(name: str, text: str, origin: str) -> Any:
@@ -223,6 +255,8 @@ def _wrong(name: str, value: Any, origin: str) -> InvalidSetting:
 def _checked(name: str, value: Any, origin: str) -> Any:
     hint = hint_of(name)
     taken = _listed(value) if get_origin(hint) is tuple and isinstance(value, str) else value
+    if get_origin(hint) is Literal and isinstance(value, str):
+        taken = next((choice for choice in get_args(hint) if str(choice) == value), value)
     if isinstance(taken, bool) and hint in (int, float):
         raise _wrong(name, value, origin)
     try:
@@ -272,6 +306,7 @@ def _coherent(settings: Settings) -> None:
                         f"{name} = {address!r} cannot be: expected host:port, without a scheme and no IPv6 literal"
                     )
     _addressed(settings)
+    _shared(settings)
     log, move = settings.log, settings.move
     if log.hold + log.append_timeout > log.duplicate_window:
         raise InvalidSetting(
@@ -299,6 +334,26 @@ def _addressed(settings: Settings) -> None:
             raise InvalidSetting(f"{name} = {url!r} cannot be: expected http://HOST/... or https://HOST/...")
     if webhooks.urls and not 10 <= len(webhooks.secret) <= 100:
         raise InvalidSetting("webhooks.secret is missing, or not 10 to 100 characters: webhooks.urls needs one")
+
+
+def _shared(settings: Settings) -> None:
+    """Refuse half of a configuration for many processes."""
+    nats, node = settings.nats, settings.node
+    for cluster, urls in nats.servers.items():
+        if cluster not in settings.clusters:
+            raise InvalidSetting(
+                f"{_SERVERS}.{cluster}: there is no cluster {cluster}, only {', '.join(settings.clusters)}"
+            )
+        if wrong := [url for url in urls if not _NATS_URL.fullmatch(url)]:
+            raise InvalidSetting(f"{_SERVERS}.{cluster} = {wrong[0]!r} cannot be: expected nats://HOST:PORT")
+    lacking = [name for name in settings.clusters if not nats.servers.get(name)]
+    if any(nats.servers.values()) and lacking:
+        raise InvalidSetting(
+            f"{_SERVERS} names no servers for {', '.join(lacking)}: give URLs for every cluster or for none, "
+            "or leave clusters out of 'clusters'"
+        )
+    if node.url and not _URL.fullmatch(node.url):
+        raise InvalidSetting(f"node.url = {node.url!r} cannot be: expected http://HOST:PORT")
 
 
 def is_loopback(host: str) -> bool:

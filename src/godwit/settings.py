@@ -34,6 +34,10 @@ class EdgeSettings:
     send_buffer: int = _setting(1_048_576, "Bytes that may wait for a client that does not read; then it is closed.")
     pending_per_sender: int = _setting(100, "Messages of one connection to one channel that may wait for the chat log.")
     reconnect_grace: float = _setting(5.0, "Seconds between RECONNECT and the close, at shutdown.")
+    drain_spread: float = _setting(
+        5.0, "Seconds over which an edge process that is told to end spreads its RECONNECTs; serve sends them at once."
+    )
+    reuse_port: bool = _setting(False, "Share the ports with other processes of this machine (SO_REUSEPORT).")
     retire_spread: float = _setting(
         300.0, "Seconds over which the RECONNECTs to the connections of a retired cluster are spread."
     )
@@ -128,6 +132,20 @@ class StoreSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeSettings:
+    """A process among many: what the others know of it."""
+
+    name: str = _setting(
+        "", "The process's name, which no other one may have; empty: its role, cluster, machine and number."
+    )
+    host: str = _setting(
+        "127.0.0.1", "Address of its internal HTTP: metrics, health, and what processes ask each other."
+    )
+    port: int = _setting(0, "Port of its internal HTTP; 0 takes a free one, which the others learn from the store.")
+    url: str = _setting("", "Where others reach its internal HTTP, e.g. http://10.0.0.5:9001; empty: at host and port.")
+
+
+@dataclass(frozen=True, slots=True)
 class AuthSettings:
     """Who may log in."""
 
@@ -178,6 +196,8 @@ class Settings:
     clusters: tuple[str, ...] = _setting(CLUSTERS, "Names of the clusters; the first is the default placement.")
     edge: EdgeSettings = field(default_factory=EdgeSettings)
     log: LogSettings = field(default_factory=LogSettings)
+    nats: NatsSettings = field(default_factory=NatsSettings)
+    node: NodeSettings = field(default_factory=NodeSettings)
     move: MoveSettings = field(default_factory=MoveSettings)
     directory: DirectorySettings = field(default_factory=DirectorySettings)
     live: LiveSettings = field(default_factory=LiveSettings)
