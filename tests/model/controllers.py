@@ -22,7 +22,7 @@ OFTEN = ("lead", "rollouts", "wishes", "items", "candidates", "placements")
 """Calls that are made at every look; who died in each as often as in others would never come further."""
 
 
-RARELY = ("newcomers", "pin", "tallies")
+RARELY = ("newcomers", "pin", "tallies", "default_placement", "journal sealed", "journal draining")
 """Calls that are made once or twice in a run of a rollout; dying in them is made more probable."""
 
 

@@ -306,13 +306,15 @@ class RolloutWorld(World):
             self._all_back = True
         elif rollout.state in ("paused", "reversed"):
             self._say("resume", {}, rollout=rollout.id)
-        self._say("retry", {}, rollout=rollout.id)
         self.schedule.after(20.0, self._see_through)
 
     def _see_through(self) -> None:
         rollout = self.rollout()
         if rollout and rollout.state == "paused":
             self._say("resume", {}, rollout=rollout.id)
+        elif rollout and rollout.state == "finished":
+            for item in at_once(self.store.real.items(rollout.id, state="skipped")):
+                self._say("retry", {"channel": item.channel}, rollout=rollout.id)
 
     # what is watched ----------------------------------------------------------------------------
 
