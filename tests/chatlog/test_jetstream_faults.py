@@ -33,7 +33,7 @@ async def opened(
     urls: Sequence[str], nats: NatsSettings = ONE, settings: LogSettings = LOG, **options: Any
 ) -> AsyncIterator[JetStreamLog]:
     """A log whose streams are there."""
-    log = JetStreamLog("main", urls, nats, settings, doubt=Doubt(0.5, 0.5), **options)
+    log = JetStreamLog("main", urls, nats, settings, doubt=Doubt(0.5, 0.5, 0.5), **options)
     try:
         await log.open()
         yield log
@@ -432,3 +432,23 @@ async def test_full_stream(tmp_path: Path) -> None:
             page = await page_upto(log, "room", 0, stored[-1])
             assert sequences(page.entries) == stored
             assert page.entries[0].record == OPEN
+
+
+async def test_server_that_is_cut_off(tmp_path: Path) -> None:
+    """One that cannot reach the others is left, and taken again when it can."""
+    async with nodes(tmp_path) as three:
+        await prepare("main", three.urls, THREE, LOG)
+        first, *others = three.nodes
+        async with opened([first.url], THREE) as log:
+            stored = [await insist(log, message(1))]
+            await asyncio.gather(*(one.kill() for one in others))
+            async with asyncio.timeout(DEADLINE):
+                while log.statistics()["connections"] == 1:
+                    await pause()
+            with pytest.raises(ChatLogUnavailable):
+                await log.append("room", message(2), stream=log.stream("room"))
+            await asyncio.gather(*(one.start() for one in others))
+            async with asyncio.timeout(2 * DEADLINE):
+                stored.append(await insist(log, message(2)))
+            page = await page_upto(log, "room", 0, stored[-1])
+            assert sequences(page.entries) == stored

@@ -34,9 +34,6 @@ LOOK_INTERVAL = 10.0
 DOUBT_INTERVAL = 0.5
 """Seconds between looks while one of them is not ready."""
 
-SILENCE = 10.0
-"""Seconds without an answer of any stream after which another server is tried; elections take up to 9."""
-
 HEADS = 1000
 """Channels that are compared with one request; the server answers 1,024 at most."""
 
@@ -60,7 +57,7 @@ class JetStreamLog:
         nats: which streams there are.
         settings: how long records are kept, and how long an append may take.
         backlog: messages of the live path that may wait for this process, per partition.
-        doubt: when a stream counts as dead.
+        doubt: when a stream counts as dead, and a server as cut off.
     """
 
     def __init__(
@@ -75,6 +72,7 @@ class JetStreamLog:
     ) -> None:
         self._cluster = cluster
         self._settings = settings
+        self._doubt = doubt or Doubt()
         self._layout = Layout(cluster, nats.streams)
         self._link = Link(
             f"godwit {cluster}",
@@ -86,7 +84,7 @@ class JetStreamLog:
             backlog=backlog,
         )
         self._api = Api(self._link, self._layout)
-        self._views = Views(self._api, self._layout, settings, self._changed, doubt or Doubt())
+        self._views = Views(self._api, self._layout, settings, self._changed, self._doubt)
         self._releases = Releases(self._api, self._layout, settings)
         self._time_to_live = f"{lifetime(settings)}s"
         self._live = Live(
@@ -133,6 +131,16 @@ class JetStreamLog:
     def stream(self, channel: str) -> str:
         """Creation id of the channel's stream, as far as this process knows; see `ChatLog`."""
         return self._views.of(channel).id
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """Creation ids of all its streams, as far as this process knows."""
+        return tuple(view.id for view in self._views)
+
+    @property
+    def ready(self) -> bool:
+        """Whether all its streams may be read and written."""
+        return self._link.up and self._views.ready
 
     # writing ----------------------------------------------------------------------------------
 
@@ -349,7 +357,7 @@ class JetStreamLog:
             interval = LOOK_INTERVAL if answers == self._layout.streams and self._views.ready else DOUBT_INTERVAL
             if answers or not self._link.up:
                 heard = loop.time()
-            elif loop.time() - heard >= SILENCE + LOOK_INTERVAL:
+            elif loop.time() - heard >= self._doubt.silence:
                 self._link.drop()  # perhaps its server is cut off from the others
 
     async def _keep_sweeping(self) -> None:

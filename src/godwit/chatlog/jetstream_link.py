@@ -137,6 +137,10 @@ class Link:
             raise
         self._keeping = asyncio.create_task(self._keep(), name=f"nats {self._name}")
 
+    def begin(self) -> None:
+        """Connect in the background, for as long as it takes."""
+        self._keeping = asyncio.create_task(self._connect_and_keep(), name=f"nats {self._name}")
+
     async def close(self) -> None:
         """End it for good; whoever waits is told."""
         if self._keeping:
@@ -147,6 +151,10 @@ class Link:
         await self._disconnect()
         for task in tuple(self._tasks):
             task.cancel()
+
+    async def _connect_and_keep(self) -> None:
+        await self._connect_again()
+        await self._keep()
 
     async def _keep(self) -> None:
         """Connect again whenever the connection has ended."""
@@ -280,6 +288,13 @@ class Link:
             else:
                 await _end(subscription)
 
+    # telling ----------------------------------------------------------------------------------
+
+    def tell(self, subject: str, payload: bytes) -> None:
+        """Publish without waiting, if there is a connection; nobody learns whether it arrived."""
+        if self._client:
+            self._soon(_publish(self._client, subject, payload))
+
     # asking -----------------------------------------------------------------------------------
 
     async def ask(
@@ -344,6 +359,11 @@ class Link:
 def status(message: Msg) -> str:
     """The status of an answer without contents; empty for others."""
     return message.headers.get("Status", "") if message.headers else ""
+
+
+async def _publish(client: Client, subject: str, payload: bytes) -> None:
+    with suppress(OSError, nats.errors.Error):
+        await client.publish(subject, payload)
 
 
 async def _end(subscription: Subscription) -> None:

@@ -25,16 +25,18 @@ LOOK_TIMEOUT = 1.0
 
 
 class Doubt(msgspec.Struct, frozen=True):
-    """For how long a stream must have been found wrong to be a dead log.
+    """For how long something must have been found wrong before it is acted on.
 
     Attributes:
         brief: seconds for one that is missing, or without its birth.
         long: seconds for one that lacks what it had: longer than a leader that was cut off believes in itself,
             or a new one takes to store what it was given before.
+        silence: seconds without an answer of any stream after which another server is tried: more than an election.
     """
 
     brief: float = 3.0
     long: float = 15.0
+    silence: float = 20.0
 
 
 class View:
