@@ -77,8 +77,12 @@ class NatsHearsay:
     def hear(self, topic: str, heard: Hear) -> Subscription:
         """Hear a topic; see `Hearsay`."""
         if not self._local.heard(topic):
+
+            def came(message: Msg) -> None:
+                self._came(topic, message)
+
             for link in self._links:
-                link.watch(f"{ROOT}.{topic}", lambda message: self._came(topic, message))
+                link.watch(f"{ROOT}.{topic}", came)
         return _Hearing(self, topic, self._local.hear(topic, heard))
 
     def forget(self, topic: str) -> None:
