@@ -8,6 +8,7 @@ from godwit.rollout.values import Advance
 from godwit.store.memory import MemoryStore
 from godwit.store.rollout_base import RolloutStore
 from godwit.values import Segment
+from tests.conformance.nodes import NodeSuite
 from tests.conformance.rollout_store import MakeRolloutStore, RolloutStoreSuite
 from tests.conformance.store import StoreSuite
 
@@ -29,6 +30,10 @@ class TestMemoryStore(StoreSuite):
 
 class TestMemoryRollouts(RolloutStoreSuite):
     """The suite of what rollouts need."""
+
+
+class TestMemoryNodes(NodeSuite):
+    """The suite of registries of processes."""
 
 
 def test_nothing_suspends() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from godwit.store.rollout_base import RolloutStore
 from godwit.store.sql import SqlStore
+from tests.conformance.nodes import NodeSuite
 from tests.conformance.rollout_store import MakeRolloutStore, RolloutStoreSuite
 from tests.conformance.store import StoreSuite
 from tests.postgres import Databases
@@ -35,3 +36,7 @@ class TestPostgresStore(StoreSuite):
 
 class TestPostgresRollouts(RolloutStoreSuite):
     """The suite of what rollouts need."""
+
+
+class TestPostgresNodes(NodeSuite):
+    """The suite of registries of processes."""

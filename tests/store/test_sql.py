@@ -21,6 +21,7 @@ from godwit.store.rollout_base import RolloutStore
 from godwit.store.schema import issues
 from godwit.store.sql import SqlStore
 from godwit.values import Account, Placement, Segment
+from tests.conformance.nodes import NodeSuite
 from tests.conformance.rollout_store import MakeRolloutStore, RolloutStoreSuite
 from tests.conformance.store import AWS, MAIN, MakeStore, StoreSuite
 
@@ -52,6 +53,10 @@ class TestSqlStore(StoreSuite):
 
 class TestSqlRollouts(RolloutStoreSuite):
     """The suite of what rollouts need."""
+
+
+class TestSqlNodes(NodeSuite):
+    """The suite of registries of processes."""
 
 
 async def test_tokens_are_not_in_the_file(make_store: MakeStore, file: Path) -> None:

@@ -9,18 +9,26 @@ from collections.abc import Sequence
 
 import msgspec
 
+from godwit.clock import Clock
 from godwit.store import refusals
 from godwit.store.base import AuditEntry, Sanction, Token
+from godwit.store.memory_nodes import MemoryNodes
 from godwit.store.memory_rollouts import MemoryRollouts
 from godwit.store.tokens import token_hash, token_id
 from godwit.values import Account, Position
 
 
-class MemoryStore(MemoryRollouts):
-    """A `RolloutStore` that lives in the process; several roles share it by sharing the object."""
+class MemoryStore(MemoryRollouts, MemoryNodes):
+    """A `RolloutStore` and `NodeRegistry` that lives in the process; several roles share it by sharing the object."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, clock: Clock | None = None) -> None:
+        """Begin without anything.
+
+        Args:
+            clock: what the store itself has for the time; the machine's, unless it is given.
+        """
+        MemoryRollouts.__init__(self)
+        MemoryNodes.__init__(self, clock)
         self._accounts: dict[str, Account] = {}
         self._last_user_id = 0
         self._tokens: dict[str, Token] = {}

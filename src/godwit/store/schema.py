@@ -325,3 +325,18 @@ feed = Table(
     Index(None, "rollout", "number"),
 )
 """What happened. The number comes from `counters` within the transaction, so it grows in the order of the commits."""
+
+nodes = Table(
+    "nodes",
+    metadata,
+    Column("name", TEXT, primary_key=True),
+    Column("role", TEXT, nullable=False),
+    Column("session", TEXT, nullable=False),
+    Column("started", Double, nullable=False),
+    Column("until", Double, nullable=False),
+    Column("cluster", TEXT, nullable=False),
+    Column("url", TEXT, nullable=False),
+    Column("addresses", JSON, nullable=False),
+    Column("version", TEXT, nullable=False),
+)
+"""The processes that run, or did lately."""

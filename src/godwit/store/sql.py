@@ -8,11 +8,12 @@ from godwit.store.accounts import Accounts
 from godwit.store.database import answering
 from godwit.store.migrations import check_current
 from godwit.store.moderation import Moderation
+from godwit.store.nodes import Nodes
 from godwit.store.rollouts import Rollouts
 
 
-class SqlStore(Rollouts, Accounts, Moderation):
-    """A `RolloutStore` over an async engine; each call is one transaction.
+class SqlStore(Rollouts, Accounts, Moderation, Nodes):
+    """A `RolloutStore` and `NodeRegistry` over an async engine; each call is one transaction.
 
     Several of them, in one process or in many, may share a database.
     """
