@@ -128,6 +128,9 @@ class LiveSettings:
 class StoreSettings:
     """Where placements, accounts and journals are kept."""
 
+    url: str = _setting(
+        "", "PostgreSQL, e.g. postgresql://godwit@db.example.net/godwit; empty: the SQLite file of store.path."
+    )
     path: str = _setting("godwit.sqlite3", "SQLite file; made and migrated at start, after a copy of the old one.")
 
 
