@@ -277,6 +277,28 @@ async def test_created_anew_while_it_is_used(server: Node) -> None:
         reader.close()
 
 
+async def test_what_was_known_of_the_old_one(server: Node) -> None:
+    """Sequences start over: how far a channel was silent before means nothing now."""
+    async with opened([server.url]) as log, admin(server.url) as operator:
+        subscription = log.subscribe("room", lambda entry: None, lambda: None)
+        await add(log, "noise", *(message(number) for number in range(1, 50)))
+        assert await log.heads(["room"]) == [0]
+        silent = (await log.read("room", 0)).upto
+        assert silent > 40
+        old = log.stream("room")
+        await operator.remove()
+        await prepare("main", [server.url], ONE, LOG)
+        with pytest.raises(DeadLog):
+            await log.append("room", message(2), stream=old)
+        await until_dead(log, old)
+        [first] = await add(log, "room", message(1))
+        page = await page_upto(log, "room", 0, first)
+        assert page.upto < silent
+        [second] = await add(log, "room", message(2))
+        assert sequences((await page_upto(log, "room", page.upto, second)).entries) == [second]
+        subscription.close()
+
+
 async def test_last_record_gone(server: Node) -> None:
     """A stream without a record that was just read is another one, whatever it is called."""
     async with opened([server.url]) as log, admin(server.url) as operator:

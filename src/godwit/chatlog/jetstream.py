@@ -12,6 +12,7 @@ import asyncio
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from typing import Any
 
 import structlog
 
@@ -266,7 +267,8 @@ class JetStreamLog:
         # The birth is asked for as well, since who finds nothing does not say up to where.
         subjects = [self._layout.birth(view.number), *map(subject, channels)]
         known = max(self._heads.get(channel, 0) for channel in channels)
-        since = min(self._quiet.get(channel, (0, 0))[1] for channel in channels)
+        before = {channel: self._quiet.get(channel, (0, 0)) for channel in channels}
+        since = min(quiet for _, quiet in before.values())
         deadline = asyncio.get_running_loop().time() + self._settings.append_timeout
         while True:
             lasts, upto = await self._api.lasts(name, subjects, since, self._settings.append_timeout)
@@ -281,8 +283,8 @@ class JetStreamLog:
         heads: dict[str, int] = {}
         for channel in channels:
             # The head outlives the record: who compares must not come to believe that there was never anything.
-            before, quiet = self._quiet.get(channel, (0, 0))
-            heads[channel] = max(lasts.get(subject(channel), 0), before, self._heads.get(channel, 0))
+            head, quiet = before[channel]
+            heads[channel] = max(lasts.get(subject(channel), 0), head, self._heads.get(channel, 0))
             if channel in self._live:
                 self._quiet[channel] = (heads[channel], max(upto, quiet))
         view.knows(upto)
@@ -334,9 +336,10 @@ class JetStreamLog:
 
     def _changed(self, view: View, anew: bool) -> None:
         if anew:
-            for channel in [channel for channel in self._heads if self._views.of(channel) is view]:
-                del self._heads[channel]
-                self._quiet.pop(channel, None)
+            known: dict[str, Any]
+            for known in (self._heads, self._quiet):
+                for channel in [channel for channel in known if self._views.of(channel) is view]:
+                    del known[channel]
         self._live.suspect(view.number)
 
     async def _keep_looking(self) -> None:

@@ -88,7 +88,7 @@ class Link:
         connected: called on each new connection before anybody else may use it; may raise `ChatLogUnavailable`,
             then the connection is given up.
         lost: called when a connection has ended.
-        slow: called when messages were dropped, with the subject that was listened to.
+        slow: called when messages were dropped.
         credentials: a file with the user's credentials, or empty.
         backlog: messages of one subscription that may wait to be delivered; more are dropped.
     """
