@@ -316,6 +316,7 @@ class Course:
         if rollout.default_before is None:
             rollout = msgspec.structs.replace(rollout, default_before=default)
         await self._change_default(rollout, rollout.definition.to, default)
+        self._swept = float("-inf")  # what has got a row until now is looked for once more
         return True
 
     async def _change_default(self, rollout: Rollout, to: str, over: Segment) -> None:
