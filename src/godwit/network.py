@@ -7,7 +7,7 @@ the other's edges, and whoever is still connected to its own edges is sent a REC
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 
 import structlog
@@ -34,74 +34,154 @@ REST = 0.2
 """Seconds between two such looks at least, however often it is woken."""
 
 
-class Network:
-    """Edges and listeners of every cluster.
+class Places:
+    """Where clients reach each cluster, and who serves for whom.
 
     Attributes:
-        nodes: cluster -> its edges; empty until `open`.
-        fronts: cluster -> its listeners; empty until `open`.
-        addresses: cluster -> its public addresses as clients are told them; filled by `listen`.
+        addresses: cluster -> its public addresses as clients are told them.
         homes: clusters that channels may live on now, in order.
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.nodes: dict[str, list[EdgeNode]] = {}
-        self.fronts: dict[str, Front] = {}
         self.addresses: dict[str, Addresses] = {name: Addresses() for name in settings.clusters}
         self.homes = [name for name in settings.clusters if name != GROUP]
         self._settings = settings
         self._own: dict[str, Addresses] = {}
         self._retired: Mapping[str, str] = {}
+
+    def hear(self, own: Mapping[str, Addresses]) -> None:
+        """Take note of where the edges of clusters listen; what the settings say of a cluster comes first."""
+        for cluster, addresses in own.items():
+            given = self._settings.directory.public.get(cluster)
+            self._own[cluster] = (
+                Addresses(**{kind: tuple(given.get(kind, ())) for kind in ("tcp", "tls", "ws", "wss")})
+                if given
+                else addresses
+            )
+        self._tell()
+
+    def retire(self, retired: Mapping[str, str]) -> bool:
+        """Take note of which clusters are retired, and what serves in their place; says whether that is news."""
+        if retired == self._retired:
+            return False
+        for cluster in self._retired.keys() - retired.keys():
+            log.info("cluster_restored", cluster=cluster)
+        for cluster in retired.keys() - self._retired.keys():
+            log.info("cluster_retired", cluster=cluster, into=retired[cluster])
+        self._retired = dict(retired)
+        self.homes[:] = [name for name in self._settings.clusters if name != GROUP and name not in retired]
+        self._tell()
+        return True
+
+    def serving(self, cluster: str) -> str:
+        """The cluster whose edges serve at the addresses of `cluster`: itself, unless it is retired."""
+        seen = [cluster]
+        while (into := self._retired.get(seen[-1])) and into in self.addresses:
+            if into in seen:
+                return cluster  # retired into one another: nobody is left to serve for them
+            seen.append(into)
+        return seen[-1]
+
+    def _tell(self) -> None:
+        """Whoever asks for a retired cluster is told the addresses of the one that serves, then its own."""
+        for cluster, own in self._own.items():
+            self.addresses[cluster] = together([self._own.get(self.serving(cluster), own), own])
+
+    async def unknown(self) -> str:
+        """A readiness check: says which clusters have no addresses yet; '' if all have."""
+        silent = [name for name, addresses in self.addresses.items() if addresses == Addresses()]
+        return f"not listening yet: {', '.join(silent)}" if silent else ""
+
+
+class Network:
+    """Edges and listeners of the clusters that this process serves.
+
+    Attributes:
+        here: the clusters that clients reach in this process.
+        places: where they reach all clusters.
+        nodes: cluster -> its edges; empty until `open`.
+        fronts: cluster -> its listeners; empty until `open`.
+
+    Args:
+        here: by default all clusters.
+        shared: other processes have edges too: what they all know of addresses comes from elsewhere.
+    """
+
+    def __init__(self, settings: Settings, here: Sequence[str] | None = None, *, shared: bool = False) -> None:
+        self.here = tuple(settings.clusters if here is None else here)
+        self.places = Places(settings)
+        self.nodes: dict[str, list[EdgeNode]] = {}
+        self.fronts: dict[str, Front] = {}
+        self._settings = settings
+        self._shared = shared
+        self._make: Callable[[str], EdgeNode]
+        self._started = False
         self._wake = asyncio.Event()
+
+    @property
+    def addresses(self) -> dict[str, Addresses]:
+        """Cluster -> its public addresses as clients are told them; filled by `listen`."""
+        return self.places.addresses
+
+    @property
+    def homes(self) -> list[str]:
+        """Clusters that channels may live on now, in order."""
+        return self.places.homes
 
     # from the bottom up -----------------------------------------------------------------------
 
     def open(self, store: RolloutStore, logs: Mapping[str, ChatLog], clock: Clock) -> None:
         """Make the edges; nobody gets in yet."""
         numbers, pace = count(1), Pace(self._settings, asyncio.get_running_loop().time)
-        for cluster in self._settings.clusters:
-            self.nodes[cluster] = [
-                EdgeNode(
-                    cluster,
-                    logs,
-                    store,
-                    self._settings,
-                    clock,
-                    self.addresses.__getitem__,
-                    numbers=numbers,
-                    pace=pace,
-                )
-                for _ in range(self._settings.edge.edges)
-            ]
-            self.fronts[cluster] = Front(self.nodes[cluster], self._settings.edge)
+
+        def make(cluster: str) -> EdgeNode:
+            return EdgeNode(
+                cluster,
+                logs,
+                store,
+                self._settings,
+                clock,
+                self.addresses.__getitem__,
+                numbers=numbers,
+                pace=pace,
+            )
+
+        self._make = make
+        for cluster in self.here:
+            self.fronts[cluster] = Front(self._edges(cluster), self._settings.edge)
+
+    def _edges(self, cluster: str) -> list[EdgeNode]:
+        """The cluster's edges in this process, made if there are none yet."""
+        if cluster not in self.nodes:
+            self.nodes[cluster] = [self._make(cluster) for _ in range(self._settings.edge.edges)]
+            if self._started:
+                for node in self.nodes[cluster]:
+                    node.start()
+        return self.nodes[cluster]
 
     async def listen(self, ports: Callable[[int], tuple[int, int]], retired: Mapping[str, str]) -> None:
         """Let clients in.
 
         Args:
-            ports: gives the ports for TCP and WebSocket of the cluster at a place of the list.
+            ports: gives the ports for TCP and WebSocket of the cluster at a place of the list of all clusters.
             retired: retired clusters, and what serves in their place.
 
         Raises:
             OSError: an address cannot be had.
         """
-        self._hand_over(retired)
-        for place, (cluster, front) in enumerate(self.fronts.items()):
-            tcp_port, ws_port = ports(place)
+        self.places.retire(retired)
+        self._hand_over()
+        for cluster, front in self.fronts.items():
+            tcp_port, ws_port = ports(self._settings.clusters.index(cluster))
             await front.listen(tcp_port=tcp_port, ws_port=ws_port)
-            self._own[cluster] = self._public(cluster, front)
-        self._tell_addresses()
+        self.places.hear(self.own())
+        self._started = True
         for node in self.all_nodes():
             node.start()
 
-    def _public(self, cluster: str, front: Front) -> Addresses:
-        """Where clients reach a cluster: as the settings say, else where it listens."""
-        given = self._settings.directory.public.get(cluster)
-        if given:
-            return Addresses(**{kind: tuple(given.get(kind, ())) for kind in ("tcp", "tls", "ws", "wss")})
-        tcp = (f"{front.tcp.host}:{front.tcp.port}",) if front.tcp else ()
-        ws = (f"{front.ws.host}:{front.ws.port}",) if front.ws else ()
-        return Addresses(tcp=tcp, ws=ws)
+    def own(self) -> dict[str, Addresses]:
+        """Where the clusters of this process listen."""
+        return {cluster: _addresses(front) for cluster, front in self.fronts.items()}
 
     # clusters that retire and come back -------------------------------------------------------
 
@@ -117,14 +197,13 @@ class Network:
                 self._wake.clear()
                 try:
                     async with asyncio.timeout(LOOK):
-                        retired = await store.retired()
-                        if retired != self._retired:
-                            self._hand_over(retired)
-                            self._tell_addresses()
-                            await store.set_clusters(self.addresses)
+                        if self.places.retire(await store.retired()):
+                            self._hand_over()
+                            if not self._shared:
+                                await store.set_clusters(self.addresses)
                 except (StoreUnavailable, TimeoutError) as error:
                     log.warning("retired_unknown", error=repr(error))
-                for cluster in self.nodes:
+                for cluster in self.fronts:
                     if self.serving(cluster) == cluster:
                         if gone := leaving.pop(cluster, None):
                             gone.cancel()
@@ -139,30 +218,11 @@ class Network:
 
     def serving(self, cluster: str) -> str:
         """The cluster whose edges serve at the addresses of `cluster`: itself, unless it is retired."""
-        seen = [cluster]
-        while (into := self._retired.get(seen[-1])) and into in self.nodes:
-            if into in seen:
-                return cluster  # retired into one another: nobody is left to serve for them
-            seen.append(into)
-        return seen[-1]
+        return self.places.serving(cluster)
 
-    def _hand_over(self, retired: Mapping[str, str]) -> None:
-        for cluster in self._retired.keys() - retired.keys():
-            log.info("cluster_restored", cluster=cluster)
-        for cluster in retired.keys() - self._retired.keys():
-            log.info("cluster_retired", cluster=cluster, into=retired[cluster])
-        self._retired = dict(retired)
-        self.homes[:] = [name for name in self._settings.clusters if name != GROUP and name not in retired]
+    def _hand_over(self) -> None:
         for cluster, front in self.fronts.items():
-            front.hand_to(self.nodes[self.serving(cluster)])
-
-    def _tell_addresses(self) -> None:
-        """Whoever asks for a retired cluster is told the addresses of the one that serves, then its own."""
-        for cluster, own in self._own.items():
-            serving = self._own[self.serving(cluster)]
-            self.addresses[cluster] = Addresses(
-                *(tuple(dict.fromkeys(pair[0] + pair[1])) for pair in zip(_kinds(serving), _kinds(own), strict=True))
-            )
+            front.hand_to(self._edges(self.serving(cluster)))
 
     async def _send_away(self, cluster: str) -> None:
         try:
@@ -175,17 +235,31 @@ class Network:
 
     # from the top down ------------------------------------------------------------------------
 
-    async def close(self) -> None:
-        """Let nobody in any more, and send the clients away with the grace time of the settings."""
+    async def close(self, spread: float = 0.0) -> None:
+        """Let nobody in any more, and send the clients away with the grace time of the settings.
+
+        Args:
+            spread: seconds over which the RECONNECTs are spread; 0 sends them all at once.
+        """
         for front in self.fronts.values():
             front.close()
         grace = self._settings.edge.reconnect_grace
+        if spread:
+            everybody = Front(self.all_nodes(), self._settings.edge)
+            try:
+                async with asyncio.timeout(spread + grace + LEFT):
+                    await everybody.send_away(spread)
+            except TimeoutError:
+                log.warning("drain_over", connections=self._connections())
         await asyncio.gather(*(node.stop(grace) for node in self.all_nodes()))
         try:
             async with asyncio.timeout(LEFT):
                 await asyncio.gather(*(front.wait_empty() for front in self.fronts.values()))
         except TimeoutError:
-            log.warning("connections_left", connections=sum(node.statistics().connections for node in self.all_nodes()))
+            log.warning("connections_left", connections=self._connections())
+
+    def _connections(self) -> int:
+        return sum(node.statistics().connections for node in self.all_nodes())
 
     # what the others ask ----------------------------------------------------------------------
 
@@ -199,12 +273,24 @@ class Network:
 
     async def silent(self) -> str:
         """Says which clusters have no addresses yet; '' if all have."""
-        silent = [name for name, addresses in self.addresses.items() if addresses == Addresses()]
-        return f"not listening yet: {', '.join(silent)}" if silent else ""
+        return await self.places.unknown()
+
+
+def together(found: Sequence[Addresses]) -> Addresses:
+    """The addresses of several, each once, in order."""
+    return Addresses(
+        *(tuple(dict.fromkeys(sum(lists, ()))) for lists in zip(*(_kinds(one) for one in found), strict=True))
+    )
 
 
 def _kinds(addresses: Addresses) -> tuple[tuple[str, ...], ...]:
     return addresses.tcp, addresses.tls, addresses.ws, addresses.wss
+
+
+def _addresses(front: Front) -> Addresses:
+    tcp = (f"{front.tcp.host}:{front.tcp.port}",) if front.tcp else ()
+    ws = (f"{front.ws.host}:{front.ws.port}",) if front.ws else ()
+    return Addresses(tcp=tcp, ws=ws)
 
 
 def _listening(front: Front) -> dict[str, str | None]:
