@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from prometheus_client import CollectorRegistry
 
 from godwit.chatlog.memory import MemoryLog
 from godwit.clock import FakeClock
 from godwit.control.leader import LEASE
+from godwit.crowd import EdgeCrowd
 from godwit.errors import ChatLogUnavailable, StoreUnavailable
 from godwit.network import Network
 from godwit.rollout.values import Wish
@@ -39,9 +39,10 @@ class Ship:
             self.store,
             self.logs,
             self.clock,
-            self.network,
+            self.network.places,
+            EdgeCrowd(self.network.nodes),
             holder="me",
-            registry=CollectorRegistry(),
+            reading=dict,
             changed=self._changed,
             sleep=lambda seconds: asyncio.sleep(0),
         )

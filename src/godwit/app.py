@@ -10,28 +10,26 @@ import asyncio
 import os
 import platform
 import secrets
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
-from uuid import uuid4
 
 import structlog
 from prometheus_client import CollectorRegistry
 
 from godwit.chatlog.memory import MemoryLog
 from godwit.clock import SystemClock
-from godwit.control.meters import metric_names
+from godwit.control.meters import metric_names, read
+from godwit.crowd import EdgeCrowd
 from godwit.edge import metrics
 from godwit.edge.backend import room_id
 from godwit.edge.node import GROUP
-from godwit.errors import InvalidSetting, StoreUnavailable
+from godwit.errors import StoreUnavailable
+from godwit.ground import Ground, open_ground
 from godwit.network import Network
 from godwit.settings import Settings
 from godwit.steering import Steering
-from godwit.store.database import sqlite_url
-from godwit.store.migrations import migrate
 from godwit.store.sql import SqlStore
-from godwit.values import Segment
 from godwit.web import server, service
 from godwit.web.changes import Changes
 from godwit.web.health import Check
@@ -99,13 +97,18 @@ class App:
         edge = self._settings.edge
         return (0, 0) if self._ports_auto else (edge.tcp_port + place, edge.ws_port + place)
 
+    def _number(self) -> str:
+        """What tells this process from others on this machine, the same after a restart if its port is."""
+        if not self._ports_auto:
+            return str(self._settings.directory.port)
+        return f"auto:{os.getpid()}" if self._settings.store.url else "auto"
+
     # from the bottom up -----------------------------------------------------------------------
 
     async def _start(self) -> dict[str, Any]:
         settings, clock = self._settings, SystemClock()
-        store = await self._open_store()
-        logs = {name: MemoryLog(name, uuid4().hex, clock, settings.log) for name in settings.clusters}
-        await self._place(store, logs)
+        ground = await open_ground(settings, clock, self._up)
+        store, logs = ground.store, ground.logs
         registry = CollectorRegistry()
         metrics.register(registry, lambda: [node.statistics() for node in self._network.all_nodes()])
         steering = Steering(
@@ -113,15 +116,16 @@ class App:
             store,
             logs,
             clock,
-            self._network,
-            holder=f"{platform.node()}:{'auto' if self._ports_auto else settings.directory.port}",
-            registry=registry,
+            self._network.places,
+            EdgeCrowd(self._network.nodes),
+            holder=settings.node.name or f"{platform.node()}:{self._number()}",
+            reading=lambda: read(registry),
             changed=self._changed,
             skip_seal=os.environ.get("GODWIT_DEMO_FAULT") == "skip-seal",
         )
-        web = await self._serve_http(store, clock, steering, registry)
+        web = await self._serve_http(ground, clock, steering, registry)
         self._up.push_async_callback(steering.resign)
-        self._working = asyncio.create_task(self._work(store, logs, steering, web), name="app")
+        self._working = asyncio.create_task(self._work(ground, steering, web), name="app")
         self._up.push_async_callback(self._end_work)
         self._network.open(store, logs, clock)
         self._up.push_async_callback(self._network.close)
@@ -131,60 +135,10 @@ class App:
         self._up.push_async_callback(steering.look_away)
         return self._ready(web)
 
-    async def _open_store(self) -> SqlStore:
-        url = sqlite_url(self._settings.store.path)
-        migrated = await migrate(url)
-        if migrated is not None:
-            log.info("store_migrated", **{name: str(getattr(migrated, name)) for name in migrated.__struct_fields__})
-        store = SqlStore(url)
-        await store.open()
-        self._up.push_async_callback(store.close)
-        return store
-
-    async def _place(self, store: SqlStore, logs: Mapping[str, MemoryLog]) -> None:
-        """Open anew what the logs of the last process held, and see that there is a default placement (L2, C1)."""
-        await self._refuse_strays(store)
-        streams = {name: chat_log.stream("") for name, chat_log in logs.items()}
-        reopened = await store.reopen(streams)
-        if reopened:
-            log.info("channels_reopened", channels=reopened)
-        first = self._settings.clusters[0]
-        if first == GROUP:
-            raise InvalidSetting(
-                f"clusters: {GROUP!r} is for group chat and cannot be the default; name another one first"
-            )
-        try:
-            default = await store.default_placement()
-        except StoreUnavailable:
-            default = await store.set_default(Segment(first, 1, 0, streams[first]), hold_until=0.0)
-        if default.cluster not in logs:
-            raise InvalidSetting(
-                f"clusters: the store's default placement is on {default.cluster!r}, which is not among "
-                f"{', '.join(logs)}; add it, or use another store.path"
-            )
-        log.info("default_placement", cluster=default.cluster, epoch=default.epoch)
-
-    async def _refuse_strays(self, store: SqlStore) -> None:
-        """Refuse a store that has channels or moves on clusters without a log here: they would wait for ever.
-
-        Raises:
-            InvalidSetting: such clusters, how much there is on them, and what to do.
-        """
-        known = set(self._settings.clusters)
-        missing = {name: uses for name, uses in (await store.clusters_in_use()).items() if name not in known}
-        if missing:
-            raise InvalidSetting(
-                f"clusters: the store uses {', '.join(map(repr, sorted(missing)))} too "
-                f"(channels and unfinished moves: {sum(missing.values())}); add what is missing and move the channels "
-                "away first, or use another store.path"
-            )
-
     async def _serve_http(
-        self, store: SqlStore, clock: SystemClock, steering: Steering, registry: CollectorRegistry
+        self, ground: Ground, clock: SystemClock, steering: Steering, registry: CollectorRegistry
     ) -> server.Running:
-        async def store_answers() -> str:
-            await store.default_placement()
-            return ""
+        store = ground.store
 
         async def works() -> str:
             return "" if self._working and not self._working.done() else "the controller does not run"
@@ -202,7 +156,12 @@ class App:
             admin_token=self._admin_token,
             changes=self._changes,
             on_wish=steering.wake,
-            checks=(Check("store", store_answers), Check("controller", works), Check("edges", self._network.silent)),
+            checks=(
+                Check("store", ground.store_answers),
+                Check("logs", ground.logs_answer),
+                Check("controller", works),
+                Check("edges", self._network.silent),
+            ),
             registry=registry,
             room_id=owner,
             live=self._settings.live,
@@ -220,18 +179,16 @@ class App:
         self._up.callback(self._changes.close)
         return web
 
-    async def _work(
-        self, store: SqlStore, logs: Mapping[str, MemoryLog], steering: Steering, web: server.Running
-    ) -> None:
+    async def _work(self, ground: Ground, steering: Steering, web: server.Running) -> None:
         """Everything that runs as long as the process does; if one ends, all end."""
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(_endless("controller", steering.controller.run()), name="controller")
                 group.create_task(_endless("outside", steering.watch()), name="outside")
-                group.create_task(_endless("network", self._network.follow(store)), name="network")
+                group.create_task(_endless("network", self._network.follow(ground.store)), name="network")
                 group.create_task(_endless("http", web.wait_stopped()), name="http")
-                group.create_task(_endless("expire", _expire(logs)), name="expire")
-                group.create_task(_endless("trim", _trim(store)), name="trim")
+                group.create_task(_endless("expire", _expire(ground.embedded)), name="expire")
+                group.create_task(_endless("trim", _trim(ground.store)), name="trim")
         except* Exception:
             # Whoever waits for the end stops the rest in order; here it is only told.
             log.exception("app_failed")
@@ -262,10 +219,10 @@ async def _endless(name: str, work: Awaitable[None]) -> None:
     raise RuntimeError(f"{name} ended")
 
 
-async def _expire(logs: Mapping[str, MemoryLog]) -> None:
+async def _expire(logs: Sequence[MemoryLog]) -> None:
     while True:
         await asyncio.sleep(EXPIRE)
-        for chat_log in logs.values():
+        for chat_log in logs:
             chat_log.expire()
 
 

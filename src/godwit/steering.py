@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
-from prometheus_client import CollectorRegistry
-
 from godwit.chatlog.base import ChatLog
 from godwit.clock import Clock
 from godwit.control.conductor import Conductor
@@ -15,15 +13,15 @@ from godwit.control.controller import PATIENCE, Controller
 from godwit.control.doctor import Doctor, ready_to_retire
 from godwit.control.explain import Explainer
 from godwit.control.findings import Findings
-from godwit.control.meters import read
+from godwit.control.meters import Reading
 from godwit.control.outside import Outside
 from godwit.control.patience import patient_logs, patient_store
+from godwit.control.ports import Crowd
 from godwit.control.repair import Repair
 from godwit.control.verifier import Verifier
 from godwit.control.wishes import Wishes
-from godwit.crowd import EdgeCrowd
 from godwit.errors import ChatLogUnavailable, InvalidRequest, StoreUnavailable
-from godwit.network import Network
+from godwit.network import Places
 from godwit.settings import Settings
 from godwit.store.rollout_base import RolloutStore
 
@@ -39,9 +37,10 @@ class Steering:
 
     Args:
         store, logs, clock: the ports; `logs` by cluster.
-        network: whose channels are moved.
+        places: where the clusters are that channels are moved between.
+        crowd: who is where.
         holder: a name that no other process has, the same after a restart.
-        registry: what the edges of this process count.
+        reading: what the edges count now.
         changed: called whenever something was written.
         skip_seal: for the demo's fault only.
         sleep: how the doctor makes pauses.
@@ -53,21 +52,22 @@ class Steering:
         store: RolloutStore,
         logs: Mapping[str, ChatLog],
         clock: Clock,
-        network: Network,
+        places: Places,
+        crowd: Crowd,
         *,
         holder: str,
-        registry: CollectorRegistry,
+        reading: Callable[[], Reading],
         changed: Callable[[], None],
         skip_seal: bool = False,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self.crowd = EdgeCrowd(network.nodes)
+        self.crowd = crowd
         self.outside = Outside(
             store,
             clock,
             settings,
-            clusters=lambda: {name: network.addresses[name] for name in network.homes},
-            reading=lambda: read(registry),
+            clusters=lambda: {name: places.addresses[name] for name in places.homes},
+            reading=reading,
             crowd=self.crowd,
             wake=self.wake,
             leads=lambda: self.conductor.leader.leads,
@@ -91,7 +91,7 @@ class Steering:
             self.outside.gatekeeper,
             self.wishes,
             holder=holder,
-            clusters=network.homes,
+            clusters=places.homes,
             changed=changed,
         )
         self.controller = Controller(
@@ -101,7 +101,7 @@ class Steering:
             settings.move,
             self.crowd,
             conductor=self.conductor,
-            clusters=network.homes,
+            clusters=places.homes,
             verify=Verifier(patient, patient_logs(logs, PATIENCE), clock, settings.log).verify,
             changed=changed,
             skip_seal=skip_seal,
