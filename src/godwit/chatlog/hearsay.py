@@ -48,7 +48,7 @@ class Hearsay(Protocol):
 class _Hearer:
     """Somebody who hears a topic."""
 
-    __slots__ = ("_closed", "_hearers", "_heard")
+    __slots__ = ("_closed", "_heard", "_hearers")
 
     def __init__(self, hearers: dict[_Hearer, None], heard: Hear, closed: Callable[[], None]) -> None:
         self._hearers = hearers

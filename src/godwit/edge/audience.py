@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from godwit.edge import moderation
 from godwit.edge.ports import Member, Shown
+from godwit.edge.presence import MOST_NAMED, named
 from godwit.tmi import render
 from godwit.tmi.capabilities import Caps
 from godwit.tmi.text import clean, cut
@@ -19,9 +20,6 @@ from godwit.values import Act, Addresses, Change, Message, Placement, Position, 
 if TYPE_CHECKING:
     from godwit.edge.room import Room
     from godwit.edge.session import Session
-
-MOST_NAMED = 1000
-"""With more members than this NAMES lists nobody, and JOIN and PART of others are not sent (JOIN-4, JOIN-8)."""
 
 
 class RoomAudience:
@@ -33,7 +31,7 @@ class RoomAudience:
         addresses: gives a cluster's public addresses.
     """
 
-    __slots__ = ("_addresses", "_arrived", "_change", "_early", "_left", "_newest", "_room", "_sessions", "_untold")
+    __slots__ = ("_addresses", "_change", "_early", "_newest", "_news", "_room", "_sessions", "_told", "_untold")
 
     def __init__(self, room: Room, sessions: Mapping[str, Session], addresses: Callable[[str], Addresses]) -> None:
         self._room = room
@@ -43,8 +41,8 @@ class RoomAudience:
         self._change: tuple[Placement, dict[Caps, bytes]] | None = None
         self._newest: Placement | None = None
         self._untold: set[Member] = set()
-        self._arrived: dict[str, None] = {}
-        self._left: dict[str, None] = {}
+        self._news = False
+        self._told: set[str] | None = None
 
     # membership -------------------------------------------------------------------------------
 
@@ -58,7 +56,8 @@ class RoomAudience:
         else:
             self._early.discard(session)
             room.fanout.add(session)
-        self._arrive(session.nick)
+        self._touch(session)
+        self.mind()
         self._room.tell(
             session,
             render.join_burst(
@@ -147,6 +146,7 @@ class RoomAudience:
         if session is not None:
             self._early.discard(session)
             self._room.fanout.add(session)
+            self.mind()
 
     def parted(self, member: Member) -> None:
         """Send PART: the account is served elsewhere (PART-1)."""
@@ -175,30 +175,55 @@ class RoomAudience:
         self._early.discard(session)
         if not (self._room.fanout.remove(session) or early):
             return  # it was never let in, so nobody was told that it came
-        if self._arrived.pop(session.nick, 0) == 0 and self._room.fanout.listens(Caps.MEMBERSHIP):
-            self._left[session.nick] = None
+        self._touch(session)
+
+    # who else is here -------------------------------------------------------------------------
 
     def names(self) -> list[str]:
-        """Who is here on this node, for NAMES; nobody if they are too many."""
-        members = self._room.channel.members
-        if len(members) > MOST_NAMED:
-            return []
-        return sorted({session.nick for member in members if (session := self._session(member)) is not None})
+        """Who is in the channel, on any edge, for NAMES; nobody if they are too many (JOIN-4)."""
+        return sorted(self._everybody() or ())
+
+    def mind(self) -> None:
+        """Begin to follow who is in the channel, if a reader has MEMBERSHIP now and none had before."""
+        if self._told is None and self._room.fanout.listens(Caps.MEMBERSHIP):
+            self._told = self._everybody()
+            self._room.neighbours.mind(self._room.name)
+
+    def has_news(self) -> None:
+        """Take note that somebody may have come or gone."""
+        self._news = True
 
     def announce(self) -> None:
         """Tell those with MEMBERSHIP who has come and gone since the last time (CAP-6, JOIN-8)."""
-        arrived, self._arrived = self._arrived, {}
-        left, self._left = self._left, {}
-        if not (arrived or left) or len(self._room.channel.members) > MOST_NAMED:
+        if not self._news:
             return
-        name, here = self._room.name, self.names()
-        came = [(nick, render.join(nick, name)) for nick in arrived]
-        went = b"".join(render.part(nick, name) for nick in left if nick not in here)
+        self._news = False
+        before, self._told = self._told, None
+        name = self._room.name
+        if not self._room.fanout.listens(Caps.MEMBERSHIP):
+            self._room.neighbours.forget(name)
+            return
+        now = self._told = self._everybody()
+        if before is None or now is None or before == now:
+            return
+        came = [(nick, render.join(nick, name)) for nick in sorted(now - before)]
+        went = b"".join(render.part(nick, name) for nick in sorted(before - now))
         for reader in list(self._room.fanout):
             if Caps.MEMBERSHIP in reader.caps:
                 data = b"".join(line for nick, line in came if nick != reader.nick) + went
                 if data:
                     self._room.fanout.only(reader, data)
+
+    def _everybody(self) -> set[str] | None:
+        """The logins of all members that are known, on this edge and on others; None if they are too many."""
+        here, elsewhere = named(self._room), self._room.neighbours.elsewhere(self._room.name)
+        if isinstance(here, int) or elsewhere is None or len(here | elsewhere) > MOST_NAMED:
+            return None
+        return here | elsewhere
+
+    def _touch(self, session: Session) -> None:
+        self._news = True
+        self._room.neighbours.touch(self._room.name, session.nick)
 
     # what happens in the channel --------------------------------------------------------------
 
@@ -334,10 +359,6 @@ class RoomAudience:
         self._room.tell(session, render.part(session.nick, self._room.name))
         session.rooms.pop(self._room.name, None)
         self.left(session)
-
-    def _arrive(self, nick: str) -> None:
-        if self._left.pop(nick, 0) == 0 and self._room.fanout.listens(Caps.MEMBERSHIP):
-            self._arrived[nick] = None
 
 
 def _said(record: Produced) -> str:

@@ -11,16 +11,19 @@ from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from itertools import count
 from uuid import uuid4
 
+import msgspec
 import structlog
 
 from godwit.chatlog.base import ChatLog
+from godwit.chatlog.hearsay import ENDED, Ended, Hearsay, LocalHearsay
 from godwit.clock import Clock
 from godwit.edge.backend import Outside
 from godwit.edge.deadlines import Wheel
 from godwit.edge.fanout import Turn
 from godwit.edge.metrics import Counts, EdgeStatistics
+from godwit.edge.neighbours import Neighbours
 from godwit.edge.pace import Pace
-from godwit.edge.presence import Present, logins, present
+from godwit.edge.presence import Present, logins, named, present
 from godwit.edge.room import Room
 from godwit.edge.session import Session
 from godwit.edge.tasks import Tasks
@@ -59,6 +62,7 @@ class EdgeNode:
         addresses: gives a cluster's public addresses.
         numbers: counts the records of the process, if several nodes share it.
         pace: counts what its clients do, if several nodes share it.
+        hearsay: over which it talks with other edges, if there are any.
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class EdgeNode:
         *,
         numbers: Iterator[int] | None = None,
         pace: Pace | None = None,
+        hearsay: Hearsay | None = None,
     ) -> None:
         self.cluster = cluster
         self.store = store
@@ -96,6 +101,9 @@ class EdgeNode:
         self._empty = asyncio.Event()
         self._empty.set()
         self._announced = self.loop.time()
+        hearsay = hearsay or LocalHearsay()
+        self.neighbours = Neighbours(self.name, hearsay, self._here, self._has_news)
+        self._hearing = hearsay.hear(ENDED, self._end_accounts)
 
     # connections ------------------------------------------------------------------------------
 
@@ -121,6 +129,13 @@ class EdgeNode:
         if not self._sessions:
             self._empty.set()
 
+    def _end_accounts(self, payload: bytes) -> None:
+        """Close the connections of accounts that were removed, or whose tokens were revoked (LOGIN-11)."""
+        accounts = frozenset(msgspec.msgpack.decode(payload, type=Ended).accounts)
+        for session in list(self._sessions.values()):
+            if session.account in accounts:
+                session.end()
+
     @property
     def sessions(self) -> Collection[Session]:
         """The connections, logged in or not."""
@@ -141,6 +156,7 @@ class EdgeNode:
                 counts=self.counts,
                 sessions=self._sessions,
                 addresses=self.addresses,
+                neighbours=self.neighbours,
                 gone=self._give_up,
             )
         room.idle_since = None
@@ -161,6 +177,15 @@ class EdgeNode:
         room = self._rooms.get(name)
         return logins(room) if room else []
 
+    def _here(self, name: str) -> set[str] | int:
+        room = self._rooms.get(name)
+        return named(room) if room else set()
+
+    def _has_news(self, name: str) -> None:
+        room = self._rooms.get(name)
+        if room:
+            room.audience.has_news()
+
     def view(self, name: str) -> Segment | None:
         """The segment in which the channel stands here; None if it is not held, or not placed yet."""
         room = self._rooms.get(name)
@@ -169,6 +194,9 @@ class EdgeNode:
     def _give_up(self, room: Room) -> None:
         if self._rooms.get(room.name) is room:
             del self._rooms[room.name]
+            self.neighbours.forget(room.name)
+            if room.channel.members:
+                self.neighbours.upset(room.name)
 
     # the node's life --------------------------------------------------------------------------
 
@@ -193,6 +221,8 @@ class EdgeNode:
             session.write(render.reconnect(session.caps))
         await self._wait_empty(grace)
         self.turn.flush()
+        self._hearing.close()
+        self.neighbours.stop()
         for session in list(self._sessions.values()):
             session.close("shutting down")
         for room in list(self._rooms.values()):
@@ -254,6 +284,7 @@ class EdgeNode:
             if room.channel.needs_tick:
                 room.tick()
             self._drop_if_idle(room, now)
+        self.neighbours.sweep()
         if now - self._announced >= ANNOUNCE:
             self._announced = now
             for room in self._rooms.values():

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from godwit.edge.session import Session
 
 
+MOST_NAMED = 1000
+"""With more members than this NAMES lists nobody, and JOIN and PART of others are not sent (JOIN-4, JOIN-8)."""
+
+
 class Present(msgspec.Struct, frozen=True):
     """Who is in one channel, on one node.
 
@@ -44,3 +48,9 @@ def logins(room: Room) -> list[str]:
     """The logins of the members, one for each connection."""
     sessions: list[Session | None] = [room.session(member) for member in room.channel.members]
     return [session.nick for session in sessions if session is not None]
+
+
+def named(room: Room) -> set[str] | int:
+    """The logins of the members, or how many connections they are if these are too many to be named."""
+    members = len(room.channel.members)
+    return members if members > MOST_NAMED else set(logins(room))

@@ -22,6 +22,7 @@ from godwit.tmi import render
 from godwit.values import Addresses, Message, Position, Produced, Segment
 
 if TYPE_CHECKING:
+    from godwit.edge.neighbours import Neighbours
     from godwit.edge.session import Session
 
 log = structlog.get_logger()
@@ -38,6 +39,7 @@ class Room:
     Args:
         producer: a name for the channel's own records, unique for ever.
         numbers: counts all records of the process.
+        neighbours: tells who is in the channel on other edges.
         gone: called when the room is given up.
     """
 
@@ -53,6 +55,7 @@ class Room:
         "idle_since",
         "moderating",
         "name",
+        "neighbours",
     )
 
     def __init__(
@@ -66,9 +69,11 @@ class Room:
         counts: Counts,
         sessions: Mapping[str, Session],
         addresses: Callable[[str], Addresses],
+        neighbours: Neighbours,
         gone: Callable[[Room], None],
     ) -> None:
         self.name = name
+        self.neighbours = neighbours
         self.counts = counts
         self.idle_since: float | None = None
         self.moderating = asyncio.Lock()

@@ -174,6 +174,12 @@ class Session:
         """Close in order: what is queued goes out first."""
         self.connection.close(reason, GOING_AWAY)
 
+    def end(self) -> None:
+        """Refuse the account that logged in long ago, and close (LOGIN-11)."""
+        if not self.protocol.closing:
+            self.protocol.login_failed(LoginFailure.AUTHENTICATION_FAILED)
+            self.drain()
+
     def send_away(self) -> None:
         """Send RECONNECT, and close after the grace time (RC-1, RC-2)."""
         if not self._leaving:
@@ -207,6 +213,7 @@ class Session:
 def _capabilities_changed(session: Session, event: events.CapabilitiesChanged) -> None:
     for room in session.rooms.values():
         room.fanout.regroup(session)
+        room.audience.mind()
 
 
 def _nothing(session: Session, event: events.Event) -> None:
