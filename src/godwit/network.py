@@ -13,6 +13,7 @@ from itertools import count
 import structlog
 
 from godwit.chatlog.base import ChatLog
+from godwit.chatlog.hearsay import Hearsay, LocalHearsay
 from godwit.clock import Clock
 from godwit.edge.front import Front
 from godwit.edge.node import GROUP, EdgeNode
@@ -130,9 +131,16 @@ class Network:
 
     # from the bottom up -----------------------------------------------------------------------
 
-    def open(self, store: RolloutStore, logs: Mapping[str, ChatLog], clock: Clock) -> None:
-        """Make the edges; nobody gets in yet."""
-        numbers, pace = count(1), Pace(self._settings, asyncio.get_running_loop().time)
+    def open(
+        self, store: RolloutStore, logs: Mapping[str, ChatLog], clock: Clock, hearsay: Hearsay | None = None
+    ) -> None:
+        """Make the edges; nobody gets in yet.
+
+        Args:
+            hearsay: over which they talk with edges of other processes, if there are any.
+        """
+        hearsay = hearsay or LocalHearsay()
+        numbers, pace = count(1), Pace(self._settings, asyncio.get_running_loop().time, hearsay)
 
         def make(cluster: str) -> EdgeNode:
             return EdgeNode(
