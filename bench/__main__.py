@@ -13,19 +13,25 @@ from typing import Any
 import uvloop
 
 from bench import machine
-from bench.scenarios import SCENARIOS, SMALL, Found, Sizes
+from bench.scenarios import GROUPS, SCENARIOS
+from bench.sizes import SMALL, Found, Sizes
 from godwit.cli import logs
+
+NAMES = (
+    f"{', '.join(SCENARIOS)}, or {', '.join(GROUPS)} for {' and '.join(', '.join(some) for some in GROUPS.values())}"
+)
 
 
 def main(arguments: list[str]) -> int:
     """Run what was asked for; returns the exit status: 0 if every count is exact."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure a server by real connections.")
-    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=f"of {', '.join(SCENARIOS)}; all by default")
-    parser.add_argument("--small", action="store_true", help="only see that it works")
+    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=f"of {NAMES}; all by default")
+    parser.add_argument("--small", "--quick", action="store_true", help="only see that it works")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was found there, too")
     options = parser.parse_args(arguments)
-    if unknown := set(options.scenarios) - set(SCENARIOS):
-        parser.error(f"no scenario {', '.join(sorted(unknown))}: choose among {', '.join(SCENARIOS)}")
+    wanted = [name for asked in options.scenarios for name in GROUPS.get(asked, (asked,))] or list(SCENARIOS)
+    if unknown := set(wanted) - set(SCENARIOS):
+        parser.error(f"no scenario {', '.join(sorted(unknown))}: choose among {NAMES}")
 
     logs.to_stderr(30)
     sizes = SMALL if options.small else Sizes()
@@ -39,7 +45,7 @@ def main(arguments: list[str]) -> int:
     for name, value in (*report["machine"].items(), ("load before", report["load_before"])):
         print(f"  {name}: {value}")
     exact = True
-    for name in options.scenarios or SCENARIOS:
+    for name in wanted:
         found = uvloop.run(SCENARIOS[name](sizes))
         exact = exact and found.account.exact
         report["scenarios"][name] = {"rows": found.rows, "account": asdict(found.account)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
@@ -47,6 +48,11 @@ def cpu(pid: int) -> float:
     """Seconds of CPU that a process has used, in user and kernel."""
     stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     return (int(stat[11]) + int(stat[12])) / _TICKS
+
+
+def pid(ready_file: Path) -> int:
+    """The process of a server, as its ready file names it."""
+    return int(json.loads(ready_file.read_bytes())["pid"])
 
 
 def _read(path: str) -> list[str]:

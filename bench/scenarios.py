@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import sys
 import tempfile
 import time
@@ -17,25 +16,14 @@ from typing import Any
 from bench import machine
 from bench.clients import Stalled, Talker, Transport
 from bench.crowd import Crowd
+from bench.rollouts import cold, hot
+from bench.rollouts_bot import bot
 from bench.room import Room
+from bench.sizes import Found, Sizes
 from bench.tally import Account, add
 from godwit.drill.server import Server
 
 CLUSTER = "main"
-
-
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """How large the scenarios are; `SMALL` is to see that they work."""
-
-    idle: int = 10_000
-    room: int = 1_000
-    logins: int = 2_000
-    seconds: float = 10.0
-    stalled_most: float = 60.0
-
-
-SMALL = Sizes(idle=40, room=10, logins=20, seconds=0.3, stalled_most=1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +39,6 @@ class Serving:
         return self.tcp if transport == "tcp" else self.ws
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What a scenario found: rows for people and programs, and the account of all that was said."""
-
-    rows: list[dict[str, Any]]
-    account: Account
-
-
 @contextlib.asynccontextmanager
 async def serving() -> AsyncIterator[Serving]:
     """Run `godwit serve` as a child; it must end well."""
@@ -67,14 +47,12 @@ async def serving() -> AsyncIterator[Serving]:
         server = Server(Path(directory), {"store.path": path, "limits.preset": "off", "edge.reconnect_grace": "0"})
         main = (await server.start()).clusters[CLUSTER]
         try:
-            yield Serving(_pid(Path(directory, "ready.json")), main.tcp, main.ws.removeprefix("ws://").rstrip("/"))
+            yield Serving(
+                machine.pid(Path(directory, "ready.json")), main.tcp, main.ws.removeprefix("ws://").rstrip("/")
+            )
         finally:
             if problem := await server.stop():
                 raise RuntimeError(problem)
-
-
-def _pid(ready_file: Path) -> int:
-    return int(json.loads(ready_file.read_bytes())["pid"])
 
 
 SPELLS = 3
@@ -255,5 +233,16 @@ async def floor() -> AsyncIterator[Serving]:
 
 Scenario = Callable[[Sizes], Coroutine[Any, Any, Found]]
 
-SCENARIOS: dict[str, Scenario] = {"idle": idle, "stalled": stalled, "logins": logins, "fanout": fanout}
+SCENARIOS: dict[str, Scenario] = {
+    "idle": idle,
+    "stalled": stalled,
+    "logins": logins,
+    "fanout": fanout,
+    "cold": cold,
+    "hot": hot,
+    "bot": bot,
+}
 """By name, in the order in which they run."""
+
+GROUPS = {"rollouts": ("cold", "hot", "bot")}
+"""Names for several."""

@@ -29,13 +29,16 @@ async def test_every_scenario_is_exact(tmp_path: Path) -> None:
         raise
     assert (process.returncode, err.decode()) == (0, ""), out.decode()
     found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
-    assert set(found["scenarios"]) == {"idle", "stalled", "logins", "fanout"}
+    assert set(found["scenarios"]) == {"idle", "stalled", "logins", "fanout", "cold", "hot", "bot"}
     for scenario in found["scenarios"].values():
         assert scenario["rows"]
         account = scenario["account"]
         assert account["delivered"] == account["expected"]
         assert account["lost"] == account["repeated"] == account["misordered"] == 0
-    assert found["scenarios"]["fanout"]["account"]["delivered"] > 0
+    for scenario in ("fanout", "hot", "bot"):
+        assert found["scenarios"][scenario]["account"]["delivered"] > 0
+    [whole] = found["scenarios"]["bot"]["rows"]
+    assert whole["followed"] == whole["told"] == whole["free_joins"] == whole["channels"]
 
 
 async def test_an_unknown_scenario() -> None:
@@ -45,4 +48,4 @@ async def test_an_unknown_scenario() -> None:
     )
     _, err = await process.communicate()
     assert process.returncode == 2
-    assert "no scenario speed: choose among idle, stalled, logins, fanout" in err.decode()
+    assert "no scenario speed: choose among idle, stalled, logins, fanout, cold, hot, bot" in err.decode()
