@@ -141,6 +141,11 @@ class Nodes:
         """Where clients connect."""
         return tuple(node.url for node in self.nodes)
 
+    async def kill(self) -> None:
+        """End all of them at once."""
+        for one in self.nodes:
+            await one.kill()
+
     def __getitem__(self, name: str) -> Node:
         return next(node for node in self.nodes if node.name == name)
 
@@ -233,12 +238,11 @@ async def node(store: Path) -> AsyncIterator[Node]:
 @asynccontextmanager
 async def nodes(store: Path) -> AsyncIterator[Nodes]:
     """Three servers that have chosen a leader among them."""
-    three = Nodes(store)
+    three = await _started(store)
     try:
-        await asyncio.gather(*(one.start() for one in three.nodes))
-        leading = {
+        leading = [
             asyncio.create_task(one.logged("Self is new JetStream cluster metadata leader")) for one in three.nodes
-        }
+        ]
         try:
             await asyncio.wait(leading, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -246,5 +250,15 @@ async def nodes(store: Path) -> AsyncIterator[Nodes]:
                 task.cancel()
         yield three
     finally:
-        for one in three.nodes:
-            await one.kill()
+        await three.kill()
+
+
+async def _started(store: Path) -> Nodes:
+    """Three servers; tried again when somebody else took a port before they did."""
+    for attempt in range(5):
+        three = Nodes(store / str(attempt))
+        found = await asyncio.gather(*(one.start() for one in three.nodes), return_exceptions=True)
+        if not any(found):
+            return three
+        await three.kill()
+    raise RuntimeError(f"no cluster: {found}")

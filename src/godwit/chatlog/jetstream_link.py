@@ -28,7 +28,7 @@ CONNECT_TIMEOUT = 2
 """Seconds that one server is given to answer a new connection."""
 
 FIRST_WAIT = 0.1
-LAST_WAIT = 5.0
+LAST_WAIT = 2.0
 """Seconds before the first and the late attempts to connect again."""
 
 CLOSE_TIMEOUT = 1
