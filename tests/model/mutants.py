@@ -29,6 +29,7 @@ from godwit.rollout import moves
 from godwit.store.memory import MemoryStore
 from godwit.tmi.follow import Follower
 from godwit.values import Entry, Message, Move, Placement, Seal, Segment
+from tests.model.edges import Edge
 from tests.model.schedule import at_once
 
 Mutant = Callable[[], Any]
@@ -415,6 +416,14 @@ def _() -> Any:
         return original(self, max(position, self.since))
 
     return mock.patch.object(History, "after", after)
+
+
+# LIMIT: what a client may be told ------------------------------------------------------------------
+
+
+@mutant("LIMIT-6-evicted-untold", "who has not had its turn to be told is put out with the others")
+def _() -> Any:
+    return mock.patch.object(Edge, "untold", return_value=())
 
 
 # promises -------------------------------------------------------------------------------------------

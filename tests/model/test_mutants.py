@@ -13,7 +13,7 @@ MOST = 1500
 """Runs after which a mutant counts as not caught."""
 
 RULES = ("L1", "L2", "L3", "L4", "L5", "L6", *(f"C{number}" for number in range(1, 13)), "R1", "R2", "R3", "R4",
-         "F1", "F2", "F3", "P")  # fmt: skip
+         "F1", "F2", "F3", "LIMIT", "P")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", MUTANTS)
