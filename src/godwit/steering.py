@@ -28,6 +28,9 @@ from godwit.store.rollout_base import RolloutStore
 FRESH = 60.0
 """Seconds for which what the doctor found serves a repair; each step is looked at again before it is done."""
 
+TURN = 0.5
+"""Seconds between two looks at whether this process leads."""
+
 
 class Steering:
     """The controller and what it needs.
@@ -140,6 +143,28 @@ class Steering:
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.wait([self._watching])
+        await self.outside.close()
+
+    async def watch_in_turn(self) -> None:
+        """Sample gates, probe and post whenever this process leads, until cancelled; for one of several controllers."""
+        watching: asyncio.Task[None] | None = None
+        try:
+            while True:
+                leads = self.conductor.leader.leads
+                if leads and watching is None:
+                    watching = asyncio.create_task(self.outside.run(), name="outside")
+                elif watching is not None and (watching.done() or not leads):
+                    watching.cancel()
+                    await asyncio.wait([watching])
+                    if not watching.cancelled():
+                        watching.result()
+                    watching = None
+                await asyncio.sleep(TURN)
+        finally:
+            if watching is not None:
+                watching.cancel()
+                await asyncio.wait([watching])
+            await self.outside.close()
 
     async def resign(self) -> None:
         """Let another process lead at once; for when the work has ended."""

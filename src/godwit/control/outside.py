@@ -100,16 +100,17 @@ class Outside:
         )
 
     async def run(self) -> None:
-        """Sample, probe and post until cancelled."""
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._meters.run(), name="meters")
-                group.create_task(self.gatekeeper.run(), name="gatekeeper")
-                group.create_task(self.webhooks.run(), name="webhooks")
-                if self._settings.control.probes:
-                    group.create_task(self.probes.run(), name="probes")
-        finally:
-            await self._http.aclose()
+        """Sample, probe and post until cancelled; may be run again."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._meters.run(), name="meters")
+            group.create_task(self.gatekeeper.run(), name="gatekeeper")
+            group.create_task(self.webhooks.run(), name="webhooks")
+            if self._settings.control.probes:
+                group.create_task(self.probes.run(), name="probes")
+
+    async def close(self) -> None:
+        """Hang up; it cannot be run any more."""
+        await self._http.aclose()
 
     def _sources(self, rollout: Rollout) -> Sequence[str]:
         """The clusters that a rollout takes channels from, of those that there are."""

@@ -47,10 +47,11 @@ class Front:
         """
         limits = Limits(send_buffer=self._settings.send_buffer, max_frame=max(65_536, self._settings.max_line))
         try:
+            host, share = self._settings.host, self._settings.reuse_port
             if self._settings.tcp:
-                self.tcp = await listen_tcp(self._settings.host, tcp_port, self._accept, limits=limits)
+                self.tcp = await listen_tcp(host, tcp_port, self._accept, limits=limits, reuse_port=share)
             if self._settings.ws:
-                self.ws = await listen_ws(self._settings.host, ws_port, self._accept, limits=limits)
+                self.ws = await listen_ws(host, ws_port, self._accept, limits=limits, reuse_port=share)
         except OSError:
             self.close()
             raise

@@ -177,7 +177,13 @@ class Listener:
 
 
 async def listen_tcp(
-    host: str, port: int, factory: Factory, *, ssl: tls.SSLContext | None = None, limits: Limits | None = None
+    host: str,
+    port: int,
+    factory: Factory,
+    *,
+    ssl: tls.SSLContext | None = None,
+    limits: Limits | None = None,
+    reuse_port: bool = False,
 ) -> Listener:
     """Listen for TCP clients.
 
@@ -185,23 +191,32 @@ async def listen_tcp(
         host: an address; of a name's addresses the first one is taken.
         port: 0 takes a free one.
         factory: makes the owner of each connection that is ready.
+        reuse_port: share the port with other processes that do so too; the kernel spreads connections over them.
 
     Raises:
         OSError: the address cannot be had.
     """
-    return Listener(await _bind(host, port), factory, limits or Limits(), websocket=False, ssl=ssl)
+    return Listener(await _bind(host, port, reuse_port), factory, limits or Limits(), websocket=False, ssl=ssl)
 
 
 async def listen_ws(
-    host: str, port: int, factory: Factory, *, ssl: tls.SSLContext | None = None, limits: Limits | None = None
+    host: str,
+    port: int,
+    factory: Factory,
+    *,
+    ssl: tls.SSLContext | None = None,
+    limits: Limits | None = None,
+    reuse_port: bool = False,
 ) -> Listener:
     """Listen for WebSocket clients, on any path (WS-1); otherwise like `listen_tcp`."""
-    return Listener(await _bind(host, port), factory, limits or Limits(), websocket=True, ssl=ssl)
+    return Listener(await _bind(host, port, reuse_port), factory, limits or Limits(), websocket=True, ssl=ssl)
 
 
-async def _bind(host: str, port: int) -> socket.socket:
+async def _bind(host: str, port: int, reuse_port: bool) -> socket.socket:
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     family, _, _, _, address = found[0]
-    listening = socket.create_server((str(address[0]), int(address[1])), family=family, backlog=BACKLOG)
+    listening = socket.create_server(
+        (str(address[0]), int(address[1])), family=family, backlog=BACKLOG, reuse_port=reuse_port
+    )
     listening.setblocking(False)
     return listening

@@ -1,0 +1,1 @@
+"""The processes of a network of many: edges, the directory, controllers."""

@@ -1,0 +1,95 @@
+"""The internal HTTP of a process: health and numbers for those who watch it, and what processes ask each other.
+
+What edges answer is the port `Crowd`, a POST for each of its methods, with the admin token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import msgspec
+from fastapi import FastAPI, Request
+from prometheus_client import CollectorRegistry
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from godwit import __version__
+from godwit.control.ports import Crowd, Presence
+from godwit.values import Segment
+from godwit.web import answers, health
+from godwit.web.admission import Admin
+
+PATH = "/inside"
+
+
+class AskPresence(msgspec.Struct, frozen=True):
+    """Who is in channels."""
+
+    channels: list[str]
+
+
+class AskLeftBehind(msgspec.Struct, frozen=True):
+    """Who has not followed."""
+
+    channel: str
+    cluster: str
+
+
+class AskViews(msgspec.Struct, frozen=True):
+    """Where edges see channels."""
+
+    channels: list[str]
+
+
+Presences = list[Presence]
+Logins = list[str]
+Views = dict[str, list[tuple[str, Segment]]]
+
+Ask = TypeVar("Ask")
+
+
+def build(
+    checks: Sequence[health.Check], registry: CollectorRegistry, admin_token: str, crowd: Crowd | None = None
+) -> FastAPI:
+    """Put the internal HTTP of a process together.
+
+    Args:
+        checks: what must work for `/readyz` to say yes.
+        registry: what `/metrics` shows.
+        crowd: what the edges of this process know, if it has any.
+    """
+    app = FastAPI(title="Godwit, inside", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
+    admin = Admin(admin_token)
+    answers.install(app, admin.sent_it)
+    app.include_router(health.router(checks, registry))
+    if crowd is None:
+        return app
+    routes = admin.router()
+
+    @routes.post(f"{PATH}/presence")
+    async def presence(request: Request) -> Response:
+        return _json(await crowd.presence((await _read(request, AskPresence)).channels))
+
+    @routes.post(f"{PATH}/left_behind")
+    async def left_behind(request: Request) -> Response:
+        asked = await _read(request, AskLeftBehind)
+        return _json(await crowd.left_behind(asked.channel, asked.cluster))
+
+    @routes.post(f"{PATH}/views")
+    async def views(request: Request) -> Response:
+        return _json(await crowd.views((await _read(request, AskViews)).channels))
+
+    app.include_router(routes)
+    return app
+
+
+async def _read(request: Request, kind: type[Ask]) -> Ask:
+    try:
+        return msgspec.json.decode(await request.body(), type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise HTTPException(400, f"not what was expected: {error}") from error
+
+
+def _json(value: object) -> Response:
+    return Response(msgspec.json.encode(value), media_type="application/json")

@@ -1,0 +1,137 @@
+"""What the edges of other processes know and count, asked over their internal HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import httpx
+import msgspec
+import structlog
+from prometheus_client.parser import text_string_to_metric_families
+
+from godwit.control.meters import PREFIX, Reading
+from godwit.control.ports import Presence
+from godwit.errors import StoreUnavailable
+from godwit.roles import inside
+from godwit.store.nodes_base import Node
+from godwit.values import Segment
+
+log = structlog.get_logger()
+
+ANSWER = 3.0
+"""Seconds that an edge may take to answer."""
+
+EVERY = 5.0
+"""Seconds between two readings of what edges count."""
+
+Answer = TypeVar("Answer")
+Edges = Callable[[], Sequence[Node]]
+"""The edges that run."""
+
+
+def http_client() -> httpx.AsyncClient:
+    """A client for questions to other processes of the network."""
+    return httpx.AsyncClient(timeout=ANSWER, trust_env=False, headers={"User-Agent": "godwit"})
+
+
+class RemoteCrowd:
+    """A `Crowd` over the edges of all processes.
+
+    One edge that does not answer is enough for there to be no answer: whoever counts members must not take silence
+    for nobody.
+    """
+
+    def __init__(self, edges: Edges, http: httpx.AsyncClient, admin_token: str) -> None:
+        self._edges = edges
+        self._http = http
+        self._headers = {"Authorization": f"Bearer {admin_token}"}
+
+    async def presence(self, channels: Sequence[str]) -> list[Presence]:
+        """Who is there, in the order asked for; see `Crowd`."""
+        found = await self._ask_all("presence", inside.AskPresence(list(channels)), inside.Presences)
+        rows = zip(channels, *(answer for _, answer in found), strict=True)
+        return [_together(channel, each) for channel, *each in rows]
+
+    async def left_behind(self, channel: str, cluster: str) -> list[str]:
+        """Logins of the members that are still in the channel on `cluster`; see `Crowd`."""
+        found = await self._ask_all("left_behind", inside.AskLeftBehind(channel, cluster), inside.Logins)
+        return [login for _, logins in found for login in logins]
+
+    async def views(self, channels: Sequence[str]) -> dict[str, list[tuple[str, Segment]]]:
+        """For each channel that edges serve: `(edge's name, the segment that it stands in)`; see `Crowd`."""
+        together: dict[str, list[tuple[str, Segment]]] = {}
+        for node, views in await self._ask_all("views", inside.AskViews(list(channels)), inside.Views):
+            for channel, seen in views.items():
+                together.setdefault(channel, []).extend((f"{node.name}/{name}", segment) for name, segment in seen)
+        return together
+
+    async def _ask_all(self, what: str, question: Any, kind: type[Answer]) -> list[tuple[Node, Answer]]:
+        edges = self._edges()
+        answers = await asyncio.gather(*(self._ask(edge, what, question, kind) for edge in edges))
+        return list(zip(edges, answers, strict=True))
+
+    async def _ask(self, edge: Node, what: str, question: Any, kind: type[Answer]) -> Answer:
+        try:
+            answer = await self._http.post(
+                f"{edge.url}{inside.PATH}/{what}", content=msgspec.json.encode(question), headers=self._headers
+            )
+            answer.raise_for_status()
+            return msgspec.json.decode(answer.content, type=kind)
+        except (httpx.HTTPError, msgspec.MsgspecError) as error:
+            raise StoreUnavailable(f"edge {edge.name} at {edge.url} does not say who is there: {error!r}") from error
+
+
+class RemoteReadings:
+    """What the edges of all processes count, read now and then.
+
+    Of a process that has ended its counters go on counting, as they stood when it was last read: they only grow.
+    """
+
+    def __init__(self, edges: Edges, http: httpx.AsyncClient) -> None:
+        self._edges = edges
+        self._http = http
+        self._read: dict[str, Reading] = {}
+
+    def __call__(self) -> Reading:
+        """The sums as last read."""
+        running = {edge.session for edge in self._edges()}
+        sums: dict[tuple[str, str], float] = {}
+        for session, reading in self._read.items():
+            for key, value in reading.items():
+                if session in running or key[0].endswith("_total"):
+                    sums[key] = sums.get(key, 0.0) + value
+        return sums
+
+    async def run(self) -> None:
+        """Read until cancelled."""
+        while True:
+            await self.read()
+            await asyncio.sleep(EVERY)
+
+    async def read(self) -> None:
+        """Read all edges that answer."""
+        await asyncio.gather(*(self._one(edge) for edge in self._edges()))
+
+    async def _one(self, edge: Node) -> None:
+        try:
+            answer = await self._http.get(f"{edge.url}/metrics")
+            answer.raise_for_status()
+            self._read[edge.session] = {
+                (sample.name.removeprefix(PREFIX), sample.labels.get("cluster", "")): sample.value
+                for family in text_string_to_metric_families(answer.text)
+                for sample in family.samples
+                if sample.name.startswith(PREFIX)
+            }
+        except (httpx.HTTPError, ValueError) as error:
+            log.warning("edge_not_read", name=edge.name, error=repr(error))
+
+
+def _together(channel: str, found: Sequence[Presence]) -> Presence:
+    return Presence(
+        channel,
+        members=sum(one.members for one in found),
+        told=sum(one.told for one in found),
+        last_message=max((one.last_message for one in found), default=0.0),
+    )
