@@ -14,7 +14,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedEr
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from godwit.errors import InvalidRequest, StoreUnavailable
+from godwit.errors import InvalidRequest, StoreNotPrepared, StoreUnavailable
 from godwit.store import postgres
 
 BUSY_TIMEOUT = 5.0
@@ -59,8 +59,10 @@ def answering() -> Iterator[None]:
         elif isinstance(error, _OURS) and not error.connection_invalidated:
             raise
         raise StoreUnavailable(f"the store did not answer: {postgres.told(error)}") from error
-    except (OSError, PoolTimeout) as error:
-        raise StoreUnavailable(f"the store did not answer: {error or 'time-out'}") from error
+    except PoolTimeout as error:
+        raise StoreUnavailable("the store did not answer: all connections to it are busy") from error
+    except OSError as error:
+        raise StoreUnavailable(f"the store did not answer: {str(error) or 'time-out'}") from error
 
 
 def _refuse(error: DBAPIError) -> None:
@@ -153,6 +155,9 @@ class Database:
                 except DBAPIError as error:
                     if self._is_sqlite or postgres.meaning(error) != "again":
                         raise
+                except StoreNotPrepared as error:
+                    # It was once: a password or a server that has changed is nobody's request.
+                    raise StoreUnavailable(str(error)) from error
             return await _once(engine, work)
 
     async def _alone(self, connection: AsyncConnection, name: postgres.Lock) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit
 
 import asyncpg
 from sqlalchemy import Connection, event
@@ -51,9 +51,6 @@ Meaning = Literal["bug", "value", "again", "lost"]
 _AGAIN = ("40001", "40P01")
 """Serialization failure, deadlock."""
 
-_MISLED = asyncpg.exceptions.ClientConfigurationError
-"""The URL asks for what cannot be; the driver makes it a `ValueError`, as it does values that it cannot send."""
-
 _BUGS = ("0A", "23", "42")
 """Classes of errors that no other state of the server would have spared us."""
 
@@ -67,7 +64,7 @@ def with_password(url: str, password: str) -> str:
     """The URL with a password in place of its own."""
     parts = urlsplit(url)
     user, _, hosts = parts.netloc.rpartition("@")
-    return parts._replace(netloc=f"{user.partition(':')[0]}:{quote(password, safe='')}@{hosts}").geturl()
+    return _joined(parts, f"{user.partition(':')[0]}:{quote(password, safe='')}@{hosts}", parts.query)
 
 
 def shown(url: str) -> str:
@@ -76,14 +73,18 @@ def shown(url: str) -> str:
     user, at, hosts = parts.netloc.rpartition("@")
     options = [(name, "***" if name == "password" else value) for name, value in parse_qsl(parts.query)]
     masked = f"{user.partition(':')[0]}:***" if ":" in user else user
-    return parts._replace(netloc=masked + at + hosts, query=urlencode(options, safe="/*")).geturl()
+    return _joined(parts, masked + at + hosts, urlencode(options, safe="/*"))
+
+
+def _joined(parts: SplitResult, netloc: str, query: str) -> str:
+    return f"{parts.scheme}://{netloc}{parts.path}{'?' if query else ''}{query}"
 
 
 def pooled(url: str, *, name: str, size: int) -> AsyncEngine:
     """An engine that keeps `size` connections at most; the server lists them under `name`."""
     engine = create_async_engine(
         "postgresql+asyncpg://",
-        async_creator=_connector(url, name, _LIMITS),
+        async_creator=_connector(url, name, _LIMITS, ANSWER),
         pool_size=size,
         max_overflow=0,
         pool_timeout=POOL_WAIT,
@@ -97,23 +98,26 @@ def for_migration(url: str) -> AsyncEngine:
     """An engine whose statements may take long."""
     return create_async_engine(
         "postgresql+asyncpg://",
-        async_creator=_connector(url, "godwit migrate", _LIMITS | _MIGRATING, answer=None),
+        async_creator=_connector(url, "godwit migrate", _LIMITS | _MIGRATING, None),
         poolclass=NullPool,
     )
 
 
-def _connector(
-    url: str, name: str, settings: Mapping[str, str], answer: float | None = ANSWER
-) -> Callable[[], Awaitable[Any]]:
+def _connector(url: str, name: str, settings: Mapping[str, str], answer: float | None) -> Callable[[], Awaitable[Any]]:
     async def connect() -> Any:
-        return await asyncpg.connect(
-            url,
-            timeout=CONNECT,
-            command_timeout=answer,
-            server_settings={**settings, "application_name": name},
-            # Of several hosts the one that takes writes; a stand-by would answer with yesterday's placements.
-            target_session_attrs="read-write",
-        )
+        try:
+            return await asyncpg.connect(
+                url,
+                timeout=CONNECT,
+                command_timeout=answer,
+                server_settings={**settings, "application_name": name},
+                # Of several hosts the one that takes writes; a stand-by would answer with yesterday's placements.
+                target_session_attrs="read-write",
+            )
+        except (ValueError, asyncpg.SyntaxOrAccessError) as error:
+            raise StoreNotPrepared(f"store.url = {shown(url)} cannot be: {error}") from error
+        except asyncpg.InvalidAuthorizationSpecificationError as error:
+            raise StoreNotPrepared(f"store.url: {error}; look at its user, and at store.password_file") from error
 
     return connect
 
@@ -147,7 +151,7 @@ def meaning(error: DBAPIError) -> Meaning:
     state: str = getattr(cause, "sqlstate", None) or ""
     if state in _AGAIN or isinstance(cause, asyncpg.InvalidCachedStatementError):
         return "again"
-    if state.startswith("22") or (isinstance(cause, ValueError) and not isinstance(cause, _MISLED)):
+    if state.startswith("22") or isinstance(cause, ValueError):
         return "value"
     if isinstance(cause, asyncpg.InsufficientPrivilegeError):
         return "lost"
