@@ -368,6 +368,20 @@ def test_nothing_older_to_fetch(logs: Logs) -> None:
     assert reads.asked == []
 
 
+def test_before_the_channel_had_a_row_nothing_was_said() -> None:
+    """So whoever was there then has missed nothing; within the first segment lines may be missing."""
+    recall = Recall(10, lambda segment, after, purpose: None)
+    recall.restart(Position(2, 20))
+    recall.add(shown(2, 21))
+    assert recall.after(Position(1, 7)) is None
+    recall.learn([AWS])
+    assert places(recall.after(Position(1, 7)) or ()) == ["2-21"]
+    recall.restart(Position(2, 25))
+    assert recall.after(Position(1, 7)) is None
+    recall.learn([MAIN, AWS])
+    assert recall.after(Position(1, 7)) is None
+
+
 def test_fetch_that_failed_is_not_tried_again(logs: Logs) -> None:
     """Who waits is told that something is missing; what was kept stays."""
     reads = Reads(logs)

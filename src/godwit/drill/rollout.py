@@ -48,9 +48,6 @@ from godwit.errors import GodwitError, MoveRefused
 HOME, AWAY = "main", "aws"
 """Where the network is, and where it goes."""
 
-LEASE = 2
-"""Seconds for which an edge of the drill's server may act without asking; so long rowless channels wait, too."""
-
 JOINS = 20
 """JOINs that everybody but the bot may make in a window, as on today's Twitch."""
 
@@ -121,7 +118,6 @@ def _settings(options: RolloutOptions, directory: Path) -> dict[str, str]:
         "limits.verified_joins": str(options.joins),
         "limits.join_window": f"{options.window:g}",
         "move.drain": "1",
-        "move.lease": str(LEASE),
         "move.notice_share": "1.0",
         "edge.reconnect_grace": "0.2",
     }
@@ -184,23 +180,18 @@ class RolloutDrill:
     async def run(self) -> None:
         """Connect, talk, move there, back and there again, count, and hang up."""
         async with asyncio.TaskGroup() as tasks, Desk() as desk:
-            since = (await self._api.changes(None)).next
-            feed = tasks.create_task(self._read_feed(since))
+            feed = tasks.create_task(self._read_feed())
+            stop = asyncio.Event()
             try:
-                await self._fill(tasks)
-                stop = asyncio.Event()
-                async with asyncio.TaskGroup() as talking:
-                    self._crowd.talk(talking, stop, PACE)
-                    try:
-                        await self._roll_out(desk)
-                    finally:
-                        stop.set()
-                self._say("everybody is silent; waiting for what is still under way")
-                await self._crowd.finish(self._network.hot, LAST_PATIENCE)
-                await self._examine()
-            except (OSError, ApiError, MoveRefused, Stuck, msgspec.MsgspecError) as error:
-                self._found.problems.append(str(error) or repr(error))
+                if await self._passes(self._fill(tasks)):
+                    self._crowd.talk(tasks, stop, PACE)
+                    await self._passes(self._roll_out(desk))
+                    stop.set()
+                    self._say("everybody is silent; waiting for what is still under way")
+                    await self._crowd.finish(self._network.hot, LAST_PATIENCE)
+                    await self._passes(self._examine())
             finally:
+                stop.set()
                 feed.cancel()
                 self._crowd.leave()
                 self._api.close()
@@ -209,6 +200,15 @@ class RolloutDrill:
         self.joins = self._book.verdict()
         self._found.moves = self._live.moves
         self._found.moved_live = self._live.moved_live()
+
+    async def _passes(self, stage: Awaitable[None]) -> bool:
+        """Go through a stage; says whether it came to its end."""
+        try:
+            await stage
+        except (OSError, ApiError, MoveRefused, Stuck, msgspec.MsgspecError) as error:
+            self._found.problems.append(str(error) or repr(error))
+            return False
+        return True
 
     # before ------------------------------------------------------------------------------------
 
@@ -312,11 +312,12 @@ class RolloutDrill:
             self._tell(status)
             if reached(status):
                 return status
-            if time.monotonic() > end:
+            late = time.monotonic() > end
+            if late or (status.state == "paused" and not status.moving):
                 wave = status.waves[status.wave]
                 raise Stuck(
                     f"the rollout is {status.state} ({status.why}), wave {wave.name} {wave.state}, "
-                    f"{status.done} of {status.total} are done: too slow"
+                    f"{status.done} of {status.total} are done{': too slow' if late else ''}"
                 )
             await attend(status)
             version = status.version
@@ -404,9 +405,10 @@ class RolloutDrill:
             self._forced = True
             await self._api.force_move(channel, AWAY)
 
-    async def _read_feed(self, since: int) -> None:
+    async def _read_feed(self) -> None:
         """Enter what the change feed says into the book, until cancelled."""
         known = {*self._network.names, *self._network.empty}
+        since: int | None = None
         while True:
             try:
                 changes = await self._api.changes(since)

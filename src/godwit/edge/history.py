@@ -208,7 +208,14 @@ class Recall:
         self._history.restart(since)
 
     def after(self, position: Position) -> list[Shown] | None:
-        """The lines after a position; None if they are not all here."""
+        """The lines after a position; None if they are not all here.
+
+        Before the first segment of a channel nothing was ever written (rule C10): whoever was there while the
+        channel had no row has missed nothing.
+        """
+        if self.chain:
+            first = self.chain[0]
+            position = max(position, Position(first.epoch, first.at))
         return self._history.after(position)
 
     def fetch(self, after: Position) -> bool:
