@@ -13,6 +13,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from godwit.chatlog.base import ChatLog
+from godwit.chatlog.hearsay import LocalHearsay
 from godwit.chatlog.memory import MemoryLog
 from godwit.clock import FakeClock
 from godwit.edge.front import Front
@@ -104,7 +105,8 @@ class World:
         self.logs: dict[str, ChatLog] = {
             name: wrap(MemoryLog(name, f"stream-{name}", self.clock)) for name in settings.clusters
         }
-        self.pace = Pace(settings, self.clock.now)
+        self.hearsay = LocalHearsay()
+        self.pace = Pace(settings, self.clock.now, self.hearsay)
         self.nodes: dict[str, EdgeNode] = {}
         self.fronts: dict[str, Front] = {}
         self._clients: list[Client] = []
@@ -116,11 +118,26 @@ class World:
         first = self.settings.clusters[0]
         await self.store.set_default(Segment(first, 1, 0, f"stream-{first}"), hold_until=0.0)
         for name in self.settings.clusters:
-            self.nodes[name] = EdgeNode(
-                name, self.logs, self.store, self.settings, self.clock, self.addresses, pace=self.pace
-            )
-            self.fronts[name] = Front([self.nodes[name]], self.settings.edge)
-            await self.fronts[name].listen(tcp_port=0, ws_port=0)
+            await self._start(name, name, self.pace)
+
+    async def _start(self, name: str, cluster: str, pace: Pace) -> EdgeNode:
+        node = self.nodes[name] = EdgeNode(
+            cluster,
+            self.logs,
+            self.store,
+            self.settings,
+            self.clock,
+            self.addresses,
+            pace=pace,
+            hearsay=self.hearsay,
+        )
+        front = self.fronts[name] = Front([node], self.settings.edge)
+        await front.listen(tcp_port=0, ws_port=0)
+        return node
+
+    async def another(self, name: str, cluster: str) -> EdgeNode:
+        """One more edge of a cluster, as if in a process of its own; clients get to it by its name."""
+        return await self._start(name, cluster, Pace(self.settings, self.clock.now, self.hearsay))
 
     async def stop(self) -> None:
         """Close everything."""
