@@ -14,6 +14,7 @@ COMMANDS = [
     "serve",
     "chat",
     "demo",
+    "demo rollout",
     "channel show",
     "channel move",
     "channel live",

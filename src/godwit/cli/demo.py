@@ -1,23 +1,31 @@
-"""`godwit demo`: the main job, shown and counted."""
+"""`godwit demo`: the main job, and a whole rollout, shown and counted."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from godwit.cli import logs
 from godwit.cli.options import Json
+from godwit.drill import rollout_plan
 from godwit.drill.faults import Fault
 from godwit.drill.result import DemoOptions, help_of
+from godwit.drill.rollout_plan import RolloutFault, RolloutOptions
 
 _DEFAULT = DemoOptions()
+_ROLLOUT = RolloutOptions()
+
+app = typer.Typer()
 
 
+@app.callback(invoke_without_command=True)
 def demo(
+    context: typer.Context,
     channels: Annotated[int, typer.Option(help=help_of("channels"))] = _DEFAULT.channels,
     talkers: Annotated[int, typer.Option(help=help_of("talkers"))] = _DEFAULT.talkers,
     followers: Annotated[int, typer.Option(help=help_of("followers"))] = _DEFAULT.followers,
@@ -33,6 +41,8 @@ def demo(
 
     Example: godwit demo --channels 5 --json
     """
+    if context.invoked_subcommand:
+        return
     options = DemoOptions(channels, talkers, followers, legacy, moves, seed, fault)
     logs.to_stderr(logging.WARNING)
 
@@ -49,4 +59,47 @@ def demo(
         with LiveTable() as table:
             result = asyncio.run(drill.run(options, table.show))
         print_verdict(result)
+    raise typer.Exit(0 if result.ok else 1)
+
+
+@app.command()
+def rollout(
+    channels: Annotated[int, typer.Option(help=rollout_plan.help_of("channels"))] = _ROLLOUT.channels,
+    hot: Annotated[int, typer.Option(help=rollout_plan.help_of("hot"))] = _ROLLOUT.hot,
+    crowd: Annotated[int, typer.Option(help=rollout_plan.help_of("crowd"))] = _ROLLOUT.crowd,
+    joins: Annotated[int, typer.Option(help=rollout_plan.help_of("joins"))] = _ROLLOUT.joins,
+    window: Annotated[float, typer.Option(help=rollout_plan.help_of("window"))] = _ROLLOUT.window,
+    seed: Annotated[int, typer.Option(help=rollout_plan.help_of("seed"))] = _ROLLOUT.seed,
+    fault: Annotated[RolloutFault, typer.Option(hidden=True, help=rollout_plan.help_of("fault"))] = _ROLLOUT.fault,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE", help="Write the rollout's report there, as Markdown.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Move a network of thousands of channels in waves, back, and there again, while people talk; count every line.
+
+    A gate pauses it in the middle, live channels wait for the end of their streams, and a verified bot in all
+    channels is never told of more moves than it may join.
+
+    Exit status: 0 if every count is exact, else 1.
+
+    Example: godwit demo rollout --channels 1000 --hot 20 --crowd 100
+    """
+    options = RolloutOptions(channels, hot, crowd, joins, window, seed, fault)
+    logs.to_stderr(logging.WARNING)
+
+    import msgspec
+
+    from godwit.drill import rollout as drill
+
+    if as_json:
+        result = asyncio.run(drill.run(options))
+        sys.stdout.write(msgspec.json.encode(result).decode() + "\n")
+    else:
+        from godwit.drill.console import print_verdict
+
+        result = asyncio.run(drill.run(options, typer.echo))
+        print_verdict(result)
+    if report is not None:
+        report.write_text(result.report, encoding="utf-8")
     raise typer.Exit(0 if result.ok else 1)

@@ -7,7 +7,21 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from godwit.cli import account, changes, channel, chat, cluster, config, demo, doctor, rollout, serve
+from godwit.cli import (
+    account,
+    changes,
+    channel,
+    chat,
+    cluster,
+    config,
+    controller,
+    demo,
+    directory,
+    doctor,
+    edge,
+    rollout,
+    serve,
+)
 from godwit.errors import GodwitError
 
 REFUSED = 2
@@ -36,8 +50,11 @@ app = typer.Typer(
     help="Live chat that moves house without hanging up. Begin with: godwit demo, or godwit serve",
 )
 app.command("serve")(serve.serve)
+app.command("edge")(edge.edge)
+app.command("directory")(directory.directory)
+app.command("controller")(controller.controller)
 app.command("chat")(chat.chat)
-app.command("demo")(demo.demo)
+app.add_typer(demo.app, name="demo")
 app.command("doctor")(doctor.doctor)
 app.command("repair")(doctor.repair)
 app.command("changes")(changes.changes)
@@ -54,8 +71,9 @@ def commands() -> list[str]:
 
     def walk(command: Any, path: tuple[str, ...]) -> None:
         inner = getattr(command, "commands", None)
-        if inner is None:
+        if inner is None or getattr(command, "invoke_without_command", False):
             found.append(" ".join(path))
+        if inner is None:
             return
         for name, child in inner.items():
             walk(child, (*path, name))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import TracebackType
+from typing import Protocol
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -10,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from godwit.drill.ledger import Count
-from godwit.drill.result import ChannelView, Result, Snapshot
+from godwit.drill.result import ChannelView, Snapshot
 
 _STYLES = {"draining": "green", "settled": "green", "cancelled": "red", "failed": "red"}
 
@@ -52,7 +54,26 @@ def draw(snapshot: Snapshot) -> Group:
     return Group(Text(heading, style="bold"), table)
 
 
-def print_verdict(result: Result, console: Console | None = None) -> None:
+class Judged(Protocol):
+    """What a drill found."""
+
+    @property
+    def ok(self) -> bool:
+        """Everything was exact."""
+        ...
+
+    @property
+    def problems(self) -> Sequence[str]:
+        """The first few offenders, in words."""
+        ...
+
+    @property
+    def verdict(self) -> str:
+        """The verdict in one line."""
+        ...
+
+
+def print_verdict(result: Judged, console: Console | None = None) -> None:
     """Print the problems, if any, and the verdict in one line."""
     target = console or Console()
     for problem in result.problems:
