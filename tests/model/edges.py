@@ -40,6 +40,7 @@ class Edge:
         self._newest: Placement | None = None
         self._waiting: dict[Member, None] = {}
         self._told_late: dict[Member, float] = {}
+        self._noticed: set[str] = set()
         self.channel = EdgeChannel(
             world.channel, cluster, self, self,
             producer=f"{name}/edge", numbers=count(1),
@@ -229,6 +230,9 @@ class Edge:
 
     def noticed(self, record: Tell) -> None:
         self.world.visit("edge:noticed")
+        if record.id in self._noticed:
+            self.world.checker.problems.append(f"{self.name} showed {record.id} twice")
+        self._noticed.add(record.id)
 
     def acknowledged(self, record: Produced, position: Position, time: float) -> None:
         self.world.visit("edge:acknowledged")

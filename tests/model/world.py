@@ -13,7 +13,7 @@ from godwit.rollout.values import Advance
 from godwit.settings import EdgeSettings, LogSettings, MoveSettings
 from godwit.store.base import Sanction
 from godwit.store.memory import MemoryStore
-from godwit.values import Act, Author, Entry, Move, MoveState, Placement, Segment
+from godwit.values import Act, Author, Entry, Move, MoveState, Placement, Segment, Tell
 from tests.model.check import Checker, Ledger
 from tests.model.clients import Client, Following, Legacy
 from tests.model.controllers import Controller, Process
@@ -171,6 +171,8 @@ class World:
             at(rng.uniform(2, TALK), self._live_flip)
         for _ in range(rng.choice((0, 0, 3))):
             at(rng.uniform(2, TALK), self._cancel)
+        for _ in range(rng.choice((0, 0, 0, 3))):
+            at(rng.uniform(2, TALK), self._announce)
         at(TALK, self._heal)
         for _ in range(10):
             at(rng.uniform(TALK + 40, TALK + 60), self._speak_late)
@@ -281,6 +283,20 @@ class World:
         row = Sanction(act.id, self.channel, kind, target, target, "legacy0", seconds=seconds, time=self.now())
         at_once(self.store.real.add_sanction(row))
         connection.act(act)
+
+    def _announce(self) -> None:
+        """Operators have something to say; now and then the same is appended again, much later."""
+        here = self.placement().segment
+        name = self.name("tell")
+        tell = Tell(name, here.epoch, name, 1, text="it moves soon")
+
+        def append() -> None:
+            log, timeout = self.logs[here.cluster], self.log_settings.append_timeout
+            log.append(self.channel, tell, here.stream, lambda _: None, lambda _: None, timeout)
+
+        append()
+        if self.rng.random() < 0.5:
+            self.schedule.after(self.rng.uniform(5.0, 50.0), append)
 
     def _edge_dies(self) -> None:
         edge = self.rng.choice(self.edges)
