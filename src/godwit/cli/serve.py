@@ -80,7 +80,7 @@ def serve(
         loading.check_ports(found)
         check_free(found)
     logs.to_stderr(logging.INFO)
-    _allow_many_files()
+    allow_many_files()
     path = ready.path_of(ready_file, os.environ).absolute()
 
     from godwit.app import App
@@ -90,14 +90,14 @@ def serve(
 
         show(found, told, path)
 
-    _run(run(App(found, ports_auto=ports is Ports.AUTO), path, announce))
+    on_loop(run(App(found, ports_auto=ports is Ports.AUTO), path, announce))
 
 
-async def run(program: Program, path: Path, announce: Callable[[Mapping[str, Any]], None]) -> None:
+async def run(program: Program, path: Path | None, announce: Callable[[Mapping[str, Any]], None]) -> None:
     """Run `program` until SIGTERM or SIGINT, or its own end.
 
     Args:
-        path: where the ready file goes while it runs.
+        path: where the ready file goes while it runs, if there is to be one.
         announce: tells people what listens where.
 
     Raises:
@@ -120,7 +120,8 @@ async def run(program: Program, path: Path, announce: Callable[[Mapping[str, Any
     except OSError as error:
         raise InvalidRequest(f"cannot start: {_reason(error)}") from error
     try:
-        ready.write(path, told)
+        if path is not None:
+            ready.write(path, told)
         announce(told)
         print(READY, file=sys.stderr, flush=True)
         ended = asyncio.create_task(program.wait_stopped())
@@ -132,7 +133,8 @@ async def run(program: Program, path: Path, announce: Callable[[Mapping[str, Any
             await ended
             raise GodwitError("the server ended by itself; the log above tells why")
     finally:
-        ready.remove(path, os.getpid())
+        if path is not None:
+            ready.remove(path, os.getpid())
         await program.stop()
 
 
@@ -166,7 +168,7 @@ def _reason(error: OSError) -> str:
     return str(error)
 
 
-def _run(work: Coroutine[Any, Any, None]) -> None:
+def on_loop(work: Coroutine[Any, Any, None]) -> None:
     """Run `work` on uvloop where it can be had, else on asyncio's own loop."""
     try:
         from uvloop import new_event_loop
@@ -177,7 +179,7 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
         runner.run(work)
 
 
-def _allow_many_files() -> None:
+def allow_many_files() -> None:
     """Raise the limit of open files to what the system allows: each connection takes one."""
     try:
         import resource

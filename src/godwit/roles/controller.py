@@ -1,0 +1,68 @@
+"""`godwit controller`: what moves channels, as one process of many; several may run, one leads."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from typing import Literal
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from godwit.roles.process import Process
+from godwit.roles.remote import RemoteCrowd, RemoteReadings
+from godwit.steering import Steering
+from godwit.values import Addresses
+
+
+class Controller(Process):
+    """A controller process."""
+
+    role: Literal["controller"] = "controller"
+    _steering: Steering
+    _readings: RemoteReadings
+
+    async def _open(self) -> Addresses:
+        self._readings = RemoteReadings(self._member.edges, self._http)
+        self._steering = Steering(
+            self._settings,
+            self._ground.store,
+            self._ground.logs,
+            self._clock,
+            self.places,
+            RemoteCrowd(self._member.edges, self._http, self._settings.auth.admin_token),
+            holder=self._member.node.name,
+            reading=self._readings,
+            changed=_nobody,
+        )
+        self._registry.register(_Collector(self._steering))
+        return Addresses()
+
+    def _work(self) -> Sequence[tuple[str, Awaitable[None]]]:
+        return [
+            ("controller", self._steering.controller.run()),
+            ("outside", self._steering.watch_in_turn()),
+            ("readings", self._readings.run()),
+        ]
+
+    async def _end_work(self) -> None:
+        await super()._end_work()
+        if self._working is not None:
+            await self._steering.resign()
+
+
+def _nobody() -> None:
+    """Who follows changes is in other processes, and finds them in the store."""
+
+
+class _Collector(Collector):
+    """What the controller counts."""
+
+    def __init__(self, steering: Steering) -> None:
+        self._steering = steering
+
+    def collect(self) -> list[GaugeMetricFamily]:
+        """Make the metrics as they are now."""
+        return [
+            GaugeMetricFamily(f"godwit_controller_{name}", f"The controller's {name.replace('_', ' ')}.", value=value)
+            for name, value in self._steering.controller.statistics().items()
+        ]

@@ -1,0 +1,117 @@
+"""`godwit directory`: directory, API and feed, as one process of many."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from typing import Any, Literal
+
+import structlog
+
+from godwit.control.meters import metric_names
+from godwit.edge.backend import room_id
+from godwit.edge.node import GROUP
+from godwit.errors import StoreUnavailable
+from godwit.ground import PATIENCE
+from godwit.roles.process import Process
+from godwit.roles.remote import RemoteCrowd
+from godwit.settings import Settings
+from godwit.steering import Steering
+from godwit.values import Addresses
+from godwit.web import server, service
+from godwit.web.changes import Changes
+
+log = structlog.get_logger()
+
+TRIM = 3600.0
+"""Seconds between two looks at which public events are too old to be kept."""
+
+KEPT = 30 * 86_400.0
+"""Seconds that public events are kept: whoever follows the feed may have been away for so long."""
+
+
+class Directory(Process):
+    """A directory process.
+
+    It steers nothing; of what steers it uses only what looks: dry runs, explanations, the doctor.
+
+    Args:
+        ports_auto: take a free port instead of the settings' one.
+    """
+
+    role: Literal["directory"] = "directory"
+    _web: server.Running
+
+    def __init__(self, settings: Settings, *, ports_auto: bool = False, patience: float = PATIENCE) -> None:
+        super().__init__(settings, patience=patience)
+        self._ports_auto = ports_auto
+
+    async def _open(self) -> Addresses:
+        settings, store, directory = self._settings, self._ground.store, self._settings.directory
+        steering = Steering(
+            settings,
+            store,
+            self._ground.logs,
+            self._clock,
+            self.places,
+            RemoteCrowd(self._member.edges, self._http, settings.auth.admin_token),
+            holder=self._member.node.name,
+            reading=dict,
+            changed=_nobody,
+        )
+        self._up.push_async_callback(steering.outside.close)
+        changes = Changes()
+        app = service.build(
+            store=store,
+            clock=self._clock,
+            addresses=self.places.addresses,
+            admin_token=settings.auth.admin_token,
+            changes=changes,
+            on_wish=_nobody,
+            checks=self._all_checks(),
+            registry=self._registry,
+            room_id=self._owner,
+            live=settings.live,
+            feed_poll=directory.feed_poll,
+            presence=steering.crowd.presence,
+            metrics=metric_names(name for name in settings.clusters if name != GROUP),
+            dry_run=steering.wishes.dry_run,
+            explain=steering.explainer.explain,
+            doctor=steering.examine,
+        )
+        self._web = await server.serve(app, directory.host, 0 if self._ports_auto else directory.port)
+        self._up.push_async_callback(self._web.stop)
+        self._up.callback(changes.close)
+        return Addresses()
+
+    async def _owner(self, channel: str) -> str | None:
+        found = await room_id(self._ground.store, self._settings, channel)
+        return None if found == "0" else found
+
+    def _work(self) -> Sequence[tuple[str, Awaitable[None]]]:
+        return [("http", self._web.wait_stopped()), ("trim", self._trim())]
+
+    async def _trim(self) -> None:
+        while True:
+            await asyncio.sleep(TRIM)
+            try:
+                trimmed = await self._ground.store.trim_feed(self._clock.now() - KEPT)
+            except StoreUnavailable as error:
+                log.warning("feed_not_trimmed", error=str(error))
+            else:
+                log.info("feed_trimmed", events=trimmed)
+
+    def _told(self) -> dict[str, Any]:
+        clusters = {
+            name: {
+                "tcp": next(iter(addresses.tcp), None),
+                "tls": next(iter(addresses.tls), None),
+                "ws": f"ws://{addresses.ws[0]}/" if addresses.ws else None,
+            }
+            for name, addresses in self.places.addresses.items()
+        }
+        return {"api": self._web.url, "clusters": clusters}
+
+
+def _nobody() -> None:
+    """The controllers are other processes, and find wishes in the store."""

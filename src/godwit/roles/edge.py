@@ -1,0 +1,65 @@
+"""`godwit edge`: the connections of one cluster's clients, as one process of many."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from typing import Any, Literal
+
+import structlog
+
+from godwit.control.ports import Crowd
+from godwit.crowd import EdgeCrowd
+from godwit.edge import metrics
+from godwit.errors import UnknownCluster
+from godwit.ground import PATIENCE
+from godwit.network import Network
+from godwit.roles.process import Process
+from godwit.settings import Settings
+from godwit.values import Addresses
+
+log = structlog.get_logger()
+
+
+class Edge(Process):
+    """An edge process.
+
+    Args:
+        cluster: whose clients it serves.
+        ports_auto: take free ports instead of the settings' ones.
+    """
+
+    role: Literal["edge"] = "edge"
+
+    def __init__(
+        self, settings: Settings, cluster: str, *, ports_auto: bool = False, patience: float = PATIENCE
+    ) -> None:
+        if cluster not in settings.clusters:
+            raise UnknownCluster(f"there is no cluster {cluster}, only {', '.join(settings.clusters)}")
+        self._network = Network(settings, (cluster,), shared=True)
+        super().__init__(settings, cluster=cluster, places=self._network.places, patience=patience)
+        self._ports_auto = ports_auto
+        metrics.register(self._registry, lambda: [node.statistics() for node in self._network.all_nodes()])
+
+    async def _open(self) -> Addresses:
+        store, edge = self._ground.store, self._settings.edge
+        self._network.open(store, self._ground.logs, self._clock)
+        self._up.push_async_callback(self._drain)
+        await self._network.listen(
+            lambda place: (0, 0) if self._ports_auto else (edge.tcp_port + place, edge.ws_port + place),
+            await store.retired(),
+        )
+        return self._network.own()[self._cluster]
+
+    async def _drain(self) -> None:
+        """Let nobody in, tell the others so, and send everybody away bit by bit."""
+        await self._member.change(Addresses())
+        await self._network.close(self._settings.edge.drain_spread)
+
+    def _work(self) -> Sequence[tuple[str, Awaitable[None]]]:
+        return [("network", self._network.follow(self._ground.store))]
+
+    def _crowd(self) -> Crowd:
+        return EdgeCrowd(self._network.nodes)
+
+    def _told(self) -> dict[str, Any]:
+        return {"api": self._inside.url, "clusters": self._network.listening()}

@@ -1,0 +1,199 @@
+"""What all processes of a network have in common: the ground, the registry, an internal HTTP, an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import secrets
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Sequence
+from contextlib import AsyncExitStack, suppress
+from typing import Any
+
+import httpx
+import structlog
+from prometheus_client import CollectorRegistry
+
+from godwit import __version__
+from godwit.clock import Clock, SystemClock
+from godwit.control.ports import Crowd
+from godwit.errors import StoreUnavailable
+from godwit.ground import PATIENCE, Ground, open_ground, require_shared
+from godwit.network import Places
+from godwit.roles import inside
+from godwit.roles.member import Member
+from godwit.roles.remote import http_client
+from godwit.settings import Settings
+from godwit.store.nodes_base import Node, Role
+from godwit.values import Addresses
+from godwit.web import server
+from godwit.web.health import Check
+
+log = structlog.get_logger()
+
+
+class Process(ABC):
+    """One process of many: a program as `godwit.cli.serve.run` runs it.
+
+    Attributes:
+        role: what it does.
+        places: where the clusters are.
+
+    Args:
+        cluster: whose clients an edge serves; empty for other roles.
+        patience: seconds to wait at the start for store and logs that do not answer yet.
+    """
+
+    role: Role
+
+    def __init__(
+        self, settings: Settings, *, cluster: str = "", places: Places | None = None, patience: float = PATIENCE
+    ) -> None:
+        self.places = places or Places(settings)
+        self._settings = settings
+        self._cluster = cluster
+        self._patience = patience
+        self._clock: Clock = SystemClock()
+        self._registry = CollectorRegistry()
+        self._up = AsyncExitStack()
+        self._http: httpx.AsyncClient
+        self._ground: Ground
+        self._member: Member
+        self._inside: server.Running
+        self._working: asyncio.Task[None] | None = None
+        self._draining = False
+        self._stopped = False
+
+    async def start(self) -> dict[str, Any]:
+        """Bring everything up.
+
+        Returns:
+            What the ready file says.
+
+        Raises:
+            OSError: an address cannot be had.
+            InvalidRequest: settings, store and logs do not fit, or another process has this one's name.
+            StoreUnavailable, ChatLogUnavailable: no answer.
+        """
+        require_shared(self._settings, self.role)
+        try:
+            return await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def wait_stopped(self) -> None:
+        """Wait until it has ended, by `stop` or by a fault, which the log tells."""
+        assert self._working
+        await asyncio.shield(self._working)
+
+    async def stop(self) -> None:
+        """Send the clients away if it has any, then end. May be called twice."""
+        if not self._stopped:
+            self._stopped = self._draining = True
+            log.info("ends", role=self.role)
+            await self._up.aclose()
+
+    # what each role is ------------------------------------------------------------------------
+
+    @abstractmethod
+    async def _open(self) -> Addresses:
+        """Bring up what the role has; tells where clients reach it. What must be undone goes on the stack."""
+
+    @abstractmethod
+    def _work(self) -> Sequence[tuple[str, Awaitable[None]]]:
+        """Everything that runs as long as the process does, with names; if one ends, all end."""
+
+    def _checks(self) -> Sequence[Check]:
+        """What must work besides the store and the logs for the process to be ready."""
+        return ()
+
+    def _crowd(self) -> Crowd | None:
+        """What the edges of this process know, if it has any."""
+        return None
+
+    def _told(self) -> dict[str, Any]:
+        """What the ready file says of the role."""
+        return {"api": self._inside.url, "clusters": {}}
+
+    # from the bottom up -----------------------------------------------------------------------
+
+    async def _start(self) -> dict[str, Any]:
+        node = self._settings.node
+        self._http = await self._up.enter_async_context(http_client())
+        self._ground = await open_ground(self._settings, self._clock, self._up, patience=self._patience)
+        self._inside = await server.serve(
+            inside.build(self._all_checks(), self._registry, self._settings.auth.admin_token, self._crowd()),
+            node.host,
+            node.port,
+        )
+        self._up.push_async_callback(self._inside.stop)
+        mine = Node(
+            node.name or self._name(),
+            self.role,
+            secrets.token_hex(8),
+            self._clock.now(),
+            0.0,
+            cluster=self._cluster,
+            url=node.url or self._inside.url,
+            version=__version__,
+        )
+        # Before anything else: who has a name that is taken must not touch anything.
+        self._member = Member(self._ground.store, mine, self.places)
+        await self._member.join()
+        self._up.push_async_callback(self._member.leave)
+        await self._member.look()
+        # Pushed first, so that it goes on giving signs of life while clients are sent away.
+        self._up.push_async_callback(self._end_work)
+        addresses = await self._open()
+        await self._member.change(addresses)
+        self._working = asyncio.create_task(self._run(), name=self.role)
+        return {"pid": os.getpid(), "admin_token": self._settings.auth.admin_token, **self._told()}
+
+    def _name(self) -> str:
+        return "-".join(filter(None, (self.role, self._cluster, platform.node(), str(os.getpid()))))
+
+    def _all_checks(self) -> list[Check]:
+        async def serves() -> str:
+            if self._draining:
+                return "it ends"
+            return "" if self._working and not self._working.done() else "it is starting"
+
+        return [
+            Check(self.role, serves),
+            Check("store", self._store_answers),
+            Check("logs", self._logs_answer),
+            *self._checks(),
+        ]
+
+    async def _store_answers(self) -> str:
+        with suppress(StoreUnavailable):
+            return await self._ground.store_answers()
+        return "the store does not answer"
+
+    async def _logs_answer(self) -> str:
+        return await self._ground.logs_answer()
+
+    async def _run(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                for name, work in (
+                    ("member", self._member.run()),
+                    ("inside", self._inside.wait_stopped()),
+                    *self._work(),
+                ):
+                    group.create_task(_endless(name, work), name=name)
+        except* Exception:
+            # Whoever waits for the end stops the rest in order; here it is only told.
+            log.exception("process_failed", role=self.role)
+
+    async def _end_work(self) -> None:
+        if self._working is not None:
+            self._working.cancel()
+            await asyncio.wait([self._working])
+
+
+async def _endless(name: str, work: Awaitable[None]) -> None:
+    await work
+    raise RuntimeError(f"{name} ended")
