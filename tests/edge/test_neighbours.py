@@ -26,7 +26,7 @@ class Street:
 
     def tell(self, topic: str, payload: bytes) -> None:
         self.waiting.append((topic, payload))
-        self.log.append(msgspec.msgpack.decode(payload, type=Told | Asked))  # type: ignore[arg-type]
+        self.log.append(msgspec.msgpack.decode(payload, type=Told | Asked))
 
     def hear(self, topic: str, heard: Hear) -> Subscription:
         street, entry = self, (topic, heard)
