@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from godwit.config import SECRETS
 from godwit.settings import rows
 from tests.docs_blocks import fill
 
@@ -25,6 +26,9 @@ Every setting can be given in four ways. The first one that names it counts:
 2. the environment: `GODWIT_EDGE__PING_INTERVAL=60`;
 3. a TOML file named by `--config`: `ping_interval = 60` under `[edge]`;
 4. the default.
+
+Secrets can also be in files of their own, so that they are in no process list and no variable: each of {secrets} has
+a twin with `_file` at its end that names the file, e.g. `auth.admin_token_file = "/run/secrets/admin"`.
 
 `godwit config show` prints what is in force, `godwit config explain KEY` says what a setting does.
 """
@@ -45,7 +49,7 @@ def show(value: Any) -> str:
 
 def settings_page() -> str:
     """The text of `docs/settings.md`."""
-    page = [SETTINGS_HEAD]
+    page = [SETTINGS_HEAD.format(secrets=", ".join(f"`{name}`" for name in sorted(SECRETS)))]
     section = None
     for name, default, help in rows():
         here = name.rpartition(".")[0]

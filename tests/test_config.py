@@ -322,3 +322,63 @@ def test_half_a_network_is_refused(given: str, text: str) -> None:
     with pytest.raises(InvalidSetting) as refused:
         config.load(None, {}, [given])
     assert text in str(refused.value)
+
+
+@pytest.fixture
+def secret(tmp_path: Path) -> Path:
+    """A file with a secret and the end of its line."""
+    file = tmp_path / "secret"
+    file.write_text("hush\n")
+    return file
+
+
+@pytest.mark.parametrize("name", sorted(config.SECRETS - {"store.password"}))
+def test_secrets_from_files(name: str, secret: Path) -> None:
+    """Each has a twin that names a file, wherever settings are given; later sources win over earlier ones."""
+    assert config.value_of(loaded(f"{name}_file={secret}"), name) == "hush"
+    environ = {config.env_name(name) + "_FILE": str(secret)}
+    found = config.load(None, environ, [])
+    assert config.value_of(found.settings, name) == "hush"
+    assert found.origins[name] == f"{name}_file = {secret}, {config.env_name(name)}_FILE"
+    assert config.value_of(config.load(None, environ, [f"{name}=other"]).settings, name) == "other"
+
+
+def test_a_secret_is_given_once(secret: Path) -> None:
+    """Nobody needs to guess which one counts."""
+    told = refused("auth.admin_token=x", f"auth.admin_token_file={secret}")
+    assert told.startswith("give either auth.admin_token or auth.admin_token_file, not both (--set and ")
+
+
+def test_secrets_that_cannot_be_read(tmp_path: Path, secret: Path) -> None:
+    """One line that names the file; what it has is not told."""
+    assert "cannot be read: No such file or directory" in refused(f"live.token_file={tmp_path}/none")
+    assert "cannot be read: Is a directory" in refused(f"live.token_file={tmp_path}")
+    secret.write_text(" \n")
+    assert "the file is empty" in refused(f"live.token_file={secret}")
+    secret.write_bytes(b"\xff")
+    assert "expected the name of a text file" in refused(f"live.token_file={secret}")
+    secret.write_text("hu sh")
+    assert "hu sh" not in refused(f"live.token_file={secret}")
+    secret.write_text("live = { token_file = 3 }")
+    assert "expected the name of a text file" in refused(file=secret)
+    assert "there is no setting edge.host_file" in refused("edge.host_file=x")
+
+
+def test_url_of_the_store(secret: Path) -> None:
+    """The password comes into it, and is never shown."""
+    url = "postgresql://ann@one:1,two:2/godwit?sslmode=require"
+    store = loaded(f"store.url={url}", f"store.password_file={secret}").store
+    assert store.url == "postgresql://ann:hush@one:1,two:2/godwit?sslmode=require"
+    assert config.shown("store.url", store.url) == '"postgresql://ann:***@one:1,two:2/godwit?sslmode=require"'
+    assert loaded("store.url=postgresql:///godwit?host=/run/pg").store.url == "postgresql:///godwit?host=/run/pg"
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql://ann:hush@h/x", "sqlite:///hush", "h/hush", "postgresql:/hush", "postgresql://h/x hush"]
+)
+def test_urls_that_cannot_be(url: str) -> None:
+    """The password may stand at the wrong place: nothing of the URL is repeated."""
+    told = refused(f"store.url={url}")
+    assert told.startswith("store.url cannot be: expected postgresql://USER@HOST/DATABASE")
+    assert "hush" not in told
+    assert refused("store.password=hush") == "store.password is for PostgreSQL: give store.url too"

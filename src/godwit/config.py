@@ -14,7 +14,7 @@ import math
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -22,11 +22,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from godwit.errors import InvalidSetting
 from godwit.settings import Settings, rows
+from godwit.store.urls import shown as without_password
+from godwit.store.urls import with_password
 
 ENV_PREFIX = "GODWIT_"
 
-SECRETS = frozenset({"auth.admin_token", "live.token", "live.eventsub_secret", "webhooks.secret"})
-"""Settings whose value is never shown."""
+SECRETS = frozenset({"auth.admin_token", "live.token", "live.eventsub_secret", "store.password", "webhooks.secret"})
+"""Settings whose value is never shown. Each can be in a file of its own, which `<setting>_file` names."""
 
 HIDDEN = "(hidden)"
 
@@ -34,6 +36,8 @@ TRANSPORTS = ("tcp", "tls", "ws", "wss")
 
 _PUBLIC = "directory.public"
 _SERVERS = "nats.servers"
+_STORE = "store.url"
+_FILE = "_file"
 _TREES = {_PUBLIC: 2, _SERVERS: 1}
 """Settings that are trees of lists, and how deep they go: sources override each other leaf by leaf."""
 
@@ -54,6 +58,7 @@ _MAY_BE_ZERO = frozenset(
 _CLUSTER = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
 _URL = re.compile(r"https?://[^\s/]+(/\S*)?")
 _NATS_URL = re.compile(r"(nats|tls|ws|wss)://[^\s/]+")
+_STORE_URL = re.compile(r"postgres(ql)?://[^\s/?#]*(/[^\s#]*)?(\?[^\s#]*)?")
 _ADDRESS = re.compile(r"[A-Za-z0-9._-]+:([0-9]{1,5})")
 
 
@@ -100,7 +105,7 @@ def shown(name: str, value: Any) -> str:
     """A setting's value as it may be shown: JSON, secrets hidden."""
     if name in SECRETS:
         return HIDDEN if value else '""'
-    return json.dumps(value)
+    return json.dumps(without_password(value) if value and name == _STORE else value)
 
 
 def hint_of(name: str) -> Any:
@@ -127,6 +132,8 @@ def expected(name: str) -> str:
     if hint in (int, float):
         kind = "a whole number" if hint is int else "a number"
         return f"{kind}, {'0 or more' if name in _MAY_BE_ZERO else '1 or more' if hint is int else 'above 0'}"
+    if name in SECRETS:
+        return f"text, or {name}{_FILE} with the name of a file that has it"
     return "true or false" if hint is bool else "text"
 
 
@@ -149,7 +156,10 @@ def load(file: Path | None, environ: Mapping[str, str], sets: Sequence[str] = ()
         _from_sets(sets),
     ]
     for source in given:
+        here: dict[str, str] = {}
         for name, value, origin in source:
+            if name in SECRETS and here.setdefault(name, origin) != origin:
+                raise InvalidSetting(f"give either {name} or {name}{_FILE}, not both ({here[name]} and {origin})")
             if tree := _tree_of(name):
                 *path, last = name.removeprefix(tree + ".").split(".")
                 branch = values.setdefault(tree, {})
@@ -163,7 +173,7 @@ def load(file: Path | None, environ: Mapping[str, str], sets: Sequence[str] = ()
     checked = {name: _checked(name, value, origins[name]) for name, value in values.items()}
     settings = _build(checked)
     _coherent(settings)
-    return Loaded(settings, origins)
+    return Loaded(_with_password(settings), origins)
 
 
 def _from_file(file: Path) -> Iterator[tuple[str, Any, str]]:
@@ -212,6 +222,8 @@ def _leaves(name: str, value: Any, origin: str) -> Iterator[tuple[str, Any, str]
     tree = name if name in _TREES else _tree_of(name)
     if not tree and name in names():
         yield name, value, origin
+    elif name.removesuffix(_FILE) in SECRETS:
+        yield name.removesuffix(_FILE), _secret_in(name, value, origin), f"{name} = {value}, {origin}"
     elif not tree:
         raise unknown(name)
     elif name.count(".") == tree.count(".") + _TREES[tree]:
@@ -236,6 +248,21 @@ def _tree_of(name: str) -> str:
     return ""
 
 
+def _secret_in(name: str, file: Any, origin: str) -> str:
+    """What a file has that a secret is kept in; the end of its line is not a part of it."""
+    try:
+        text = Path(file).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise InvalidSetting(f"{name} = {str(file)!r} ({origin}) cannot be read: {error.strerror}") from error
+    except (TypeError, ValueError) as error:
+        raise InvalidSetting(
+            f"{name} = {str(file)!r} ({origin}) cannot be: expected the name of a text file"
+        ) from error
+    if not text:
+        raise InvalidSetting(f"{name} = {str(file)!r} ({origin}) cannot be: the file is empty")
+    return text
+
+
 def _json(name: str, text: str, origin: str) -> Any:
     try:
         return json.loads(text)
@@ -248,7 +275,7 @@ def _listed(text: str) -> list[str]:
 
 
 def _wrong(name: str, value: Any, origin: str) -> InvalidSetting:
-    told = HIDDEN if name in SECRETS else repr(value)
+    told = HIDDEN if name in SECRETS | {_STORE} else repr(value)
     return InvalidSetting(f"{name} = {told} ({origin}) cannot be: expected {expected(name)}")
 
 
@@ -338,7 +365,7 @@ def _addressed(settings: Settings) -> None:
 
 def _shared(settings: Settings) -> None:
     """Refuse half of a configuration for many processes."""
-    nats, node = settings.nats, settings.node
+    nats, node, store = settings.nats, settings.node, settings.store
     for cluster, urls in nats.servers.items():
         if cluster not in settings.clusters:
             raise InvalidSetting(
@@ -354,6 +381,20 @@ def _shared(settings: Settings) -> None:
         )
     if node.url and not _URL.fullmatch(node.url):
         raise InvalidSetting(f"node.url = {node.url!r} cannot be: expected http://HOST:PORT")
+    if store.url and not _STORE_URL.fullmatch(store.url):
+        raise InvalidSetting(
+            f"{_STORE} cannot be: expected postgresql://USER@HOST/DATABASE; a SQLite file is named by store.path"
+        )
+    if store.password and not store.url:
+        raise InvalidSetting(f"store.password is for PostgreSQL: give {_STORE} too")
+
+
+def _with_password(settings: Settings) -> Settings:
+    """Put the password of the store where it belongs, so that one value says how to get there."""
+    store = settings.store
+    if not store.password:
+        return settings
+    return replace(settings, store=replace(store, url=with_password(store.url, store.password)))
 
 
 def is_loopback(host: str) -> bool:

@@ -131,6 +131,8 @@ class StoreSettings:
     url: str = _setting(
         "", "PostgreSQL, e.g. postgresql://godwit@db.example.net/godwit; empty: the SQLite file of store.path."
     )
+    password: str = _setting("", "Password for PostgreSQL, in place of one in store.url.")
+    connections: int = _setting(5, "Connections to PostgreSQL that a process keeps, at most.")
     path: str = _setting("godwit.sqlite3", "SQLite file; made and migrated at start, after a copy of the old one.")
 
 

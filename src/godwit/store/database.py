@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from godwit.errors import InvalidRequest, StoreNotPrepared, StoreUnavailable
 from godwit.store import postgres
+from godwit.store.urls import is_postgres
 
 BUSY_TIMEOUT = 5.0
 """Seconds to wait for another process that writes to the same SQLite file."""
@@ -99,7 +100,7 @@ class Database:
             connections: how many connections to PostgreSQL are kept, at most.
         """
         self.url = url
-        self._is_sqlite = not postgres.is_postgres(url)
+        self._is_sqlite = not is_postgres(url)
         # SQLite has one writer; those of this process queue here instead of polling the file's lock.
         self._writer: AbstractAsyncContextManager[None] = asyncio.Lock() if self._is_sqlite else nullcontext()
         self._open = False

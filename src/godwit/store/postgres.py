@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal
-from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit
 
 import asyncpg
 from sqlalchemy import Connection, event
@@ -13,8 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool
 
 from godwit.errors import StoreNotPrepared
-
-SCHEMES = ("postgresql", "postgres")
+from godwit.store.urls import shown
 
 OLDEST = 13
 """The oldest PostgreSQL that the store is written for."""
@@ -53,31 +51,6 @@ _AGAIN = ("40001", "40P01")
 
 _BUGS = ("0A", "23", "42")
 """Classes of errors that no other state of the server would have spared us."""
-
-
-def is_postgres(url: str) -> bool:
-    """Say whether the URL is that of a PostgreSQL."""
-    return urlsplit(url).scheme in SCHEMES
-
-
-def with_password(url: str, password: str) -> str:
-    """The URL with a password in place of its own."""
-    parts = urlsplit(url)
-    user, _, hosts = parts.netloc.rpartition("@")
-    return _joined(parts, f"{user.partition(':')[0]}:{quote(password, safe='')}@{hosts}", parts.query)
-
-
-def shown(url: str) -> str:
-    """The URL as it may be shown: without its password."""
-    parts = urlsplit(url)
-    user, at, hosts = parts.netloc.rpartition("@")
-    options = [(name, "***" if name == "password" else value) for name, value in parse_qsl(parts.query)]
-    masked = f"{user.partition(':')[0]}:***" if ":" in user else user
-    return _joined(parts, masked + at + hosts, urlencode(options, safe="/*"))
-
-
-def _joined(parts: SplitResult, netloc: str, query: str) -> str:
-    return f"{parts.scheme}://{netloc}{parts.path}{'?' if query else ''}{query}"
 
 
 def pooled(url: str, *, name: str, size: int) -> AsyncEngine:

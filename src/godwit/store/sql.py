@@ -10,6 +10,7 @@ from godwit.store.migrations import check_current
 from godwit.store.moderation import Moderation
 from godwit.store.nodes import Nodes
 from godwit.store.rollouts import Rollouts
+from godwit.store.urls import shown
 
 
 class SqlStore(Rollouts, Accounts, Moderation, Nodes):
@@ -34,6 +35,6 @@ class SqlStore(Rollouts, Accounts, Moderation, Nodes):
         except GodwitError as error:
             await self._engine.dispose()
             if isinstance(error, StoreUnavailable) and not self._is_sqlite:
-                raise StoreUnavailable(f"{error}; store.url is {postgres.shown(self.url)}") from error
+                raise StoreUnavailable(f"{error}; store.url is {shown(self.url)}") from error
             raise
         self._open = True

@@ -26,6 +26,7 @@ from sqlalchemy.pool import NullPool
 from godwit.errors import StoreNotPrepared
 from godwit.store import postgres
 from godwit.store.database import Result, answering, begin_explicitly
+from godwit.store.urls import is_postgres
 
 _one_at_a_time = threading.Lock()
 """Alembic's `op` belongs to the whole process, so one migration runs at a time."""
@@ -113,7 +114,7 @@ def _migrate(url: str) -> Migrated | None:
 def _transaction(url: str, work: Callable[[Connection], Result], *, write: bool = False) -> Result:
     """Do `work` in one transaction, in this thread."""
     with answering():
-        if postgres.is_postgres(url):
+        if is_postgres(url):
             return asyncio.run(_on_postgres(url, work, write=write))
         # The synchronous driver: the asynchronous one has threads that outlive a loop of ours.
         engine = create_engine(make_url(url).set(drivername="sqlite"), poolclass=NullPool)
@@ -158,7 +159,7 @@ def _refuse_newer(revision: str) -> None:
 
 def _file(url: str) -> Path | None:
     """The SQLite file; None for a PostgreSQL."""
-    database = None if postgres.is_postgres(url) else make_url(url).database
+    database = None if is_postgres(url) else make_url(url).database
     return Path(database) if database else None
 
 
