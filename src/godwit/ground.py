@@ -185,13 +185,16 @@ async def open_ground(settings: Settings, clock: Clock, up: AsyncExitStack, *, p
 
 async def _patiently(patience: float, work: Callable[[], Awaitable[T]]) -> T:
     deadline = asyncio.get_running_loop().time() + patience
+    told = ""
     while True:
         try:
             return await work()
         except (StoreUnavailable, ChatLogUnavailable) as error:
             if asyncio.get_running_loop().time() >= deadline:
                 raise
-            log.warning("waits_at_start", error=str(error))
+            if str(error) != told:
+                told = str(error)
+                log.warning("waits_at_start", error=told)
         await asyncio.sleep(AGAIN)
 
 

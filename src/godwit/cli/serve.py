@@ -115,9 +115,17 @@ async def run(program: Program, path: Path | None, announce: Callable[[Mapping[s
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ask)
+    starting = asyncio.ensure_future(program.start())
+    stopping = asyncio.create_task(asked.wait())
+    await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done():
+        starting.cancel()
+        await asyncio.wait([starting])
+        return
     try:
-        told = await program.start()
+        told = starting.result()
     except OSError as error:
+        stopping.cancel()
         raise InvalidRequest(f"cannot start: {_reason(error)}") from error
     try:
         if path is not None:
@@ -125,7 +133,7 @@ async def run(program: Program, path: Path | None, announce: Callable[[Mapping[s
         announce(told)
         print(READY, file=sys.stderr, flush=True)
         ended = asyncio.create_task(program.wait_stopped())
-        waiting = {ended, asyncio.create_task(asked.wait())}
+        waiting = {ended, stopping}
         done, pending = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         for task in pending:
             task.cancel()
