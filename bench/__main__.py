@@ -6,7 +6,7 @@ import argparse
 import json
 import shlex
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure a server by real connections.")
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=f"of {NAMES}; all by default")
     parser.add_argument("--small", "--quick", action="store_true", help="only see that it works")
+    parser.add_argument("--channels", type=int, metavar="N", help="of the scenario bot; 100,000 by default")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was found there, too")
     options = parser.parse_args(arguments)
     wanted = [name for asked in options.scenarios for name in GROUPS.get(asked, (asked,))] or list(SCENARIOS)
@@ -35,6 +36,8 @@ def main(arguments: list[str]) -> int:
 
     logs.to_stderr(30)
     sizes = SMALL if options.small else Sizes()
+    if options.channels:
+        sizes = replace(sizes, bot=options.channels)
     report: dict[str, Any] = {
         "command": shlex.join(["python", "-m", "bench", *arguments]),
         "machine": machine.describe(),

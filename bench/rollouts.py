@@ -44,8 +44,8 @@ rest = true
 """
 """A budget that is out of the way."""
 
-SILENT = 6
-"""Times that one asks for news for ten seconds, and gets none, before something is wrong."""
+SILENT = 60
+"""Times that one waits ten seconds for news, and gets none, before something is wrong."""
 
 AT_ONCE = 20_000
 """Channels in one request."""
@@ -81,16 +81,18 @@ class Network:
             raise RuntimeError(f"{verb}: {seen['answer']}")
 
     async def wait_rollout(self, state: str) -> dict[str, Any]:
-        """Wait until the rollout is in a state; returns its status."""
-        seen: dict[str, Any] = await self.ask("GET", "/rollouts/latest")
-        silent = 0
-        while seen["state"] != state:
-            newer = await self.ask("GET", f"/rollouts/latest?wait=10&version={seen['version']}")
-            silent = silent + 1 if newer["version"] == seen["version"] else 0
-            if silent == SILENT:
-                raise RuntimeError(f"nothing goes on: {newer['state']} {newer['why']} {newer['waiting']}")
-            seen = newer
-        return seen
+        """Wait until the rollout is in a state; returns its status.
+
+        Waits for an event: whoever looks at the status again and again costs the server something.
+        """
+        after = silent = 0
+        while silent < SILENT:
+            found = await self.ask("GET", f"/rollouts/latest/events?wait=10&after={after}")
+            if any(event["kind"] == f"rollout.{state}" for event in found["events"]):
+                seen: dict[str, Any] = await self.ask("GET", "/rollouts/latest")
+                return seen
+            after, silent = found["next"], silent + 1 if found["next"] == after else 0
+        raise RuntimeError(f"the rollout is not {state}: {await self.ask('GET', '/rollouts/latest')}")
 
     async def single_moves(self, channels: list[str], to: str) -> float:
         """Move channels one after the other; returns the moves per second."""

@@ -20,7 +20,7 @@ from godwit.values import Move, Tell
 
 log = structlog.get_logger()
 
-MOST = 500
+MOST = 1000
 """Moves that are begun in one write, at most."""
 
 WIDEST = 2000

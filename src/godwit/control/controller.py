@@ -37,7 +37,7 @@ FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
 """Seconds between tries, at most."""
 
-TOGETHER = 200
+TOGETHER = 500
 """Cold moves that are carried out together."""
 
 PATIENCE = 20.0
@@ -140,6 +140,8 @@ class Controller:
     async def _begin(self, group: asyncio.TaskGroup) -> None:
         """Give every move of the journal that nobody carries here to somebody."""
         term = self._conductor.leader.term if self._conductor else 0
+        # One that ends while the journal is read would be taken up again as it was before.
+        carried = set(self._under_way)
         if self._conductor is not None and not self._conductor.leader.leads:
             if self._term != -1:
                 self._drains.forget()
@@ -154,7 +156,7 @@ class Controller:
         for move in reversed(found):
             if move.state == "draining":
                 self._drains.add(move)
-            elif move.id not in self._under_way:
+            elif move.id not in carried and move.id not in self._under_way:
                 self._under_way.add(move.id)
                 if move.cold:
                     cold.append(move)
