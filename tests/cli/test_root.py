@@ -47,6 +47,7 @@ COMMANDS = [
     "cluster restore",
     "cluster evacuate",
     "cluster default",
+    "migrate",
     "doctor",
     "repair",
     "changes",

@@ -69,7 +69,7 @@ async def test_wrong_urls(databases: Databases) -> None:
 async def test_not_migrated(databases: Databases) -> None:
     """Nothing is made silently; the message says what to do, and what was done once is not done again."""
     url = await databases.new()
-    assert "the store's tables are not there; it needs 0003: run 'godwit migrate' first" in await refused(url)
+    assert "the store's tables are not there: run 'godwit migrate' first" in await refused(url)
     assert await needs_migration(url)
     assert await migrate(url) == Migrated("", "0003", None)
     assert await migrate(url) is None

@@ -19,6 +19,7 @@ from godwit.cli import (
     directory,
     doctor,
     edge,
+    migrate,
     rollout,
     serve,
 )
@@ -55,6 +56,7 @@ app.command("directory")(directory.directory)
 app.command("controller")(controller.controller)
 app.command("chat")(chat.chat)
 app.add_typer(demo.app, name="demo")
+app.command("migrate")(migrate.migrate)
 app.command("doctor")(doctor.doctor)
 app.command("repair")(doctor.repair)
 app.command("changes")(changes.changes)

@@ -120,6 +120,20 @@ class Store(Protocol):
         """
         ...
 
+    async def commit_many(
+        self, switches: Sequence[tuple[str, Segment]], *, drain_until: float, now: float
+    ) -> list[Placement]:
+        """`commit` for many channels in one write; answers in their order."""
+        ...
+
+    async def settle_many(self, ends: Sequence[tuple[str, int]]) -> None:
+        """`settle` for many channels in one write."""
+        ...
+
+    async def chains(self, channels: Sequence[str]) -> list[list[Segment]]:
+        """`segments` for many channels, in the order asked for."""
+        ...
+
     async def note_reached(self, channel: str, epoch: int, sequence: int) -> None:
         """A reader left the segment of `epoch` by force (rule C8); it had read up to `sequence`."""
         ...
@@ -242,6 +256,14 @@ class Store(Protocol):
         """The account of a login."""
         ...
 
+    async def owners(self, logins: Sequence[str], *, add: bool = False) -> list[Account | None]:
+        """The accounts of many logins, in the order asked for.
+
+        Args:
+            add: those that are not there yet are added, with user ids that the store chooses.
+        """
+        ...
+
     async def accounts(self, after: str = "", limit: int = 1000) -> list[Account]:
         """Accounts sorted by login, beginning behind the login `after`."""
         ...
@@ -279,6 +301,10 @@ class Store(Protocol):
 
         A row that has one keeps it; an unknown id is ignored.
         """
+        ...
+
+    async def sanctioned(self, channels: Sequence[str]) -> set[str]:
+        """Those of the channels that have sanctions at all: most have none."""
         ...
 
     async def sanctions(self, channel: str, *, since: float | None = None) -> list[Sanction]:

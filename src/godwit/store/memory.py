@@ -54,6 +54,12 @@ class MemoryStore(MemoryRollouts, MemoryNodes):
         """The account of a login."""
         return self._accounts.get(login)
 
+    async def owners(self, logins: Sequence[str], *, add: bool = False) -> list[Account | None]:
+        """The accounts of many logins, in the order asked for; with `add`, missing ones are added."""
+        if add:
+            return [await self.add_account(Account("", login)) for login in logins]
+        return [self._accounts.get(login) for login in logins]
+
     async def accounts(self, after: str = "", limit: int = 1000) -> list[Account]:
         """Accounts sorted by login."""
         logins = sorted(login for login in self._accounts if login > after)
@@ -98,6 +104,10 @@ class MemoryStore(MemoryRollouts, MemoryNodes):
         row = self._sanctions.get(sanction_id)
         if row and row.position is None:
             self._sanctions[sanction_id] = msgspec.structs.replace(row, position=position, time=time)
+
+    async def sanctioned(self, channels: Sequence[str]) -> set[str]:
+        """Those of the channels that have sanctions at all."""
+        return {row.channel for row in self._sanctions.values()}.intersection(channels)
 
     async def sanctions(self, channel: str, *, since: float | None = None) -> list[Sanction]:
         """The rows that decide: the newest placed one per target, those placed since, all without a position."""

@@ -9,7 +9,7 @@ from sqlalchemy import Row, false, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from godwit.store.base import AuditEntry, Sanction
-from godwit.store.database import Database
+from godwit.store.database import Database, chunks
 from godwit.store.schema import audit, sanctions
 from godwit.values import Position
 
@@ -42,6 +42,18 @@ class Moderation(Database):
         """Give a row the position of its first valid record, for good."""
         unplaced = update(sanctions).where(sanctions.c.id == sanction_id, sanctions.c.epoch.is_(None))
         await self._change(unplaced.values(epoch=position.epoch, sequence=position.sequence, time=time))
+
+    async def sanctioned(self, channels: Sequence[str]) -> set[str]:
+        """Those of the channels that have sanctions at all."""
+
+        async def work(connection: AsyncConnection) -> set[str]:
+            found: set[str] = set()
+            for names in chunks(channels):
+                here = select(sanctions.c.channel).where(sanctions.c.channel.in_(names)).distinct()
+                found |= set(await connection.scalars(here))
+            return found
+
+        return await self._read(work)
 
     async def sanctions(self, channel: str, *, since: float | None = None) -> list[Sanction]:
         """The rows that decide: the newest placed one per target, those placed since, all without a position."""

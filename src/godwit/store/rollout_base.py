@@ -192,20 +192,6 @@ class RolloutStore(Store, Protocol):
         """
         ...
 
-    async def commit_many(
-        self, switches: Sequence[tuple[str, Segment]], *, drain_until: float, now: float
-    ) -> list[Placement]:
-        """`commit` for many channels in one write; answers in their order."""
-        ...
-
-    async def settle_many(self, ends: Sequence[tuple[str, int]]) -> None:
-        """`settle` for many channels in one write."""
-        ...
-
-    async def chains(self, channels: Sequence[str]) -> list[list[Segment]]:
-        """`segments` for many channels, in the order asked for."""
-        ...
-
     async def live_among(self, channels: Sequence[str]) -> set[str]:
         """Which of these channels are live."""
         ...

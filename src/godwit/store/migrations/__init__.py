@@ -61,8 +61,8 @@ def check_current(connection: Connection) -> None:
     if found == _head():
         return
     _refuse_newer(found)
-    had = f"are at revision {found}, this version of Godwit needs" if found else "are not there; it needs"
-    raise StoreNotPrepared(f"the store's tables {had} {_head()}: run 'godwit migrate' first, with the same settings")
+    had = f"are at revision {found}, this version of Godwit needs {_head()}" if found else "are not there"
+    raise StoreNotPrepared(f"the store's tables {had}: run 'godwit migrate' first, with the same settings")
 
 
 async def needs_migration(url: str) -> bool:
@@ -72,6 +72,16 @@ async def needs_migration(url: str) -> bool:
         StoreUnavailable: no answer.
     """
     return await asyncio.to_thread(_needs_migration, url)
+
+
+async def revisions(url: str) -> tuple[str, str]:
+    """The revision of the tables, empty if there are none, and the one that this version works with; makes no file.
+
+    Raises:
+        StoreNotPrepared: the tables are those of a newer version, or the server is too old.
+        StoreUnavailable: no answer.
+    """
+    return await asyncio.to_thread(_revisions, url), _head()
 
 
 async def migrate(url: str) -> Migrated | None:
@@ -92,6 +102,13 @@ def _needs_migration(url: str) -> bool:
     if file is not None and not file.exists():
         return True
     return not _transaction(url, is_current)
+
+
+def _revisions(url: str) -> str:
+    file = _file(url)
+    found = "" if file is not None and not file.exists() else _transaction(url, _found)
+    _refuse_newer(found)
+    return found
 
 
 def _migrate(url: str) -> Migrated | None:
