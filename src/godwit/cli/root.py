@@ -22,6 +22,7 @@ from godwit.cli import (
     migrate,
     rollout,
     serve,
+    up,
 )
 from godwit.errors import GodwitError
 
@@ -54,6 +55,7 @@ app.command("serve")(serve.serve)
 app.command("edge")(edge.edge)
 app.command("directory")(directory.directory)
 app.command("controller")(controller.controller)
+app.command("up")(up.up)
 app.command("chat")(chat.chat)
 app.add_typer(demo.app, name="demo")
 app.command("migrate")(migrate.migrate)

@@ -1,0 +1,1 @@
+"""A whole network on one machine, with the real servers: for trying, and for tests."""
