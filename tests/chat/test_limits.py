@@ -185,3 +185,28 @@ def test_a_ticket_that_is_granted_again_is_the_newest() -> None:
     for channel in ("room", "other", "room", "third"):
         tickets.grant("ann", channel, "aws", 2, 0.0)
     assert [tickets.use("ann", channel, "aws", 1.0) for channel in ("room", "other", "third")] == [True, False, True]
+
+
+# what was counted elsewhere ---------------------------------------------------------------------
+
+
+def test_what_was_charged_elsewhere_counts(limits: Limits) -> None:
+    """LIMIT-3."""
+    limits.joined_elsewhere("ann", "", 1, 0.0)
+    assert joins(limits, "ann", 2, 1.0) == ["charged", "over first"]
+    assert joins(limits, "ann", 1, 10.0) == ["charged"], "its window began then"
+    limits.logged_in_elsewhere("ann", "", 1, 0.0)
+    assert limits.login("ann", "", 1.0) is Charge.OVER_FIRST
+
+
+def test_what_was_too_much_elsewhere_is_not_carried_on(limits: Limits) -> None:
+    limits.joined_elsewhere("ann", "", 9, 0.0)
+    assert joins(limits, "ann", 1, 1.0) == ["over first"]
+    assert joins(limits, "ann", 3, 10.0) == ["charged", "charged", "over"]
+
+
+def test_without_limits_it_does_not_matter_what_was_charged_elsewhere() -> None:
+    limits = Limits(None)
+    limits.joined_elsewhere("ann", "", 9, 0.0)
+    limits.logged_in_elsewhere("ann", "", 9, 0.0)
+    assert limits.kept == 0

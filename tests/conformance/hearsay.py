@@ -54,6 +54,12 @@ class Ear:
                 self._came.clear()
                 await self._came.wait()
 
+    async def next(self) -> None:
+        """Wait until something more is heard."""
+        self._came.clear()
+        async with asyncio.timeout(DEADLINE):
+            await self._came.wait()
+
     async def reached(self, teller: Hearsay, topic: str) -> None:
         """Have knocks told until one is heard: from then on the way is open."""
         async with asyncio.timeout(DEADLINE):

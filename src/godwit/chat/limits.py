@@ -167,16 +167,25 @@ class _Counters:
         return self._verified if bot == VERIFIED else self._ordinary
 
     def charge(self, client: str, bot: str, now: float) -> Charge:
-        limit, counter = self.limit(bot), self._counters.get(client, now)
-        if counter is None or counter.limit != limit.count:
-            counter = _Counter(limit)
-            self._counters.put(client, counter)
+        counter = self._counter(client, bot, now)
         if counter.take(now):
             return Charge.CHARGED
         if now < counter.quiet_until:
             return Charge.OVER
-        counter.quiet_until = now + limit.seconds
+        counter.quiet_until = now + counter.seconds
         return Charge.OVER_FIRST
+
+    def note(self, client: str, bot: str, count: int, now: float) -> None:
+        """Charge what was let through elsewhere; what is past the limit is not held against the next window."""
+        counter = self._counter(client, bot, now)
+        counter.force(now, min(count, counter.level(now)))
+
+    def _counter(self, client: str, bot: str, now: float) -> _Counter:
+        limit, counter = self.limit(bot), self._counters.get(client, now)
+        if counter is None or counter.limit != limit.count:
+            counter = _Counter(limit)
+            self._counters.put(client, counter)
+        return counter
 
 
 class _Ticket(msgspec.Struct, gc=False):
@@ -277,6 +286,16 @@ class Limits:
     def login(self, account: str, bot: str, now: float) -> Charge:
         """Charge a login to an account."""
         return self._logins.charge(account, bot, now) if self._logins else Charge.CHARGED
+
+    def joined_elsewhere(self, account: str, bot: str, count: int, now: float) -> None:
+        """Charge JOINs that another process let through."""
+        if self._joins is not None:
+            self._joins.note(account, bot, count, now)
+
+    def logged_in_elsewhere(self, account: str, bot: str, count: int, now: float) -> None:
+        """Charge logins that another process let through."""
+        if self._logins is not None:
+            self._logins.note(account, bot, count, now)
 
     def grant(self, account: str, channel: str, cluster: str, epoch: int, now: float) -> None:
         """Give an account that is told of a move a free JOIN of `channel` on `cluster`."""

@@ -8,17 +8,16 @@ lane has a task or a timer, and only clients that were told more than once latel
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
 
-import msgspec
 import structlog
 
 from godwit.buckets import Bucket
 from godwit.chat.limits import VERIFIED, Charge, Fading, Limit, Limits, table
 from godwit.chatlog.hearsay import Hearsay
+from godwit.edge.accounts import Accounts
 from godwit.edge.deadlines import Wheel
 from godwit.settings import Settings
 
@@ -29,24 +28,6 @@ log = structlog.get_logger()
 
 LATE = 1.5
 """Seconds that may pass between two turns of the wheel: so much of what a client may be told is saved up."""
-
-
-TICKETS = "tickets"
-"""Topic of JOINs that are free on all edges."""
-
-AT_ONCE = 2_000
-"""Tickets that are told in one message at most."""
-
-
-class Granted(msgspec.Struct, frozen=True, array_like=True):
-    """Free JOINs that a process has given.
-
-    Attributes:
-        tickets: for each account, channel, cluster and epoch.
-    """
-
-    by: str
-    tickets: tuple[tuple[str, str, str, int], ...]
 
 
 class Teller(Protocol):
@@ -99,7 +80,7 @@ class Pace:
 
     Args:
         now: the time in seconds, which never runs backwards.
-        hearsay: over which other processes are told of free JOINs, and tell theirs.
+        hearsay: over which processes tell each other of free JOINs and of what was charged, if there are several.
 
     Attributes:
         limits: JOINs and logins.
@@ -115,15 +96,14 @@ class Pace:
         self._told: Fading[float] = Fading(max((1 / rate for rate, _ in self._tokens.values()), default=0.0))
         self._lanes: dict[str, _Lane] = {}
         self._wheel = Wheel(now())
-        self._name = uuid4().hex
-        self._hearsay = hearsay
-        self._to_tell: list[tuple[str, str, str, int]] = []
-        self._hearing = hearsay.hear(TICKETS, self._granted) if hearsay else None
+        self._accounts: Accounts | None = None
+        if hearsay and self.limits.table:
+            self._accounts = Accounts(uuid4().hex, hearsay, self.limits, now)
 
     def stop(self) -> None:
-        """Hear nothing any more."""
-        if self._hearing:
-            self._hearing.close()
+        """Tell and hear nothing any more."""
+        if self._accounts:
+            self._accounts.stop()
 
     @property
     def lanes(self) -> int:
@@ -134,37 +114,25 @@ class Pace:
 
     def join(self, session: Session, channel: str) -> Charge:
         """Charge a JOIN to the client, unless a move caused it (LIMIT-3, LIMIT-5)."""
-        return self.limits.join(session.client, session.bot, channel, session.node.cluster, self._now())
+        charge = self.limits.join(session.client, session.bot, channel, session.node.cluster, self._now())
+        if charge is Charge.CHARGED and self._accounts and session.account:
+            self._accounts.joined(session.account, session.bot)
+        return charge
 
     def login(self, account: str, bot: str) -> Charge:
         """Charge a login to an account (LIMIT-3)."""
-        return self.limits.login(account, bot, self._now())
+        charge = self.limits.login(account, bot, self._now())
+        if charge is Charge.CHARGED and self._accounts:
+            self._accounts.logged_in(account, bot)
+        return charge
 
     def sent_to(self, session: Session, channel: str, cluster: str, epoch: int) -> None:
         """Take note that a connection was told where a channel went: its account may join there for free (LIMIT-5)."""
         if not session.account:
             return
         self.limits.grant(session.account, channel, cluster, epoch, self._now())
-        if self._hearsay and self.limits.table:
-            if not self._to_tell:
-                asyncio.get_running_loop().call_soon(
-                    self._tell, self._hearsay
-                )  # in the turn in which the line goes out, too
-            self._to_tell.append((session.account, channel, cluster, epoch))
-
-    def _tell(self, hearsay: Hearsay) -> None:
-        tickets, self._to_tell = self._to_tell, []
-        for start in range(0, len(tickets), AT_ONCE):
-            granted = Granted(self._name, tuple(tickets[start : start + AT_ONCE]))
-            hearsay.tell(TICKETS, msgspec.msgpack.encode(granted))
-
-    def _granted(self, payload: bytes) -> None:
-        """Another process has told a connection where a channel went: the account may join here for free (LIMIT-5)."""
-        granted = msgspec.msgpack.decode(payload, type=Granted)
-        if granted.by != self._name:
-            now = self._now()
-            for account, channel, cluster, epoch in granted.tickets:
-                self.limits.grant(account, channel, cluster, epoch, now)
+        if self._accounts:
+            self._accounts.grant(session.account, channel, cluster, epoch)
 
     # being told -------------------------------------------------------------------------------
 

@@ -1,0 +1,120 @@
+"""What processes tell each other of accounts by hearsay: JOINs that are free, and what was charged.
+
+Free JOINs are told in the turn of the loop in which SERVERCHANGE goes out; one that is lost only costs a
+charged JOIN. Charges are collected for a tenth of a second: so long another process does not know of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from godwit.chat.limits import Limits
+from godwit.chatlog.hearsay import Hearsay
+
+TOPIC = "accounts"
+
+COLLECT = 0.1
+"""Seconds for which charges are collected."""
+
+LARGE = 2_000
+"""Free JOINs, and as many charges, in one message at most."""
+
+Ticket = tuple[str, str, str, int]
+"""Account, channel, cluster and epoch of a free JOIN."""
+
+Charged = tuple[str, str, int]
+"""Account, its role, and how many JOINs or logins it was charged."""
+
+
+class Told(msgspec.Struct, frozen=True, array_like=True):
+    """What a process tells."""
+
+    by: str
+    tickets: tuple[Ticket, ...] = ()
+    joins: tuple[Charged, ...] = ()
+    logins: tuple[Charged, ...] = ()
+
+
+class Accounts:
+    """Tells other processes of accounts, and takes over what they tell.
+
+    Args:
+        name: of this process, unique for ever.
+        limits: where what others tell is put down.
+        now: the time in seconds, which never runs backwards.
+    """
+
+    def __init__(self, name: str, hearsay: Hearsay, limits: Limits, now: Callable[[], float]) -> None:
+        self._name = name
+        self._hearsay = hearsay
+        self._limits = limits
+        self._now = now
+        self._tickets: list[Ticket] = []
+        self._joins: Counter[tuple[str, str]] = Counter()
+        self._logins: Counter[tuple[str, str]] = Counter()
+        self._loop = asyncio.get_running_loop()
+        self._later: asyncio.TimerHandle | None = None
+        self._hearing = hearsay.hear(TOPIC, self._heard)
+
+    def stop(self) -> None:
+        """Tell and hear nothing any more."""
+        self._hearing.close()
+        if self._later:
+            self._later.cancel()
+
+    def grant(self, account: str, channel: str, cluster: str, epoch: int) -> None:
+        """An account has been given a free JOIN."""
+        if not self._tickets:
+            self._loop.call_soon(self._tell)
+        self._tickets.append((account, channel, cluster, epoch))
+
+    def joined(self, account: str, bot: str) -> None:
+        """An account was charged a JOIN."""
+        self._joins[account, bot] += 1
+        self._soon()
+
+    def logged_in(self, account: str, bot: str) -> None:
+        """An account was charged a login."""
+        self._logins[account, bot] += 1
+        self._soon()
+
+    def _soon(self) -> None:
+        if self._later is None:
+            self._later = self._loop.call_later(COLLECT, self._tell_charges)
+
+    def _tell_charges(self) -> None:
+        self._later = None
+        self._tell()
+
+    def _tell(self) -> None:
+        for message in self._messages():
+            self._hearsay.tell(TOPIC, msgspec.msgpack.encode(message))
+
+    def _messages(self) -> Iterator[Told]:
+        tickets, joins, logins = self._tickets, _list(self._joins), _list(self._logins)
+        self._tickets = []
+        self._joins.clear()
+        self._logins.clear()
+        for start in range(0, max(len(tickets), len(joins), len(logins)), LARGE):
+            some = slice(start, start + LARGE)
+            yield Told(self._name, tuple(tickets[some]), tuple(joins[some]), tuple(logins[some]))
+
+    def _heard(self, payload: bytes) -> None:
+        told = msgspec.msgpack.decode(payload, type=Told)
+        if told.by == self._name:
+            return
+        limits, now = self._limits, self._now()
+        for account, channel, cluster, epoch in told.tickets:
+            limits.grant(account, channel, cluster, epoch, now)
+        for account, bot, count in told.joins:
+            limits.joined_elsewhere(account, bot, count, now)
+        for account, bot, count in told.logins:
+            limits.logged_in_elsewhere(account, bot, count, now)
+
+
+def _list(charges: Counter[tuple[str, str]]) -> list[Charged]:
+    return [(account, bot, count) for (account, bot), count in charges.items()]
