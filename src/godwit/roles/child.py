@@ -87,7 +87,7 @@ class Child:
         """Wait for its end; returns its exit status."""
         assert self._process
         assert self._reading
-        await self._reading
+        await asyncio.wait([self._reading])  # who waits may be cancelled; what reads goes on
         return await self._process.wait()
 
     def signal(self, number: int) -> None:

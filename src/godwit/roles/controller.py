@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal
 
 from prometheus_client.core import GaugeMetricFamily
@@ -18,12 +18,12 @@ class Controller(Process):
     """A controller process."""
 
     role: Literal["controller"] = "controller"
-    _steering: Steering
+    _steering: Steering | None = None
     _readings: RemoteReadings
 
     async def _open(self) -> Addresses:
         self._readings = RemoteReadings(self._member.edges, self._http)
-        self._steering = Steering(
+        self._steering = steering = Steering(
             self._settings,
             self._ground.store,
             self._ground.logs,
@@ -34,10 +34,11 @@ class Controller(Process):
             reading=self._readings,
             changed=_nobody,
         )
-        self._registry.register(_Collector(self._steering))
+        self._registry.register(_Collector(steering))
         return Addresses()
 
     def _work(self) -> Sequence[tuple[str, Awaitable[None]]]:
+        assert self._steering
         return [
             ("controller", self._steering.controller.run()),
             ("outside", self._steering.watch_in_turn()),
@@ -46,8 +47,15 @@ class Controller(Process):
 
     async def _end_work(self) -> None:
         await super()._end_work()
-        if self._working is not None:
+        if self._steering is not None:
             await self._steering.resign()
+
+    def _waker(self) -> Callable[[], None]:
+        return self._wake
+
+    def _wake(self) -> None:
+        if self._steering is not None:
+            self._steering.wake()
 
 
 def _nobody() -> None:

@@ -14,7 +14,7 @@ from godwit.edge.node import GROUP
 from godwit.errors import StoreUnavailable
 from godwit.ground import PATIENCE
 from godwit.roles.process import Process
-from godwit.roles.remote import RemoteCrowd
+from godwit.roles.remote import RemoteControllers, RemoteCrowd
 from godwit.settings import Settings
 from godwit.steering import Steering
 from godwit.values import Addresses
@@ -60,6 +60,8 @@ class Directory(Process):
             changed=_nobody,
         )
         self._up.push_async_callback(steering.outside.close)
+        controllers = RemoteControllers(self._member.controllers, self._http, settings.auth.admin_token)
+        self._up.push_async_callback(controllers.close)
         changes = Changes()
         app = service.build(
             store=store,
@@ -67,7 +69,7 @@ class Directory(Process):
             addresses=self.places.addresses,
             admin_token=settings.auth.admin_token,
             changes=changes,
-            on_wish=_nobody,
+            on_wish=controllers.wake,
             checks=self._all_checks(),
             registry=self._registry,
             room_id=self._owner,
@@ -114,4 +116,4 @@ class Directory(Process):
 
 
 def _nobody() -> None:
-    """The controllers are other processes, and find wishes in the store."""
+    """Who follows changes looks at the store by himself."""

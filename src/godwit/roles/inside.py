@@ -1,15 +1,15 @@
 """The internal HTTP of a process: health and numbers for those who watch it, and what processes ask each other.
 
-What edges answer is the port `Crowd`, a POST for each of its methods, with the admin token.
+What edges answer is the port `Crowd`, a POST for each of its methods, with the admin token; a controller can be woken.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import msgspec
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from prometheus_client import CollectorRegistry
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -50,7 +50,12 @@ Ask = TypeVar("Ask")
 
 
 def build(
-    checks: Sequence[health.Check], registry: CollectorRegistry, admin_token: str, crowd: Crowd | None = None
+    checks: Sequence[health.Check],
+    registry: CollectorRegistry,
+    admin_token: str,
+    *,
+    crowd: Crowd | None = None,
+    wake: Callable[[], None] | None = None,
 ) -> FastAPI:
     """Put the internal HTTP of a process together.
 
@@ -58,15 +63,22 @@ def build(
         checks: what must work for `/readyz` to say yes.
         registry: what `/metrics` shows.
         crowd: what the edges of this process know, if it has any.
+        wake: called when there may be something to do, if somebody here waits for that.
     """
     app = FastAPI(title="Godwit, inside", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     admin = Admin(admin_token)
     answers.install(app, admin.sent_it)
     app.include_router(health.router(checks, registry))
-    if crowd is None:
-        return app
     routes = admin.router()
+    if crowd is not None:
+        _ask(routes, crowd)
+    if wake is not None:
+        _wake(routes, wake)
+    app.include_router(routes)
+    return app
 
+
+def _ask(routes: APIRouter, crowd: Crowd) -> None:
     @routes.post(f"{PATH}/presence")
     async def presence(request: Request) -> Response:
         return _json(await crowd.presence((await _read(request, AskPresence)).channels))
@@ -80,8 +92,12 @@ def build(
     async def views(request: Request) -> Response:
         return _json(await crowd.views((await _read(request, AskViews)).channels))
 
-    app.include_router(routes)
-    return app
+
+def _wake(routes: APIRouter, wake: Callable[[], None]) -> None:
+    @routes.post(f"{PATH}/wake")
+    async def woken() -> Response:
+        wake()
+        return _json({})
 
 
 async def _read(request: Request, kind: type[Ask]) -> Ask:

@@ -7,7 +7,7 @@ import os
 import platform
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from typing import Any
 
@@ -113,6 +113,10 @@ class Process(ABC):
         """What the edges of this process know, if it has any."""
         return None
 
+    def _waker(self) -> Callable[[], None] | None:
+        """What to call when there may be something to do, if the role waits for that."""
+        return None
+
     def _told(self) -> dict[str, Any]:
         """What the ready file says of the role."""
         return {"api": self._inside.url, "clusters": {}}
@@ -124,7 +128,13 @@ class Process(ABC):
         self._http = await self._up.enter_async_context(http_client())
         self._ground = await open_ground(self._settings, self._clock, self._up, patience=self._patience)
         self._inside = await server.serve(
-            inside.build(self._all_checks(), self._registry, self._settings.auth.admin_token, self._crowd()),
+            inside.build(
+                self._all_checks(),
+                self._registry,
+                self._settings.auth.admin_token,
+                crowd=self._crowd(),
+                wake=self._waker(),
+            ),
             node.host,
             node.port,
         )

@@ -27,8 +27,8 @@ EVERY = 5.0
 """Seconds between two readings of what edges count."""
 
 Answer = TypeVar("Answer")
-Edges = Callable[[], Sequence[Node]]
-"""The edges that run."""
+Nodes = Callable[[], Sequence[Node]]
+"""Those that run."""
 
 
 def http_client() -> httpx.AsyncClient:
@@ -43,7 +43,7 @@ class RemoteCrowd:
     for nobody.
     """
 
-    def __init__(self, edges: Edges, http: httpx.AsyncClient, admin_token: str) -> None:
+    def __init__(self, edges: Nodes, http: httpx.AsyncClient, admin_token: str) -> None:
         self._edges = edges
         self._http = http
         self._headers = {"Authorization": f"Bearer {admin_token}"}
@@ -89,7 +89,7 @@ class RemoteReadings:
     Of a process that has ended its counters go on counting, as they stood when it was last read: they only grow.
     """
 
-    def __init__(self, edges: Edges, http: httpx.AsyncClient) -> None:
+    def __init__(self, edges: Nodes, http: httpx.AsyncClient) -> None:
         self._edges = edges
         self._http = http
         self._read: dict[str, Reading] = {}
@@ -126,6 +126,35 @@ class RemoteReadings:
             }
         except (httpx.HTTPError, ValueError) as error:
             log.warning("edge_not_read", name=edge.name, error=repr(error))
+
+
+class RemoteControllers:
+    """Wakes the controllers of other processes; one that does not hear it looks by itself some seconds later."""
+
+    def __init__(self, controllers: Nodes, http: httpx.AsyncClient, admin_token: str) -> None:
+        self._controllers = controllers
+        self._http = http
+        self._headers = {"Authorization": f"Bearer {admin_token}"}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def wake(self) -> None:
+        """Tell all of them that there may be something to do; does not wait."""
+        for node in self._controllers():
+            task = asyncio.create_task(self._wake(node), name=f"wakes {node.name}")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Wait for none of them any more."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _wake(self, node: Node) -> None:
+        try:
+            await self._http.post(f"{node.url}{inside.PATH}/wake", headers=self._headers)
+        except httpx.HTTPError as error:
+            log.info("controller_not_woken", name=node.name, error=repr(error))
 
 
 def _together(channel: str, found: Sequence[Presence]) -> Presence:
