@@ -72,9 +72,13 @@ class Postgres:
             user = next(pwd.getpwnam(name) for name in USERS if _exists(name))
             os.chown(self._directory, user.pw_uid, user.pw_gid)
             self._as |= {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": ()}
-        self._programs = self._reachable(programs())
         self._process: subprocess.Popen[str] | None = None
-        self._run("initdb", "--pgdata", "data", "--username", "godwit", "--auth", "trust", "--encoding", "UTF8", "-N")
+        try:
+            self._programs = self._reachable(programs())
+            self._run("initdb", "--pgdata=data", "--username=godwit", "--auth=trust", "--encoding=UTF8", "--no-sync")
+        except BaseException:
+            self.remove()
+            raise
 
     def url(self, database: str) -> str:
         """Where a database is."""
@@ -143,11 +147,14 @@ class Postgres:
         with contextlib.suppress(PermissionError):
             subprocess.run([found / "postgres", "--version"], stdout=subprocess.DEVNULL, check=True, **self._as)
             return found
-        copy = self._directory / "programs"
-        shutil.copytree(found.parent, copy, symlinks=True, ignore=shutil.ignore_patterns("include", "*.a"))
-        for path in (copy, *copy.rglob("*")):
-            os.chown(path, self._as["user"], self._as["group"], follow_symlinks=False)
-        return copy / "bin"
+        # A program of the package finds its libraries by their place: <tree>/bin, and <package>.libs two floors up.
+        tree = found.parent
+        for part in (tree, tree.parents[1] / f"{tree.parent.name}.libs"):
+            copy = self._directory / "programs" / part.relative_to(tree.parents[1])
+            shutil.copytree(part, copy, symlinks=True, ignore=shutil.ignore_patterns("include", "*.a"))
+        for path in (self._directory / "programs").rglob("*"):
+            path.chmod(path.stat().st_mode | 0o55)
+        return self._directory / "programs" / found.relative_to(tree.parents[1])
 
 
 class Databases:

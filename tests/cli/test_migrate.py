@@ -10,9 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from godwit.store.migrations import _head
 from tests.cli.conftest import run
 from tests.nats import node
 from tests.postgres import Databases
+
+HEAD = _head()
+"""The newest revision."""
 
 
 @pytest.fixture
@@ -23,8 +27,8 @@ def file(tmp_path: Path) -> Path:
 
 def test_a_file(file: Path) -> None:
     """Made, then left alone."""
-    assert run("migrate", "--set", f"store.path={file}").out == f"store {file}: made at revision 0003\n"
-    assert run("migrate", "--set", f"store.path={file}").out == f"store {file}: at revision 0003, nothing to do\n"
+    assert run("migrate", "--set", f"store.path={file}").out == f"store {file}: made at revision {HEAD}\n"
+    assert run("migrate", "--set", f"store.path={file}").out == f"store {file}: at revision {HEAD}, nothing to do\n"
 
 
 def test_an_older_file(file: Path) -> None:
@@ -32,10 +36,10 @@ def test_an_older_file(file: Path) -> None:
     with closing(sqlite3.connect(file)) as older:
         older.execute("CREATE TABLE older (what)")
     done = run("migrate", "--set", f"store.path={file}", "--json")
-    copy = f"{file}.before-0003"
+    copy = f"{file}.before-{HEAD}"
     assert json.loads(done.out) == {
         "dry_run": False,
-        "store": {"place": str(file), "before": "", "after": "0003", "copy": copy},
+        "store": {"place": str(file), "before": "", "after": HEAD, "copy": copy},
         "logs": [],
     }
     assert Path(copy).exists()
@@ -46,7 +50,7 @@ def test_dry_run(file: Path) -> None:
     servers = [word for name in ("main", "aws") for word in ("--set", f"nats.servers.{name}=nats://127.0.0.1:1")]
     done = run("migrate", "--dry-run", "--set", f"store.path={file}", "--set", "clusters=main,aws", *servers)
     assert done.out.splitlines() == [
-        f"store {file}: would be made at revision 0003",
+        f"store {file}: would be made at revision {HEAD}",
         "cluster main: its streams at nats://127.0.0.1:1 would be checked, and made where they are missing",
         "cluster aws: its streams at nats://127.0.0.1:1 would be checked, and made where they are missing",
     ]
@@ -66,11 +70,11 @@ def test_a_postgresql(databases: Databases) -> None:
     """Made, migrated and left alone; the password is not told."""
     url = asyncio.run(databases.new())
     given = ("--set", f"store.url={url}")
-    assert run("migrate", "--dry-run", *given).out == f"store {url}: would be made at revision 0003\n"
-    assert run("migrate", *given).out == f"store {url}: made at revision 0003\n"
+    assert run("migrate", "--dry-run", *given).out == f"store {url}: would be made at revision {HEAD}\n"
+    assert run("migrate", *given).out == f"store {url}: made at revision {HEAD}\n"
     secret = run("migrate", *given, "--set", "store.password=hush", "--json")
     shown = url.replace("godwit@", "godwit:***@")
-    assert json.loads(secret.out)["store"] == {"place": shown, "before": "0003", "after": "0003", "copy": None}
+    assert json.loads(secret.out)["store"] == {"place": shown, "before": HEAD, "after": HEAD, "copy": None}
 
 
 def test_no_answer() -> None:

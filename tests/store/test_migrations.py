@@ -20,10 +20,13 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from godwit.errors import StoreNotPrepared, StoreUnavailable
 from godwit.store.database import begin_explicitly, sqlite_url
-from godwit.store.migrations import Migrated, _config, migrate, needs_migration
+from godwit.store.migrations import Migrated, _config, _head, migrate, needs_migration
 from godwit.store.schema import metadata
 from godwit.store.sql import SqlStore
 from godwit.values import Move, Placement, Segment
+
+HEAD = _head()
+"""The newest revision."""
 
 
 @pytest.fixture
@@ -58,7 +61,7 @@ async def test_from_nothing(file: Path) -> None:
     """A file is made, without a copy of one that was not there."""
     assert await needs_migration(sqlite_url(file))
     assert files_beside(file) == {}
-    assert await migrate(sqlite_url(file)) == Migrated("", "0003", None)
+    assert await migrate(sqlite_url(file)) == Migrated("", "0004", None)
     assert not await needs_migration(sqlite_url(file))
     assert list(files_beside(file)) == [file.name]
 
@@ -68,7 +71,7 @@ async def test_from_an_empty_file(file: Path) -> None:
     execute(file, "SELECT 1")
     assert files_beside(file) == {file.name: b""}
     assert await needs_migration(sqlite_url(file))
-    assert await migrate(sqlite_url(file)) == Migrated("", "0003", None)
+    assert await migrate(sqlite_url(file)) == Migrated("", "0004", None)
     assert list(files_beside(file)) == [file.name]
 
 
@@ -106,8 +109,8 @@ async def test_second_run(file: Path) -> None:
 async def test_copy(file: Path) -> None:
     """A file with something in it is copied first, its write-ahead log included, with the same rights."""
     with contextlib.closing(older_file(file)):
-        copy = file.with_name("godwit.sqlite3.before-0003")
-        assert await migrate(sqlite_url(file)) == Migrated("", "0003", copy)
+        copy = file.with_name(f"godwit.sqlite3.before-{HEAD}")
+        assert await migrate(sqlite_url(file)) == Migrated("", "0004", copy)
     assert execute(copy, "SELECT * FROM older") == [("kept",)]
     assert execute(copy, "SELECT count(*) FROM sqlite_master WHERE name = 'placements'") == [(0,)]
     assert execute(file, "SELECT * FROM older") == [("kept",)]
@@ -134,8 +137,8 @@ async def test_from_before_rollouts(file: Path) -> None:
         command.upgrade(config, "0001")
     with contextlib.closing(sqlite3.connect(file)) as older:
         older.executescript(_BEFORE_ROLLOUTS)
-    copy = file.with_name("godwit.sqlite3.before-0003")
-    assert await migrate(sqlite_url(file)) == Migrated("0001", "0003", copy)
+    copy = file.with_name(f"godwit.sqlite3.before-{HEAD}")
+    assert await migrate(sqlite_url(file)) == Migrated("0001", "0004", copy)
     assert execute(copy, "SELECT count(*) FROM placements") == [(1,)]
     store = SqlStore(sqlite_url(file))
     await store.open()
@@ -193,4 +196,4 @@ async def test_at_the_same_time(tmp_path: Path) -> None:
     """Several may start on one file or on several: each file is migrated once."""
     urls = [sqlite_url(tmp_path / name) for name in ("a", "b", "a", "b")]
     told = await asyncio.gather(*(migrate(url) for url in urls))
-    assert sorted(str(done) for done in told) == ["Migrated(before='', after='0003', copy=None)"] * 2 + ["None"] * 2
+    assert sorted(str(done) for done in told) == [f"Migrated(before='', after='{HEAD}', copy=None)"] * 2 + ["None"] * 2
