@@ -106,7 +106,8 @@ async def open_store(settings: Settings, clock: Clock, up: AsyncExitStack) -> Sq
         migrated = await migrate(url)
         if migrated is not None:
             log.info("store_migrated", **{name: str(getattr(migrated, name)) for name in migrated.__struct_fields__})
-    store = SqlStore(url)
+    name = f"godwit {settings.node.name}".rstrip()
+    store = SqlStore(url, name=name, connections=settings.store.connections)
     await store.open()
     up.push_async_callback(store.close)
     if settings.store.url:
