@@ -269,6 +269,22 @@ class RolloutStoreSuite:
         await rival.advance(Advance(6.0, holds=(Hold("a", "bob", "else", 6.0),), releases=("b", "c")), term=1)
         assert await store.holds() == [first]
 
+    async def test_advance_others(self, store: RolloutStore, rival: RolloutStore) -> None:
+        """A decision may write other rollouts too; if one of them was changed meanwhile nothing is written."""
+        one = await store.advance(Advance(5.0, rollout(id="r1")), term=1)
+        two = await store.advance(Advance(5.0, rollout(id="r2")), term=1)
+        assert one
+        assert two
+        paused = msgspec.structs.replace(two, state="paused")
+        await store.advance(Advance(6.0, one, others=(paused,)), term=1)
+        assert [(found.id, found.state, found.version) for found in await rival.rollouts()] == [
+            ("r2", "paused", 2),
+            ("r1", "running", 2),
+        ]
+        with pytest.raises(StaleEpoch):
+            await store.advance(Advance(7.0, rollout(id="r3"), others=(paused,)), term=1)
+        assert await rival.rollout("r3") is None
+
     async def test_advance_default(self, store: RolloutStore, rival: RolloutStore) -> None:
         """A decision may change the default placement, under its term only, and only to a higher epoch."""
         to = Segment("aws", 9, 0, "a9")
@@ -344,7 +360,24 @@ class RolloutStoreSuite:
     async def test_items(self, store: RolloutStore, rival: RolloutStore) -> None:
         """Items are kept as given and come by name, of a wave or a state, in pages."""
         full = Item(
-            "r1", "d", 1, "main", "back", "failed", True, "m7", 3, "oops", 7.5, 12, 9, ("ann", "bob"), "gap", 8.25
+            "r1",
+            "d",
+            1,
+            "main",
+            "back",
+            "failed",
+            True,
+            "m7",
+            3,
+            2,
+            True,
+            "oops",
+            7.5,
+            12,
+            9,
+            ("ann", "bob"),
+            "gap",
+            8.25,
         )
         given = (full, item("b", state="done"), item("a"), item("c", 1), item("e", 1, rollout="r2"))
         await store.advance(Advance(5.0, items=given), term=1)
@@ -398,7 +431,15 @@ class RolloutStoreSuite:
     ) -> list[str]:
         """Names of those that seem free to move at 1000, offline for 100 and not about to start within 50."""
         found = await store.eligible(
-            "r1", goals=goals, upto=upto, now=1000.0, offline_for=100.0, starts_within=50.0, force=force, limit=limit
+            "r1",
+            goals=goals,
+            upto=upto,
+            mandatory=(),
+            now=1000.0,
+            offline_for=100.0,
+            starts_within=50.0,
+            force=force,
+            limit=limit,
         )
         return [one.channel for one, _ in found]
 
@@ -431,9 +472,41 @@ class RolloutStoreSuite:
         """A channel of which nothing was ever said is not one that ended its stream at 0."""
         await store.advance(Advance(5.0, items=(item("a"),)), term=1)
         found = await store.eligible(
-            "r1", goals=("there", "back"), upto=0, now=5.0, offline_for=100.0, starts_within=50.0, force=False, limit=9
+            "r1",
+            goals=("there", "back"),
+            upto=0,
+            mandatory=(),
+            now=5.0,
+            offline_for=100.0,
+            starts_within=50.0,
+            force=False,
+            limit=9,
         )
         assert [candidate.channel for _, candidate in found] == ["a"]
+
+    async def test_eligible_opted_out(self, store: RolloutStore, rival: RolloutStore) -> None:
+        """Who opts out while the rollout runs stays, but for mandatory waves and the way back."""
+        given = (item("bound", 1), item("free", 0), item("home", 0, goal="back"))
+        await store.advance(Advance(5.0, items=given), term=1)
+        await store.set_facts([Facts(one.channel, opt="out") for one in given])
+        found = await rival.eligible(
+            "r1", goals=("there", "back"), upto=1, mandatory=(1,), now=9.0, offline_for=0.0, starts_within=0.0,
+            force=False, limit=9,
+        )  # fmt: skip
+        assert [one.channel for one, _ in found] == ["home", "bound"]
+
+    async def test_eligible_by_force(self, store: RolloutStore, rival: RolloutStore) -> None:
+        """Force belongs to a channel on its way to a goal, and ends with it; other live channels stay."""
+        given = (item("a", goal="back"), item("b", goal="back", state="done"), item("c"))
+        await store.advance(Advance(5.0, items=given), term=1)
+        for one in given:
+            await store.set_live(one.channel, True, 1.0)
+        assert await self.eligible(rival, goals=("there", "back")) == []
+        await store.advance(Advance(6.0, regoals=(Regoal("r1", "back", 6.0, wave=0, force=True),)), term=1)
+        assert await self.eligible(rival, goals=("there", "back")) == ["a", "c"]
+        assert [one.force for one in await rival.items("r1")] == [True, False, True]
+        await store.advance(Advance(7.0, regoals=(Regoal("r1", "there", 7.0),)), term=1)
+        assert await self.eligible(rival, goals=("there", "back")) == []
 
     async def test_eligible_in_turn(self, store: RolloutStore, rival: RolloutStore) -> None:
         """The lowest wave comes first, then the smallest; sizes may be known before and after the items."""
@@ -461,7 +534,15 @@ class RolloutStoreSuite:
         await store.set_live("a", False, 2.0)
         await store.advance(Advance(5.0, items=(item("a"),)), term=1)
         [(found, candidate)] = await store.eligible(
-            "r1", goals=("there", "back"), upto=0, now=1000.0, offline_for=0.0, starts_within=0.0, force=False, limit=9
+            "r1",
+            goals=("there", "back"),
+            upto=0,
+            mandatory=(),
+            now=1000.0,
+            offline_for=0.0,
+            starts_within=0.0,
+            force=False,
+            limit=9,
         )
         assert found == item("a")
         assert [candidate] == await store.candidates_of(["a"])

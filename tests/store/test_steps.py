@@ -29,14 +29,15 @@ def test_fits(state: MoveState, version: int, finished: bool, fitting: bool) -> 
 
 def test_written() -> None:
     """Only the step to the seal asks whether the channel is live, and a forced move does not ask."""
-    sealing = written((MOVE, "sealing"), 2.0, live=False)
+    sealing = written((MOVE, "sealing"), 2.0, live=False, held=False)
     assert (sealing.state, sealing.version, sealing.history) == ("sealing", 4, (("opened", 1.0), ("sealing", 2.0)))
-    refused = written((MOVE, "sealing"), 2.0, live=True)
+    refused = written((MOVE, "sealing"), 2.0, live=True, held=False)
     assert (refused.state, refused.version, refused.history[-1]) == ("cancelled", 4, ("cancelled", 2.0))
     assert refused.error == "#room went live before the switch"
-    assert written((MOVE, "opened"), 2.0, live=True).state == "opened"
+    assert written((MOVE, "opened"), 2.0, live=True, held=False).state == "opened"
+    assert written((MOVE, "sealing"), 2.0, live=False, held=True).error.startswith("#room is held: release it")
     forced = Move("m1", "room", "aws", "opened", forced=True, reason="why")
-    assert written((forced, "sealing"), 2.0, live=True).state == "sealing"
+    assert written((forced, "sealing"), 2.0, live=True, held=True).state == "sealing"
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, and_, case, exists, func, or_, select, true, update
+from sqlalchemy import Row, and_, case, exists, false, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from godwit.rollout.values import Candidate, Goal, Item, Regoal, Tally
@@ -76,6 +76,7 @@ class Items(ChannelFacts, Moves):
         *,
         goals: Sequence[Goal],
         upto: int,
+        mandatory: Collection[int],
         now: float,
         offline_for: float,
         starts_within: float,
@@ -84,12 +85,18 @@ class Items(ChannelFacts, Moves):
     ) -> list[tuple[Item, Candidate]]:
         """Items in state `waiting` with one of `goals`, of waves 0 to `upto`, that seem free to move."""
         lately = live.c.since > max(0.0, now - offline_for)
-        reasons = [exists().where(holds.c.channel == items.c.channel)]
+        bound = and_(items.c.goal == "there", items.c.wave.not_in(list(mandatory)))
+        reasons = [
+            exists().where(holds.c.channel == items.c.channel),
+            and_(bound, exists().where(facts.c.channel == items.c.channel, facts.c.opt == "out")),
+        ]
         if not force:
-            reasons += [
+            soon = facts.c.starts_at.between(now, now + starts_within)
+            streams = or_(
                 exists().where(live.c.channel == items.c.channel, or_(live.c.live == true(), lately)),
-                exists().where(facts.c.channel == items.c.channel, facts.c.starts_at.between(now, now + starts_within)),
-            ]
+                exists().where(facts.c.channel == items.c.channel, soon),
+            )
+            reasons.append(and_(items.c.force == false(), streams))
         query = (
             select(items)
             .where(items.c.rollout == rollout, items.c.state == "waiting", items.c.wave <= upto)
@@ -159,6 +166,16 @@ class Items(ChannelFacts, Moves):
             changed = changed.where(items.c.wave == regoal.wave)
         if not regoal.skipped:
             changed = changed.where(items.c.state != "skipped")
+        anew = {"goal": regoal.goal, "force": False, "fails": 0}
         still = changed.where(items.c.state != "moving")
-        await connection.execute(still.values(goal=regoal.goal, state="waiting", error="", since=regoal.time))
-        await connection.execute(changed.values(goal=regoal.goal))
+        await connection.execute(still.values(**anew, state="waiting", error="", since=regoal.time))
+        await connection.execute(changed.values(**anew))
+        if regoal.force:
+            under_way = update(items).where(
+                items.c.rollout == regoal.rollout,
+                items.c.goal == regoal.goal,
+                items.c.state.in_(("waiting", "moving")),
+            )
+            if regoal.wave is not None:
+                under_way = under_way.where(items.c.wave == regoal.wave)
+            await connection.execute(under_way.values(force=True))

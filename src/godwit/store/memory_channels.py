@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from godwit.rollout.values import Event
+from godwit.rollout.values import Event, Hold
 from godwit.store import refusals
 from godwit.store.base import FINISHED
 from godwit.store.rollout_base import HIDDEN
@@ -22,6 +22,7 @@ class MemoryChannels:
     def __init__(self) -> None:
         self._clusters: dict[str, Addresses] = {}
         self._retired: dict[str, str] = {}
+        self._holds: dict[str, Hold] = {}
         self._default: Segment | None = None
         self._hold_until = 0.0
         self._rows: dict[str, Placement] = {}

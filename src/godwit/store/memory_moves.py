@@ -50,7 +50,7 @@ class MemoryMoves(MemoryChannels):
         if stored is None or not fits(step, stored.version, finished=stored.state in FINISHED):
             return None
         live, _ = self._live.get(stored.channel, (False, 0.0))
-        self._moves[stored.id] = written(step, now, live=live)
+        self._moves[stored.id] = written(step, now, live=live, held=stored.channel in self._holds)
         return self._moves[stored.id]
 
     async def move(self, move_id: str) -> Move | None:

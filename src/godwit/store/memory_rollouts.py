@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
@@ -39,7 +39,6 @@ class MemoryRollouts(MemoryMoves):
         self._items: dict[tuple[str, str], Item] = {}
         self._issues: dict[str, Issue] = {}
         self._facts: dict[str, Facts] = {}
-        self._holds: dict[str, Hold] = {}
 
     # who leads ------------------------------------------------------------------------------
 
@@ -60,10 +59,12 @@ class MemoryRollouts(MemoryMoves):
         lease = self._leases.get(CONTROLLER)
         check_term(lease.term if lease else None, term)
         rollout = advance.rollout and self._numbered(advance.rollout)
+        others = [self._numbered(other) for other in advance.others]
         self._check_begin(advance.begin, advance.cancel)
         # Nothing below refuses.
         if rollout:
             self._rollouts[rollout.id] = rollout
+        self._rollouts |= {other.id: other for other in others}
         for regoal in advance.regoals:
             self._regoal(regoal)
         self._items |= {(item.rollout, item.channel): item for item in advance.items}
@@ -99,11 +100,16 @@ class MemoryRollouts(MemoryMoves):
                 and item.goal != regoal.goal
                 and (regoal.skipped or item.state != "skipped")
             ):
-                self._items[key] = msgspec.structs.replace(item, goal=regoal.goal)
+                self._items[key] = msgspec.structs.replace(item, goal=regoal.goal, force=False, fails=0)
                 if item.state != "moving":
                     self._items[key] = msgspec.structs.replace(
                         self._items[key], state="waiting", error="", since=regoal.time
                     )
+        if regoal.force:
+            for key, item in self._items.items():
+                under_way = item.goal == regoal.goal and item.state in ("waiting", "moving")
+                if item.rollout == regoal.rollout and regoal.wave in (None, item.wave) and under_way:
+                    self._items[key] = msgspec.structs.replace(item, force=True)
 
     # wishes ---------------------------------------------------------------------------------
 
@@ -170,6 +176,7 @@ class MemoryRollouts(MemoryMoves):
         *,
         goals: Sequence[Goal],
         upto: int,
+        mandatory: Collection[int],
         now: float,
         offline_for: float,
         starts_within: float,
@@ -178,9 +185,10 @@ class MemoryRollouts(MemoryMoves):
     ) -> list[tuple[Item, Candidate]]:
         """Items in state `waiting` with one of `goals`, of waves 0 to `upto`, that seem free to move."""
 
-        def is_free(candidate: Candidate) -> bool:
-            if candidate.hold or force:
-                return not candidate.hold
+        def is_free(item: Item, candidate: Candidate) -> bool:
+            out = candidate.facts.opt == "out" and item.goal == "there" and item.wave not in mandatory
+            if candidate.hold or out or force or item.force:
+                return not (candidate.hold or out)
             ended_lately = candidate.live_since > max(0.0, now - offline_for)
             starts_soon = now <= candidate.facts.starts_at <= now + starts_within
             return not (candidate.live or ended_lately or starts_soon)
@@ -191,7 +199,7 @@ class MemoryRollouts(MemoryMoves):
             for item in waiting
             if item.wave <= upto and item.goal in goals
         ]
-        free = [(item, candidate) for item, candidate in found if is_free(candidate)]
+        free = [(item, candidate) for item, candidate in found if is_free(item, candidate)]
         free.sort(key=lambda pair: (pair[0].wave, pair[1].facts.members, pair[0].channel))
         return free[:limit]
 

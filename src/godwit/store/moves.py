@@ -71,7 +71,9 @@ class Moves(Placements):
         async def work(connection: AsyncConnection) -> list[Move | None]:
             stored = await self._versions(connection, [move.id for move, _ in steps])
             # The moves are locked by now: see `set_live`.
-            live = await self._live_among(connection, [move.channel for move, state in steps if state == "sealing"])
+            sealing = [move.channel for move, state in steps if state == "sealing"]
+            live = await self._live_among(connection, sealing)
+            held = await self._held_among(connection, sealing)
             answers: list[Move | None] = []
             for step in steps:
                 move = step[0]
@@ -79,7 +81,7 @@ class Moves(Placements):
                 if version is None or not fits(step, version, finished=finished):
                     answers.append(None)
                     continue
-                new = written(step, now, live=move.channel in live)
+                new = written(step, now, live=move.channel in live, held=move.channel in held)
                 stored[move.id] = (new.version, new.state in FINISHED)
                 answers.append(new)
             await self._overwrite(connection, [new for new in answers if new])

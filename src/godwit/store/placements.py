@@ -16,7 +16,7 @@ from godwit.store.database import chunks
 from godwit.store.feed import Feed
 from godwit.store.rollout_base import HIDDEN
 from godwit.store.schema import clusters as cluster_table
-from godwit.store.schema import default_placement, moves, placements, retired, segments
+from godwit.store.schema import default_placement, holds, moves, placements, retired, segments
 from godwit.store.schema import live as live_table
 from godwit.store.steps import changed, replaces
 from godwit.values import Addresses, Placement, Segment
@@ -357,6 +357,12 @@ class Placements(Feed):
     async def live_among(self, channels: Sequence[str]) -> set[str]:
         """Which of these channels are live."""
         return await self._read(lambda connection: self._live_among(connection, channels))
+
+    async def _held_among(self, connection: AsyncConnection, channels: Iterable[str]) -> set[str]:
+        found: set[str] = set()
+        for names in chunks(channels):
+            found.update(await connection.scalars(select(holds.c.channel).where(holds.c.channel.in_(names))))
+        return found
 
     async def _live_among(self, connection: AsyncConnection, channels: Iterable[str]) -> set[str]:
         found: set[str] = set()

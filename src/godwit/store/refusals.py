@@ -24,6 +24,11 @@ def went_live(move: Move) -> str:
     return f"#{move.channel} went live before the switch"
 
 
+def held(move: Move) -> str:
+    """Why a move was cancelled in place of the seal."""
+    return f"#{move.channel} is held: release it first, or move it by force"
+
+
 def user_id_taken(user_id: str, login: str) -> InvalidRequest:
     """Another login has the user id."""
     return InvalidRequest(f"user id {user_id} belongs to another login than {login}; leave it out to get a free one")

@@ -6,7 +6,7 @@ number, `StoreUnavailable` when there is no answer, and every write may be repea
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from godwit.rollout.values import (
@@ -24,7 +24,7 @@ from godwit.rollout.values import (
     Wish,
 )
 from godwit.store.base import Store
-from godwit.values import Move, MoveState, Placement, Segment
+from godwit.values import Move, MoveState, Placement
 
 HIDDEN = "godwit__"
 """How the names of hidden rooms begin, in which probes and rehearsals chat."""
@@ -117,6 +117,7 @@ class RolloutStore(Store, Protocol):
         *,
         goals: Sequence[Goal],
         upto: int,
+        mandatory: Collection[int],
         now: float,
         offline_for: float,
         starts_within: float,

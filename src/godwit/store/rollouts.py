@@ -41,6 +41,8 @@ class Rollouts(Items, Wishes, Leases):
             if advance.default:
                 await self._lock_default(connection)
             rollout = await self._write_rollout(connection, advance.rollout) if advance.rollout else None
+            for other in advance.others:
+                await self._write_rollout(connection, other)
             for regoal in advance.regoals:
                 await self._regoal(connection, regoal)
             await self._write_items(connection, advance.items)

@@ -253,6 +253,8 @@ items = Table(
     Column("cold", Boolean, nullable=False),
     Column("move", TEXT, nullable=False, index=True),
     Column("tries", Integer, nullable=False),
+    Column("fails", Integer, nullable=False, server_default=text("0")),
+    Column("force", Boolean, nullable=False, server_default=false()),
     Column("error", TEXT, nullable=False),
     Column("noticed", Double, nullable=False),
     Column("before", Integer, nullable=False),

@@ -28,11 +28,11 @@ def fits(step: tuple[Move, MoveState], version: int, *, finished: bool) -> bool:
     return version == move.version and (state in FINISHED or not finished)
 
 
-def written(step: tuple[Move, MoveState], now: float, *, live: bool) -> Move:
-    """The move as a step leaves it; the seal of a channel that is live is refused, but for a forced move."""
+def written(step: tuple[Move, MoveState], now: float, *, live: bool, held: bool) -> Move:
+    """The move as a step leaves it; the seal of a channel that is live or held is refused, but for a forced move."""
     move, state = step
-    if state == "sealing" and live and not move.forced:
-        return cancelled(move, refusals.went_live(move), now)
+    if state == "sealing" and (live or held) and not move.forced:
+        return cancelled(move, refusals.went_live(move) if live else refusals.held(move), now)
     return msgspec.structs.replace(move, state=state, version=move.version + 1, history=(*move.history, (state, now)))
 
 
