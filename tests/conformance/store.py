@@ -471,6 +471,22 @@ class StoreSuite:
             await store.add_account(Account(added[0].user_id, "c"))
         assert await store.account("c") is None
 
+    async def test_owners(self, store: Store, rival: Store) -> None:
+        """Many at once, in the order asked for; missing ones are added if that is wanted, with ids of their own."""
+        ann = await store.add_account(Account("77", "ann", "Ann"))
+        assert await store.owners(["bob", "ann"]) == [None, ann]
+        first, second = await asyncio.gather(
+            store.owners(["bob", "ann", "cid", "bob"], add=True), rival.owners(["cid", "dan"], add=True)
+        )
+        assert [owner.login for owner in (*first, *second) if owner] == ["bob", "ann", "cid", "bob", "cid", "dan"]
+        assert first[2] == second[0]
+        ids = [owner.user_id for owner in (*first[:3], second[1]) if owner]
+        assert len(set(ids)) == 4
+        assert all(int(each) >= 77 for each in ids)
+        assert await rival.owners(["dan", "bob"]) == [second[1], first[0]]
+        assert await store.owners([], add=True) == []
+        assert int((await store.add_account(Account("", "eve"))).user_id) > max(map(int, ids))
+
     async def test_accounts(self, store: Store) -> None:
         """Accounts come by login, in pages."""
         for login in ("c", "a", "b"):
@@ -538,6 +554,7 @@ class StoreSuite:
         await rival.place_sanction("s1", Position(2, 40), 8.5)
         placed = msgspec.structs.replace(waiting, position=Position(2, 40), time=8.5)
         assert await store.sanctions("room") == [placed]
+        assert await store.sanctioned(["other", "room"]) == {"room"}
         await store.place_sanction("s1", Position(1, 3), 1.5)
         await store.place_sanction("s1", Position(3, 50), 9.5)
         await store.add_sanction(waiting)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import pytest
@@ -35,33 +36,33 @@ log_faults = pytest.mark.parametrize("error", [ChatLogUnavailable("away"), Runti
 @store_faults
 async def test_a_join_waits_for_a_store_that_is_away(error: Exception | None) -> None:
     async with world(**NO_TIME) as net:
-        node, answer = net.nodes["main"], net.store.placement
+        node, answer = net.nodes["main"], net.store.placements
         ann = await net.login("ann")
 
-        async def placement(channel: str) -> Placement:
+        async def placements(channels: Sequence[str]) -> list[Placement]:
             await _fault(error)
 
-        net.store.placement = placement  # type: ignore[method-assign]
+        net.store.placements = placements  # type: ignore[method-assign]
         with capture_logs() as logs:
             ann.send("JOIN #room")
             assert await ann.flush() == []
             await net.idle()
         assert [entry["event"] for entry in logs if entry["log_level"] != "info"] == ["ask_failed"]
-        net.store.placement = answer  # type: ignore[method-assign]
+        net.store.placements = answer  # type: ignore[method-assign]
         node.sweep(node.loop.time())
         await ann.until("ROOMSTATE")
 
 
 async def test_placement_and_chain_that_do_not_agree_are_read_again() -> None:
     async with world() as net:
-        chain, asked = net.store.segments, 0
+        stored, asked = net.store.chains, 0
 
-        async def segments(channel: str) -> list[Segment]:
+        async def chains(channels: Sequence[str]) -> list[list[Segment]]:
             nonlocal asked
             asked += 1
-            return await chain(channel) if asked > 1 else []
+            return await stored(channels) if asked > 1 else [[] for _ in channels]
 
-        net.store.segments = segments  # type: ignore[method-assign]
+        net.store.chains = chains  # type: ignore[method-assign]
         await net.join("ann")
         assert asked == 2
 
@@ -70,19 +71,19 @@ async def test_placement_and_chain_that_do_not_agree_are_read_again() -> None:
 async def test_a_commit_that_failed_is_tried_again_before_anybody_is_told(error: Exception | None) -> None:
     """SC-4."""
     async with world(**NO_TIME) as net:
-        node, commit = net.nodes["main"], net.store.commit
+        node, commit = net.nodes["main"], net.store.commit_many
         ann = await net.join("ann")
         ann.send("PRIVMSG #room :hello")
         await ann.until("USERSTATE")
 
-        async def fail(*arguments: Any, **named: Any) -> Placement:
+        async def fail(*arguments: Any, **named: Any) -> list[Placement]:
             await _fault(error)
 
-        net.store.commit = fail  # type: ignore[method-assign]
+        net.store.commit_many = fail  # type: ignore[method-assign]
         await net.move("room", "aws")
         await net.idle()
         assert await ann.flush() == []
-        net.store.commit = commit  # type: ignore[method-assign]
+        net.store.commit_many = commit  # type: ignore[method-assign]
         node.sweep(node.loop.time())
         await ann.until("SERVERCHANGE")
         assert (await net.store.placement("room")).segment.cluster == "aws"

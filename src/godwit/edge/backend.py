@@ -7,8 +7,8 @@ coroutines of a `MemoryLog` never suspend, so they are run in the loop's next tu
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ import structlog
 from godwit.chatlog.base import ChatLog, Page, Subscription
 from godwit.chatlog.memory import MemoryLog
 from godwit.clock import Clock
+from godwit.edge.batches import Batches
 from godwit.edge.channel import EdgeChannel
 from godwit.edge.tasks import Tasks
 from godwit.errors import AppendUnknown, ChatLogUnavailable, StoreUnavailable
@@ -36,22 +37,103 @@ TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """What a channel asks the store.
+
+    Attributes:
+        known: its room id is known already.
+        claim: it wants a row first.
+    """
+
+    channel: str
+    known: bool
+    claim: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the store said, asked at `asked_at`; `room_id` is '' where it was known."""
+
+    room_id: str
+    placement: Placement
+    chain: list[Segment]
+    sanctions: list[Sanction]
+    asked_at: float
+
+
 class Outside:
     """What the channels of a node share.
 
-    Attributes:
+    Args:
         cluster: the node's cluster.
         logs: cluster -> its chat log; an edge reads the logs of all clusters.
         tasks: owner of everything that has to wait.
     """
 
-    cluster: str
-    logs: Mapping[str, ChatLog]
-    store: Store
-    clock: Clock
-    settings: Settings
-    loop: asyncio.AbstractEventLoop
-    tasks: Tasks
+    def __init__(
+        self,
+        cluster: str,
+        logs: Mapping[str, ChatLog],
+        store: Store,
+        clock: Clock,
+        settings: Settings,
+        loop: asyncio.AbstractEventLoop,
+        tasks: Tasks,
+    ) -> None:
+        self.cluster = cluster
+        self.logs = logs
+        self.store = store
+        self.clock = clock
+        self.settings = settings
+        self.loop = loop
+        self.tasks = tasks
+        self.questions: Batches[Question, Answer | None] = Batches(self._ask, settings.move.lease, tasks, "ask")
+        self.commits: Batches[tuple[str, Segment], Placement] = Batches(
+            self._commit, settings.move.lease, tasks, "commit"
+        )
+
+    async def _ask(self, questions: Sequence[Question]) -> list[Answer | None]:
+        """Ask the store for many channels; None for one whose row changed all the while."""
+        asked_at = self.clock.now()
+        if claims := [question.channel for question in questions if question.claim]:
+            await self.store.pin(claims)
+        ids = await self._room_ids([question.channel for question in questions if not question.known])
+        places = await self._places([question.channel for question in questions])
+        since = asked_at - self.settings.log.max_age - CLOCKS_DIFFER
+        sanctions = {
+            channel: await self.store.sanctions(channel, since=since)
+            for channel in await self.store.sanctioned(list(places))
+        }
+        return [
+            Answer(ids.get(channel, ""), *places[channel], sanctions.get(channel, []), asked_at)
+            if (channel := question.channel) in places
+            else None
+            for question in questions
+        ]
+
+    async def _room_ids(self, channels: Sequence[str]) -> dict[str, str]:
+        if not channels:
+            return {}
+        found = await self.store.owners(channels, add=self.settings.auth.mode == "open")
+        return {channel: owner.user_id if owner else "0" for channel, owner in zip(channels, found, strict=True)}
+
+    async def _places(self, channels: Sequence[str]) -> dict[str, tuple[Placement, list[Segment]]]:
+        """Where channels are, and their chains; without those whose two did not agree."""
+        found: dict[str, tuple[Placement, list[Segment]]] = {}
+        wanted = list(dict.fromkeys(channels))
+        for _ in range(TRIES):
+            placements, chains = await self.store.placements(wanted), await self.store.chains(wanted)
+            for placement, chain in zip(placements, chains, strict=True):
+                if chain and chain[-1] == placement.segment:
+                    found[placement.channel] = placement, chain
+            wanted = [channel for channel in wanted if channel not in found]
+            if not wanted:
+                break
+        return found
+
+    async def _commit(self, switches: Sequence[tuple[str, Segment]]) -> list[Placement]:
+        now = self.clock.now()
+        return await self.store.commit_many(switches, drain_until=now + self.settings.move.drain, now=now)
 
 
 class RoomBackend:
@@ -216,9 +298,15 @@ class RoomBackend:
         Args:
             failed: the event to log, with what it is about.
         """
-        try:
+        with self._told(failed, **about):
             async with asyncio.timeout(self._outside.settings.move.lease):
                 yield self._outside.store
+
+    @contextmanager
+    def _told(self, failed: str, **about: object) -> Iterator[None]:
+        """Log what the store raises, and let it go no further."""
+        try:
+            yield
         except (StoreUnavailable, TimeoutError) as error:
             log.warning(failed, channel=self._name, error=repr(error), **about)
         except Exception:
@@ -226,35 +314,21 @@ class RoomBackend:
             log.exception(failed, channel=self._name, **about)
 
     async def _ask(self, *, claim: bool) -> None:
-        asked_at = self.now()
-        found: tuple[Placement, list[Segment], list[Sanction]] | None = None
-        async with self._store("ask_failed") as store:
-            if self.room_id is None:
-                self.room_id = await room_id(store, self._outside.settings, self._name)
-            if claim:
-                await store.pin([self._name])
-            placement, chain = await self._place_and_chain()
-            since = asked_at - self._outside.settings.log.max_age - CLOCKS_DIFFER
-            found = placement, chain, await store.sanctions(self._name, since=since)
+        found: Answer | None = None
+        with self._told("ask_failed"):
+            found = await self._outside.questions.answer(Question(self._name, self.room_id is not None, claim))
+            if found is None:
+                raise StoreUnavailable(f"placement and chain of {self._name} do not agree")
         if found is None:
             self.call(self.channel.ask_failed)
-        else:
-            self.call(self.channel.placed, *found, asked_at)
-
-    async def _place_and_chain(self) -> tuple[Placement, list[Segment]]:
-        store = self._outside.store
-        for _ in range(TRIES):
-            placement = await store.placement(self._name)
-            chain = await store.segments(self._name)
-            if chain and chain[-1] == placement.segment:
-                return placement, chain
-        raise StoreUnavailable(f"placement and chain of {self._name} do not agree")
+            return
+        self.room_id = found.room_id or self.room_id
+        self.call(self.channel.placed, found.placement, found.chain, found.sanctions, found.asked_at)
 
     async def _commit(self, to: Segment) -> None:
-        now = self.now()
         placement: Placement | None = None
-        async with self._store("commit_failed", epoch=to.epoch) as store:
-            placement = await store.commit(self._name, to, drain_until=now + self._outside.settings.move.drain, now=now)
+        with self._told("commit_failed", epoch=to.epoch):
+            placement = await self._outside.commits.answer((self._name, to))
         if placement is None:
             self.call(self.channel.commit_failed)
         else:
