@@ -74,14 +74,17 @@ class Server:
                 self._listening.set()
         self._listening.set()
 
-    async def wait_ready(self) -> None:
+    async def wait_ready(self, patience: float = DEADLINE) -> None:
         """Wait until everything listens.
+
+        Args:
+            patience: seconds that it may take.
 
         Raises:
             AssertionError: it ended instead, or the deadline passed; says what it told.
         """
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(DEADLINE):
+            async with asyncio.timeout(patience):
                 await self._listening.wait()
         assert self.ready, "the server did not start:\n" + "\n".join(self.errors[-30:])
 

@@ -144,6 +144,10 @@ class RemoteControllers:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
+    async def heard(self) -> None:
+        """Wait until all have heard it, or cannot."""
+        await asyncio.gather(*self._tasks)
+
     async def close(self) -> None:
         """Wait for none of them any more."""
         for task in self._tasks:
