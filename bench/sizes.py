@@ -19,7 +19,7 @@ class Sizes:
     stalled_most: float = 60.0
     cold: tuple[int, ...] = (1_000, 20_000)
     single: int = 30
-    hot: int = 300
+    hot: int = 100
     hot_members: int = 5
     bot: int = 100_000
     bot_joins: int = 20_000
