@@ -127,7 +127,7 @@ class App:
         self._up.push_async_callback(steering.resign)
         self._working = asyncio.create_task(self._work(ground, steering, web), name="app")
         self._up.push_async_callback(self._end_work)
-        self._network.open(store, logs, clock)
+        self._network.open(store, logs, clock, ground.hearsay)
         self._up.push_async_callback(self._network.close)
         await self._network.listen(self.ports, await store.retired())
         await store.set_clusters(self._network.addresses)

@@ -17,6 +17,8 @@ from uuid import uuid4
 import structlog
 
 from godwit.chatlog.base import ChatLog
+from godwit.chatlog.hearsay import Hearsay, LocalHearsay
+from godwit.chatlog.hearsay_nats import NatsHearsay
 from godwit.chatlog.jetstream import JetStreamLog
 from godwit.chatlog.memory import MemoryLog
 from godwit.chatlog.whole import WholeLog
@@ -50,11 +52,13 @@ class Ground:
     Attributes:
         logs: cluster -> its chat log.
         embedded: those of the logs that are in this process and end with it.
+        hearsay: over which edges talk with each other.
     """
 
     store: SqlStore
     logs: Mapping[str, ChatLog]
     embedded: tuple[MemoryLog, ...]
+    hearsay: Hearsay
 
     async def store_answers(self) -> str:
         """A readiness check of the store."""
@@ -174,7 +178,7 @@ async def open_ground(settings: Settings, clock: Clock, up: AsyncExitStack, *, p
     await _refuse_strays(settings, store)
     logs = await open_logs(settings, clock, up, patience=patience)
     embedded = tuple(each for each in logs.values() if isinstance(each, MemoryLog))
-    ground = Ground(store, logs, embedded)
+    ground = Ground(store, logs, embedded, _hearsay(settings, up))
     if embedded:
         # What the logs of an earlier process held has ended with it (L2).
         reopened = await store.reopen({each.cluster: each.stream("") for each in embedded})
@@ -182,6 +186,15 @@ async def open_ground(settings: Settings, clock: Clock, up: AsyncExitStack, *, p
             log.info("channels_reopened", channels=reopened)
     await _place(settings, ground)
     return ground
+
+
+def _hearsay(settings: Settings, up: AsyncExitStack) -> Hearsay:
+    if not settings.nats.servers:
+        return LocalHearsay()
+    hearsay = NatsHearsay(settings.nats.servers, credentials=settings.nats.credentials)
+    hearsay.open()
+    up.push_async_callback(hearsay.close)
+    return hearsay
 
 
 async def _patiently(patience: float, work: Callable[[], Awaitable[T]]) -> T:

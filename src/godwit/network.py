@@ -152,6 +152,7 @@ class Network:
                 self.addresses.__getitem__,
                 numbers=numbers,
                 pace=pace,
+                hearsay=hearsay,
             )
 
         self._make = make

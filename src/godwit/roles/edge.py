@@ -42,7 +42,7 @@ class Edge(Process):
 
     async def _open(self) -> Addresses:
         store, edge = self._ground.store, self._settings.edge
-        self._network.open(store, self._ground.logs, self._clock)
+        self._network.open(store, self._ground.logs, self._clock, self._ground.hearsay)
         self._up.push_async_callback(self._drain)
         await self._network.listen(
             lambda place: (0, 0) if self._ports_auto else (edge.tcp_port + place, edge.ws_port + place),
