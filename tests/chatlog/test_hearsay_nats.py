@@ -101,6 +101,14 @@ async def test_what_comes_again_is_heard_once_for_long(rig: NatsRig) -> None:
     assert ear.heard == [b"x%d" % number for number in range(REMEMBERED + 10)] + [b"end"]
 
 
+async def test_clusters_that_share_their_servers_are_one_way(rig: NatsRig) -> None:
+    urls = [rig.main.url, rig.aws.url]
+    hearsay = NatsHearsay({"main": urls, "aws": urls[::-1], "event": [rig.aws.url]})
+    rig.stack.push_async_callback(hearsay.close)
+    hearsay.open()
+    await connected(hearsay, 2)
+
+
 async def test_it_closes_while_nobody_answers(rig: NatsRig) -> None:
     await rig.main.kill()
     hearsay = rig.make()

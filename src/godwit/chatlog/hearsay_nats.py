@@ -36,6 +36,7 @@ class NatsHearsay:
     """
 
     def __init__(self, servers: Mapping[str, Sequence[str]], *, credentials: str = "") -> None:
+        ways = {tuple(sorted(urls)): cluster for cluster, urls in servers.items()}  # clusters may share their servers
         self._links = [
             Link(
                 f"godwit hearsay {cluster}",
@@ -45,7 +46,7 @@ class NatsHearsay:
                 slow=_nothing,
                 credentials=credentials,
             )
-            for cluster, urls in servers.items()
+            for urls, cluster in ways.items()
         ]
         self._local = LocalHearsay()
         self._name = secrets.token_bytes(8)
