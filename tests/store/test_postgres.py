@@ -184,8 +184,8 @@ async def test_a_bug_stays_one(databases: Databases) -> None:
 
 async def test_a_server_that_hangs(databases: Databases, monkeypatch: pytest.MonkeyPatch) -> None:
     """It counts as away after a while; when it wakes up, so does the store."""
-    monkeypatch.setattr(postgres, "ANSWER", 0.3)
-    monkeypatch.setattr(postgres, "CONNECT", 0.3)
+    monkeypatch.setattr(postgres, "ANSWER", 2.0)
+    monkeypatch.setattr(postgres, "CONNECT", 2.0)
     store = SqlStore(await databases.empty_store())
     await store.open()
     await store.set_default(MAIN, hold_until=0.0)

@@ -13,7 +13,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from godwit.errors import InvalidRequest, MoveRefused, StaleEpoch, StoreUnavailable
 from godwit.rollout.values import Advance, Event, Facts
-from godwit.store import postgres
 from godwit.store.database import Result, Work
 from godwit.store.nodes_base import Node
 from godwit.store.sql import SqlStore
@@ -58,6 +57,7 @@ async def stores(databases: Databases) -> AsyncIterator[Stores]:
             store = Stopping(url, name)
             await store.open()
             stack.push_async_callback(store.close)
+            stack.callback(store.go_on.set)
             return store
 
         await (await opened("setup")).set_default(MAIN, hold_until=0.0)
@@ -249,14 +249,20 @@ async def test_reopen_while_others_commit(stores: Stores) -> None:
     assert (await two.segments("a"))[-1] == newest
 
 
-async def test_a_process_that_stops_with_locks(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server takes them away, undoes what was not committed, and tells the process once it wakes up."""
-    monkeypatch.setitem(postgres._LIMITS, "idle_in_transaction_session_timeout", "100ms")
+async def test_a_process_that_stops_with_locks(stores: Stores, databases: Databases) -> None:
+    """Once the server has ended its connection, nothing of it is there and others go on; it is told when it wakes up.
+
+    The server does so by itself after a while (`idle_in_transaction_session_timeout`).
+    """
     one, two = await stores("first"), await stores("second")
     one.stopping = True
     leading = asyncio.create_task(one.lead("controller", "one", now=0.0, until=10.0))
     await one.stopped.wait()
-    assert (await two.lead("controller", "two", now=0.0, until=10.0)).holder == "two"
+    following = asyncio.create_task(two.lead("controller", "two", now=0.0, until=10.0))
+    assert await is_blocked(await stores("looking"), following)
+    ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'first'"
+    await databases.server.execute(ended)
+    assert (await following).holder == "two"
     one.go_on.set()
     with pytest.raises(StoreUnavailable):
         await leading
