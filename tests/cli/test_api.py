@@ -12,7 +12,8 @@ import pytest
 from godwit.cli import ready
 from godwit.cli.api import Api, connect
 from godwit.errors import InvalidRequest
-from tests.cli.conftest import TOKEN, Server, told
+from tests.cli.conftest import TOKEN, Server, run, told
+from tests.cli.fake import FakeApi
 
 
 @pytest.fixture
@@ -103,3 +104,28 @@ def test_a_token_goes_to_its_own_server_only(tmp_path: Path) -> None:
     for environ in ({ready.VARIABLE: str(path)}, {"XDG_STATE_HOME": str(tmp_path)}):
         with pytest.raises(InvalidRequest, match=r"no token for http://127\.0\.0\.1:2"):
             connect("http://127.0.0.1:2", None, environ)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("rollout", "issue", "add", "caf\udce9"), "args.text: U+DCE9 at place 4"),
+        (("rollout", "pause", "--reason", "\udce9"), "reason: U+DCE9"),
+        (("rollout", "pause", "--by", "a\x07"), "by: U+0007"),
+        (("rollout", "items", "--wave", "\udce9"), "wave: U+DCE9"),
+        (("channel", "move", "#alice", "--to", "a\udce9"), "to: U+DCE9"),
+        (("account", "add", "bob", "--display-name", "\udce9"), "display_name: U+DCE9"),
+        (("account", "remove", "bob", "--by", "\udce9"), "by: U+DCE9"),
+    ],
+)
+def test_an_argument_that_is_no_text_is_not_sent(fake: FakeApi, arguments: tuple[str, ...], told: str) -> None:
+    """Told in one line before anything happens: a shell hands on whatever bytes it was given."""
+    fake.says("GET", "/rollouts", {"rollouts": [{"id": "r1", "name": "autumn", "state": "running"}]})
+    assert told in run(*arguments).refusal
+    assert [asked.method for asked in fake.asked] in ([], ["GET"])
+
+
+def test_an_address_with_such_a_character_is_not_asked() -> None:
+    """The same holds for what goes into an address."""
+    with pytest.raises(InvalidRequest, match=r"U\+DCE9"):
+        Api("http://127.0.0.1:9", TOKEN).get("wishes", "\udce9")

@@ -169,3 +169,13 @@ async def test_holds(world: World, http: httpx.AsyncClient) -> None:
     rows = (await http.get("/holds")).json()["holds"]
     assert [row["channel"] for row in rows] == ["alice", "bob"]
     assert rows[1] == {"channel": "bob", "by": "carol", "reason": "a tournament", "time": 2.0}
+
+
+async def test_rows_that_nobody_could_write_down(world: World, http: httpx.AsyncClient) -> None:
+    """Refused with their lines, whatever is in them; the others are written."""
+    rows = ["[" * 9000, '{"channel": "alice", "\\ud800": 1}', '{"channel": "alice", "opt": "\\udce9"}']
+    response = await bring(http, "\n".join([*rows, '{"channel": "bob", "members": 40}']), "application/jsonl")
+    assert response.status_code == 200
+    body = response.json()
+    assert (body["imported"], [row["line"] for row in body["refused"]]) == (1, [1, 2, 3])
+    assert await known(world, "bob") == Facts("bob", members=40)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -119,6 +120,17 @@ async def test_what_the_state_forbids_is_the_controllers_to_say(world: World, ht
         ({"verb": "pause", "by": ""}, 400, "by"),
         ({"verb": "pause", "reason": "a\nb"}, 400, "reason"),
         ({"verb": "pause", "id": "short"}, 400, "id"),
+        ({"verb": "x" * 51}, 400, "verb"),
+        ({"verb": "\ud800"}, 400, "verb: U+D800"),
+        ({"verb": "issue-add", "args": {"text": "caf\udce9"}}, 400, "args.text: U+DCE9"),
+        ({"verb": "issue-add", "args": {"text": "a\x07"}}, 400, "args.text: U+0007"),
+        ({"verb": "set", "args": {"budget": {"in_flight": float("nan")}}}, 400, "args.budget.in_flight: nan"),
+        ({"verb": "set", "args": {"budget": {"in_flight": 10**400}}}, 400, "too large"),
+        ({"verb": "set", "args": {"budget": [[[[[[[[1]]]]]]]]}}, 400, "more than 5"),
+        ({"verb": "issue-add", "args": {"text": "x" * 70_000}}, 400, "args.text: too long"),
+        ({"verb": "start", "args": {"toml": "\ud800"}}, 400, "args.toml: U+D800"),
+        ({"verb": "pause", "reason": "\ud800"}, 400, "reason: U+D800"),
+        ({"verb": "pause", "by": "a\x9b"}, 400, "by: U+009B"),
         ({}, 400, "verb"),
     ],
 )
@@ -127,10 +139,30 @@ async def test_wishes_that_cannot_be_are_refused(
 ) -> None:
     """One line; nothing is recorded."""
     await started(world.store)
-    response = await http.post("/wishes", json=body)
+    response = await http.post("/wishes", content=json.dumps(body), headers={"Content-Type": "application/json"})
     assert response.status_code == status
     assert hint in one_line_error(response)
     assert await untouched(world)
+
+
+async def test_a_rollouts_text_may_be_long(http: httpx.AsyncClient) -> None:
+    """A file has many lines, and may name a million channels."""
+    response = await ask(http, "start", args={"toml": "# line\r\n\tx\n" * 50_000, "hash": "8c1f0a6be2d97430"})
+    assert response.status_code == 202
+
+
+async def test_whatever_is_stored_already_is_listed(world: World, http: httpx.AsyncClient) -> None:
+    """An earlier version took in what cannot be told as it is."""
+    deep: Any = 1
+    for _ in range(400):
+        deep = [deep]
+    args = {"text": "caf\udce9", "\ud800": float("nan"), "deep": deep}
+    await world.store.add_wish(Wish("stored-before", "issue-add", "carol\ud800", 1.0, args=args, reason="\udce9"))
+    response = await http.get("/wishes")
+    assert response.status_code == 200
+    (found,) = response.json()["wishes"]
+    assert (found["id"], found["args"]["text"], found["reason"]) == ("stored-before", "caf\ufffd", "?")
+    assert (await http.get("/wishes/stored-before")).status_code == 200
 
 
 async def test_without_any_rollout(http: httpx.AsyncClient) -> None:

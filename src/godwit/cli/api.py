@@ -10,9 +10,14 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from godwit.cli import ready
 from godwit.errors import InvalidRequest
+from godwit.web import plain
 
 TIMEOUT = 60.0
 """Seconds to wait for an answer; a long poll takes 25."""
+
+
+FILES = ("toml", "args.toml")
+"""What texts of files are called in requests."""
 
 
 class Api:
@@ -73,7 +78,12 @@ class Api:
     def _call(
         self, method: str, path: tuple[str, ...], query: Mapping[str, object], body: Mapping[str, object] | None
     ) -> Any:
-        """Send a request and give the decoded answer."""
+        """Send a request and give the decoded answer.
+
+        Raises:
+            InvalidRequest: it holds what no server takes (an argument that is no UTF-8, say), or it was refused.
+        """
+        plain.check(body, texts=FILES)
         content = None if body is None else json.dumps(body).encode()
         return self._decoded(*self._send(method, path, query, content))
 
@@ -88,8 +98,11 @@ class Api:
         """Send a request and give the status and the body of its answer.
 
         Raises:
-            InvalidRequest: there is no answer.
+            InvalidRequest: there is no answer, or the request cannot be sent.
         """
+        for part in path:
+            plain.check(part)
+        plain.check({name: value for name, value in query.items() if isinstance(value, str)})
         target = self._base + "/" + "/".join(quote(part, safe="") for part in path)
         known = {name: value for name, value in query.items() if value is not None}
         if known:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 import structlog
 from fastapi import FastAPI, Request
@@ -24,7 +25,15 @@ ADMIN_BODY = 33_554_432
 _log = structlog.get_logger()
 
 
-def refusal(status: int, text: str, headers: dict[str, str] | None = None) -> JSONResponse:
+class Json(JSONResponse):
+    """An answer in JSON, whatever texts are in it: what is no UTF-8 is told as `?`."""
+
+    def render(self, content: Any) -> bytes:
+        """Write the body."""
+        return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(errors="replace")
+
+
+def refusal(status: int, text: str, headers: dict[str, str] | None = None) -> Json:
     """The answer to a request that failed.
 
     Args:
@@ -34,7 +43,7 @@ def refusal(status: int, text: str, headers: dict[str, str] | None = None) -> JS
     body: dict[str, object] = {"error": "; ".join(lines)}
     if len(lines) > 1:
         body["errors"] = lines
-    return JSONResponse(body, status, headers)
+    return Json(body, status, headers)
 
 
 def status_of(error: InvalidRequest) -> int:

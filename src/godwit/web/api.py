@@ -12,7 +12,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from godwit.clock import Clock
 from godwit.rollout import moves
@@ -20,6 +20,7 @@ from godwit.store.base import AuditEntry, Store
 from godwit.values import Account, Move, Placement
 from godwit.web import views
 from godwit.web.admission import Admin
+from godwit.web.answers import Json
 from godwit.web.changes import Changes, Until, wait_move
 from godwit.web.live import LiveReports
 from godwit.web.names import channel_name, cluster_name, login_name, shown
@@ -205,7 +206,7 @@ def _accounts(routes: APIRouter, operator: Operator) -> None:
     async def add(wanted: views.NewAccount) -> Response:
         """Add an account, or show the one of that login."""
         account, new = await operator.add_account(wanted)
-        return JSONResponse(views.AccountView.of(account).model_dump(), 201 if new else 200)
+        return Json(views.AccountView.of(account).model_dump(), 201 if new else 200)
 
     @routes.post("/accounts/{login}/token", status_code=201, tags=["accounts"], summary="Make a token")
     async def token(login: str, wanted: views.NewToken | None = None) -> views.TokenView:

@@ -168,7 +168,7 @@ def _row(line: bytes, heading: list[str] | None) -> tuple[str, dict[str, Any]]:
     else:
         try:
             given = json.loads(_text(line))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InvalidRequest("the row is not JSON") from error
         if not isinstance(given, dict):
             raise InvalidRequest("the row is not a JSON object")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from godwit.rollout.values import Facts, Hold
-from godwit.web.views import Actor, View
+from godwit.web.views import Actor, Given, View
 
 
-class FactsChange(BaseModel):
+class FactsChange(Given):
     """What is known of a channel; what is left out stays as it was."""
 
     model_config = ConfigDict(extra="forbid")

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from godwit.rollout.values import Event, Issue, Item, Rollout, Wish
-from godwit.web.views import Actor, Text, View
+from godwit.web.plain import showable
+from godwit.web.views import Actor, Given, Text, View
 
 WishId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
 
 
-class NewWish(BaseModel):
+class NewWish(Given):
     """What somebody wants done."""
 
-    verb: str = Field(description="Such as `pause`; docs/rollouts.md lists them.")
+    texts: ClassVar[tuple[str, ...]] = ("args.toml",)
+
+    verb: str = Field(max_length=50, description="Such as `pause`; docs/rollouts.md lists them.")
     rollout: str = Field("", max_length=200, description="Its id or name, or `latest`; '' if the verb needs none.")
     args: dict[str, Any] = Field(default_factory=dict, description="What the verb needs.")
     by: Actor = "admin"
@@ -53,7 +56,7 @@ class WishView(View):
             id="" if dry_run else wish.id,
             verb=wish.verb,
             rollout=wish.rollout,
-            args=args,
+            args=showable(args),
             by=wish.by,
             reason=wish.reason,
             time=wish.time,
@@ -69,8 +72,10 @@ class Wishes(View):
     wishes: tuple[WishView, ...]
 
 
-class PlanRequest(BaseModel):
+class PlanRequest(Given):
     """A rollout as people write it."""
+
+    texts: ClassVar[tuple[str, ...]] = ("toml", "files")
 
     toml: str = Field(description="The file's text.")
     files: dict[str, str] = Field(default_factory=dict, description="Name -> text of the lists that it names.")
@@ -270,7 +275,6 @@ class Status(View):
     by: str
     reason: str
     hash: str
-    force: bool
     at_once: bool
     created: float
     version: str

@@ -79,7 +79,9 @@ def build(
         doctor: compares store, logs and edges.
     """
     # The interactive pages would load scripts from somebody else's servers; the description is served alone.
-    app = FastAPI(title="Godwit", version=__version__, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Godwit", version=__version__, docs_url=None, redoc_url=None, default_response_class=answers.Json
+    )
     admin = Admin(admin_token)
     names = addresses.keys()
     hooked = live or LiveSettings()

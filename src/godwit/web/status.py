@@ -130,7 +130,6 @@ class Statuses:
             by=rollout.by,
             reason=rollout.reason,
             hash=rollout.hash,
-            force=rollout.force,
             at_once=rollout.at_once,
             created=rollout.created,
             version=_version(rollout, tallies),

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from godwit.store.base import AuditEntry, Token
 from godwit.values import Account, Move, Placement
+from godwit.web import plain
 
-Actor = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
+_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
+
+Actor = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=_LINE)]
 """Who acts, for the audit."""
 
-Text = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Text = Annotated[str, StringConstraints(max_length=500, pattern=_LINE)]
 """A line that somebody wrote."""
 
 
@@ -22,7 +25,23 @@ class View(BaseModel):
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
 
-class Wish(BaseModel):
+class Given(BaseModel):
+    """What a request says; what cannot be kept or shown is refused, wherever in it it is (`plain`).
+
+    Attributes:
+        texts: names of the texts of files, which have many lines and any length.
+    """
+
+    texts: ClassVar[tuple[str, ...]] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check(cls, given: Any) -> Any:
+        plain.check(given, texts=cls.texts)
+        return given
+
+
+class Wish(Given):
     """A move that somebody wants."""
 
     to: str = Field(description="The cluster to go to.")
@@ -31,23 +50,23 @@ class Wish(BaseModel):
     by: Actor = "admin"
 
 
-class LiveChange(BaseModel):
+class LiveChange(Given):
     """A stream that began or ended."""
 
     live: bool
     by: Actor = "admin"
 
 
-class NewAccount(BaseModel):
+class NewAccount(Given):
     """Somebody who may log in."""
 
     login: str
-    display_name: Annotated[str, StringConstraints(max_length=50, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
+    display_name: Annotated[str, StringConstraints(max_length=50, pattern=_LINE)] = ""
     bot: Literal["", "known", "verified"] = Field("", description="A verified bot has higher limits (LIMIT-3).")
     by: Actor = "admin"
 
 
-class NewToken(BaseModel):
+class NewToken(Given):
     """A token that somebody wants."""
 
     scopes: tuple[Actor, ...] = ("chat:read", "chat:edit")

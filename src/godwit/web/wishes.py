@@ -14,7 +14,7 @@ from typing import Annotated
 import msgspec
 from fastapi import APIRouter, Query
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from godwit.clock import Clock
 from godwit.errors import InvalidRequest
@@ -24,7 +24,7 @@ from godwit.store.base import AuditEntry
 from godwit.store.rollout_base import RolloutStore
 from godwit.web import rollout_views as views
 from godwit.web.admission import Admin
-from godwit.web.answers import refusal
+from godwit.web.answers import Json, refusal
 from godwit.web.changes import Changes, wait_until
 from godwit.web.names import channel_name, shown
 
@@ -150,7 +150,7 @@ def answered(wish: Wish, *, dry_run: bool = False) -> Response:
     if wish.state == "refused":
         return refusal(409, wish.answer)
     view = views.WishView.of(wish, dry_run=dry_run)
-    return JSONResponse(view.model_dump(), 202 if wish.state == "new" else 200)
+    return Json(view.model_dump(), 202 if wish.state == "new" else 200)
 
 
 def router(wishing: Wishing, admin: Admin) -> APIRouter:
