@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from godwit.chatlog.base import Subscription
-from godwit.chatlog.hearsay import Hear, LocalHearsay, end_accounts
+from godwit.chatlog.hearsay import ENDED, Hear, LocalHearsay, end_accounts
 from godwit.edge.neighbours import ASKED, BEAT, LARGE, REFRESH, SILENCE, TOPIC, Asked, Neighbours, Told
 from godwit.edge.node import EdgeNode
 from godwit.edge.presence import MOST_NAMED
@@ -291,12 +291,10 @@ def test_messages_stay_small(town: Town) -> None:
     assert sorted(len(town.a.elsewhere(f"c{number}") or ()) for number in range(10)) == [LARGE // 4] * 10
 
 
-def test_what_cannot_be_read_is_dropped(town: Town) -> None:
-    with capture_logs() as logs:
-        for _, heard in town.street.hearers:
-            heard(b"?")
-    assert {entry["event"] for entry in logs} == {"hearsay_unreadable"}
-    town.sweep()
+def test_after_its_end_an_edge_is_silent(town: Town) -> None:
+    town.b.neighbours.stop()
+    town.sweep(BEAT)
+    assert (town.a.neighbours.known, [one.by for one in town.street.said()]) == (0, ["b", "a"])
 
 
 # on real edges ----------------------------------------------------------------------------------
@@ -451,6 +449,20 @@ async def test_connections_of_accounts_that_end_are_closed_on_all_edges() -> Non
         for client in (here, there):
             assert await client.rest() == [":tmi.twitch.tv NOTICE * :Login authentication failed"]
         assert (await bob.flush(), await anonymous.flush()) == ([], [])
+
+
+async def test_what_cannot_be_read_is_dropped() -> None:
+    async with world() as net:
+        with capture_logs() as logs:
+            for topic in (TOPIC, f"{TOPIC}.{net.nodes['main'].name}", ENDED):
+                net.hearsay.tell(topic, b"?")
+            await net.turns()
+        assert {entry["topic"] for entry in logs if entry["event"] == "hearsay_unreadable"} == {
+            TOPIC,
+            f"{TOPIC}.{net.nodes['main'].name}",
+            ENDED,
+        }
+        await net.join("ann")
 
 
 async def test_an_edge_alone_needs_nobody() -> None:

@@ -40,7 +40,7 @@ class Hearsay(Protocol):
     def hear(self, topic: str, heard: Hear) -> Subscription:
         """Call `heard` with what is told from soon on, from the loop and never from within `tell`.
 
-        What it raises is logged and harms nobody.
+        What it raises, for instance because it cannot read the payload, is logged and harms nobody.
         """
         ...
 
@@ -65,6 +65,8 @@ class _Hearer:
         if self in self._hearers:
             try:
                 self._heard(payload)
+            except msgspec.MsgspecError as error:
+                log.warning("hearsay_unreadable", topic=topic, error=str(error))
             except Exception:
                 # Whatever one cannot make of it, others can, and so it may with the next one.
                 log.exception("hearsay_failed", topic=topic)

@@ -217,9 +217,10 @@ class RoomAudience:
     def _everybody(self) -> set[str] | None:
         """The logins of all members that are known, on this edge and on others; None if they are too many."""
         here, elsewhere = named(self._room), self._room.neighbours.elsewhere(self._room.name)
-        if isinstance(here, int) or elsewhere is None or len(here | elsewhere) > MOST_NAMED:
+        if isinstance(here, int) or elsewhere is None:
             return None
-        return here | elsewhere
+        here |= elsewhere
+        return here if len(here) <= MOST_NAMED else None
 
     def _touch(self, session: Session) -> None:
         self._news = True

@@ -128,8 +128,9 @@ class Neighbours:
 
     def touch(self, channel: str, login: str) -> None:
         """Take note that somebody came or went here; what is told is what is so then."""
-        touched = self._to_tell.setdefault(channel, set())
-        if touched is not None:
+        if channel not in self._to_tell:
+            self._to_tell[channel] = {login}
+        elif (touched := self._to_tell[channel]) is not None:
             touched.add(login)
 
     def upset(self, channel: str) -> None:
@@ -158,6 +159,8 @@ class Neighbours:
 
     def sweep(self) -> None:
         """Tell and ask what is due; to be called once a second."""
+        if not self._hearing:
+            return  # who has said farewell must not be heard again
         self._sweeps += 1
         for name, unheard in list(self._unheard.items()):
             self._unheard[name] = unheard + 1
@@ -223,11 +226,7 @@ class Neighbours:
     # hearing ----------------------------------------------------------------------------------
 
     def _heard(self, payload: bytes) -> None:
-        try:
-            message = _decode(payload)
-        except msgspec.MsgspecError as error:
-            log.warning("hearsay_unreadable", topic=TOPIC, error=str(error))
-            return
+        message = _decode(payload)
         if message.by == self._name:
             return
         if isinstance(message, Told) and message.over:
