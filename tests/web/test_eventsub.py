@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -161,6 +162,72 @@ async def test_a_late_message_does_not_undo_a_newer_one(world: World, twitch: ht
     assert not await world.store.is_live("alice")
     await send(twitch, stream("stream.online", "bob"), at=1_000_000.0, message_id="m3")
     assert await world.store.is_live("bob")
+
+
+async def test_after_a_restart_the_stored_times_decide(world: World, twitch: httpx.AsyncClient) -> None:
+    """The memory is gone; whoever listened in cannot play again what has been overtaken."""
+    await send(twitch, stream("stream.online"), at=1_000_000.0)
+    world.clock.advance(60)
+    await send(twitch, stream("stream.offline"), at=1_000_060.0, message_id="m2")
+    async with world.client(None) as restarted:
+        with capture_logs() as logs:
+            assert (await send(restarted, stream("stream.online"), at=1_000_000.0)).status_code == 204
+        assert not await world.store.is_live("alice")
+        (line,) = [line for line in logs if line["event"] == "eventsub_outdated"]
+        assert (line["channel"], line["id"]) == ("alice", "m1")
+        assert len(await world.store.audit_log()) == 2
+        await send(restarted, stream("stream.online"), at=1_000_061.0, message_id="m3")
+        assert await world.store.is_live("alice")
+
+
+async def test_what_operators_said_later_stays(
+    world: World, twitch: httpx.AsyncClient, http: httpx.AsyncClient
+) -> None:
+    """A message from before their change is answered and does nothing; one from after it counts."""
+    world.clock.advance(30)
+    await http.post("/channels/alice/live", json={"live": False})
+    assert (await send(twitch, stream("stream.online"), at=1_000_029.0)).status_code == 204
+    assert not await world.store.is_live("alice")
+    assert (await send(twitch, stream("stream.online"), at=1_000_031.0, message_id="m2")).status_code == 204
+    assert await world.store.is_live("alice")
+
+
+async def test_a_message_that_comes_late_tells_of_its_own_time(world: World, twitch: httpx.AsyncClient) -> None:
+    """What was sent between it and its coming is not older than it."""
+    world.clock.advance(300)
+    await send(twitch, stream("stream.online"), at=1_000_000.0)
+    await send(twitch, stream("stream.offline"), at=1_000_100.0, message_id="m2")
+    assert not await world.store.is_live("alice")
+    assert (await world.store.candidates_of(["alice"]))[0].live_since == pytest.approx(1_000_100.123456)
+
+
+async def test_two_messages_at_once_are_taken_in_turn(
+    world: World, twitch: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The older one, which a slow store held up, does not overtake the newer one."""
+    slow, write, begun = asyncio.Event(), world.store.set_live, asyncio.Event()
+
+    async def set_live(channel: str, live: bool, now: float) -> None:
+        begun.set()
+        if live:
+            await slow.wait()
+        await write(channel, live, now)
+
+    monkeypatch.setattr(world.store, "set_live", set_live)
+    first = asyncio.create_task(send(twitch, stream("stream.online"), at=1_000_000.0))
+    await begun.wait()
+    second = asyncio.create_task(send(twitch, stream("stream.offline"), at=1_000_001.0, message_id="m2"))
+    for _ in range(1000):
+        await asyncio.sleep(0)
+    slow.set()
+    assert ((await first).status_code, (await second).status_code) == (204, 204)
+    assert not await world.store.is_live("alice")
+
+
+async def test_an_id_that_nobody_could_write_down(world: World, twitch: httpx.AsyncClient) -> None:
+    """It would go into the audit."""
+    assert (await send(twitch, stream("stream.online"), message_id="m\x7f1")).status_code == 400
+    assert not await world.store.is_live("alice")
 
 
 async def test_what_was_not_stored_may_come_again(

@@ -16,7 +16,8 @@ from starlette.responses import Response
 
 from godwit.clock import Clock
 from godwit.rollout import moves
-from godwit.store.base import AuditEntry, Store
+from godwit.store.base import AuditEntry
+from godwit.store.rollout_base import RolloutStore
 from godwit.values import Account, Move, Placement
 from godwit.web import views
 from godwit.web.admission import Admin
@@ -38,7 +39,7 @@ class Operator:
         on_wish: called when something is to be done or may be done now; wakes the controller.
     """
 
-    store: Store
+    store: RolloutStore
     clock: Clock
     clusters: Collection[str]
     changes: Changes

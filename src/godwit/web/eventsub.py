@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 from collections import OrderedDict
 from datetime import datetime
 from typing import Any
+from weakref import WeakValueDictionary
 
 import msgspec
 import structlog
@@ -16,6 +18,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from godwit.clock import Clock
 from godwit.errors import InvalidRequest
+from godwit.web import plain
 from godwit.web.admission import same
 from godwit.web.live import LiveReports
 from godwit.web.names import channel_name, shown
@@ -82,6 +85,9 @@ class Replays:
 class EventSub:
     """Takes EventSub's messages.
 
+    What it remembers of them ends with the process. After that the store's own times decide: a message that is older
+    than the last change of its channel, whoever told of that, changes nothing.
+
     Args:
         secret: of the subscriptions; empty: nobody gets in.
     """
@@ -90,6 +96,7 @@ class EventSub:
         self._reports = reports
         self._secret = secret
         self._replays = Replays(clock)
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def take(self, headers: dict[str, str], body: bytes) -> Response:
         """Act on one message.
@@ -107,6 +114,7 @@ class EventSub:
         wanted = signature(self._secret, message_id, timestamp, body)
         if not message_id or not same(headers.get("message-signature", ""), wanted):
             raise HTTPException(403, "the signature does not fit: sign with the secret of live.eventsub_secret")
+        plain.check(message_id, "the message's id")
         time = _seconds(timestamp)
         if not self._replays.timely(time):
             raise HTTPException(403, "the message is too old, or from the future")
@@ -130,11 +138,15 @@ class EventSub:
         if kind not in _TYPES:
             raise InvalidRequest(f"{shown(kind)} is not for us: subscribe to {' and '.join(_TYPES)}")
         channel = channel_name(_text(message, "event", "broadcaster_user_login"))
-        if self._replays.known(message_id) or self._replays.outdated(channel, time):
-            return
-        await self._reports.record(channel, _TYPES[kind], "eventsub", f"message {message_id[:100]}")
-        # Remembered only now: if the store did not answer, the sender tries again and is to be heard.
-        self._replays.remember(message_id, channel, time)
+        async with self._turns.setdefault(channel, asyncio.Lock()):
+            if self._replays.known(message_id):
+                return
+            if self._replays.outdated(channel, time) or await self._reports.since(channel) > time:
+                _log.info("eventsub_outdated", channel=channel, type=kind, id=message_id[:100], time=time)
+                return
+            await self._reports.record(channel, _TYPES[kind], "eventsub", f"message {message_id[:100]}", at=time)
+            # Remembered only now: if the store did not answer, the sender tries again and is to be heard.
+            self._replays.remember(message_id, channel, time)
 
 
 def _seconds(timestamp: str) -> float:
