@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from godwit.errors import InvalidRequest, MoveRefused, StaleEpoch, StoreUnavailable
-from godwit.rollout.values import Advance, Event, Facts
+from godwit.rollout.values import Advance, Event, Facts, Hold
 from godwit.store.database import Result, Work
 from godwit.store.nodes_base import Node
 from godwit.store.sql import SqlStore
@@ -91,6 +91,18 @@ RACES: dict[str, tuple[list[Call], Call, Call, Any]] = {
         [lambda store: store.begin_move(MOVE)],
         lambda store: store.journal(MOVE, "sealing", 2.0),
         lambda store: store.set_live("room", True, 1.0),
+        lambda told: told is None,
+    ),
+    "a hold, then the seal": (
+        [lambda store: store.begin_move(MOVE)],
+        lambda store: store.hold(Hold("room", "ann", "why", 1.0)),
+        lambda store: store.journal(MOVE, "sealing", 2.0),
+        lambda told: told.state == "cancelled",
+    ),
+    "the seal, then a hold": (
+        [lambda store: store.begin_move(MOVE)],
+        lambda store: store.journal(MOVE, "sealing", 2.0),
+        lambda store: store.hold(Hold("room", "ann", "why", 1.0)),
         lambda told: told is None,
     ),
     "two steps of one move": (

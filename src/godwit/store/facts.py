@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column, ColumnElement, Row, Table, and_, bindparam, delete, func, select, union, update
+from sqlalchemy import Column, ColumnElement, Row, Table, and_, bindparam, delete, func, select, true, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from godwit.rollout.values import Candidate, Facts, Hold
 from godwit.store.database import chunks
 from godwit.store.placements import Placements
 from godwit.store.rollout_base import HIDDEN
-from godwit.store.schema import facts, holds, items, live, placements
+from godwit.store.schema import facts, holds, items, live, moves, placements
 
 
 def may_be_planned(channel: Column[Any]) -> ColumnElement[bool]:
@@ -83,10 +83,14 @@ class ChannelFacts(Placements):
 
     async def hold(self, hold: Hold) -> None:
         """Keep a channel where it is; a hold that is there already stays."""
-        await self._change(self._insert_new(holds).values(msgspec.to_builtins(hold)))
+        await self._write(lambda connection: self._hold(connection, [hold], ()))
 
     async def _hold(self, connection: AsyncConnection, new: Sequence[Hold], ended: Sequence[str]) -> None:
         """Begin and end holds."""
+        # A step to `sealing` looks at the holds while it has its move: one of the two waits for the other.
+        for names in chunks(hold.channel for hold in new):
+            moving = select(moves.c.id).where(moves.c.channel.in_(names), moves.c.moving == true())
+            await connection.execute(moving.order_by(moves.c.id).with_for_update())
         for hold in new:
             await connection.execute(self._insert_new(holds).values(msgspec.to_builtins(hold)))
         for names in chunks(ended):
