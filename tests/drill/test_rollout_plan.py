@@ -84,7 +84,9 @@ def test_the_rollout_has_four_waves() -> None:
     places = [text.index(f'name = "{wave}"') for wave in (STAFF, FRIENDS, PARTNERS, EVERYONE, DESK)]
     assert places == sorted(places)
     assert text.count("[[wave]]") == 4
-    assert "cold_per_second = 200" in text
+    assert "cold_per_second = 27" in text
+    large = definition(RolloutOptions(), network(RolloutOptions()), "main", "aws", "http://127.0.0.1:1/gate")
+    assert "cold_per_second = 200" in large
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ ENDED = (*DONE, "cancelled", "failed")
 """States in which there is nothing more to wait for."""
 
 
-REQUEST_PATIENCE = 20.0
+REQUEST_PATIENCE = 60.0
 """Seconds that one request may take, its own waiting included."""
 
 

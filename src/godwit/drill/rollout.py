@@ -266,7 +266,7 @@ class RolloutDrill:
         await self._api.wish("start", toml=toml, hash=plan.hash)
 
         async def forward(status: Status) -> None:
-            await self._attend(status)
+            await self._approve(status)
             if status.waves[status.wave].name == EVERYONE and status.done >= HALF * status.total and not desk.red:
                 self._say(f"gate {DESK} turns red")
                 desk.red = True
@@ -323,15 +323,19 @@ class RolloutDrill:
             version = status.version
 
     async def _attend(self, status: Status) -> None:
-        """Forward: end some streams and approve the partners; end the last streams when all else is done."""
+        """Forward to the end: end the last streams, too, when all else is done."""
+        await self._approve(status)
+        if status.waves[-1].state != "pending" and status.done + len(self._live.live) >= status.total:
+            await self._end_streams(self._live.live)
+
+    async def _approve(self, status: Status) -> None:
+        """Forward: approve the partners, and end some streams before."""
         for wave in status.waves:
             if self._options.fault == "move-live" and wave.name == STAFF and wave.state == "done":
                 await self._move_live(self._network.early[0])
             if wave.name == PARTNERS and wave.waits_for_approval and status.state == "running":
                 await self._end_streams(self._network.early)
                 self._say(await self._api.wish("approve", wave=PARTNERS))
-        if status.waves[-1].state != "pending" and status.done + len(self._live.live) >= status.total:
-            await self._end_streams(self._live.live)
 
     async def _attend_back(self, status: Status) -> None:
         """Back: end the streams that keep the last channels when all others are back."""

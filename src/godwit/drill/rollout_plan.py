@@ -25,6 +25,9 @@ DESK = "desk"
 OFFLINE_FOR = 1
 """Seconds that a stream must have ended before its channel moves."""
 
+LAST_WAVE = 8.0
+"""Seconds that the last wave takes at least, so that there is time to turn its gate red in the middle."""
+
 BOT = "everywhere"
 """Login of the verified bot in all channels."""
 
@@ -179,6 +182,8 @@ def definition(options: RolloutOptions, network: Network, source: str, target: s
         desk: the URL of the gate that turns red.
     """
     listed = ", ".join(f'"{channel}"' for channel in network.staff)
+    rest = len(network.names) - len(network.staff) - len(network.friends) - len(network.partners)
+    rate = min(options.told_per_second, max(rest / LAST_WAVE, 10.0))
     return f"""name = "drill"
 to = "{target}"
 from = ["{source}"]
@@ -190,7 +195,7 @@ starts_within = "0s"
 in_flight = 10
 hot_per_second = 10
 cold_in_flight = 1000
-cold_per_second = {max(options.told_per_second, 50.0):g}
+cold_per_second = {rate:g}
 
 [[wave]]
 name = "{STAFF}"
