@@ -58,7 +58,6 @@ STATUS: dict[str, Any] = {
     "by": "ann",
     "reason": "the new cluster",
     "hash": "8c1f0a6be2d97430",
-    "force": False,
     "at_once": False,
     "created": 1_000_000.0,
     "version": "40-12-69-7",

@@ -53,9 +53,9 @@ def test_a_paused_one_says_why() -> None:
     """And forecasts nothing."""
     turns = [*STATUS["history"], {"state": "paused", "time": NOW - 30, "by": "", "why": "gate p99"}]
     paused = {**STATUS, "state": "paused", "why": "gate p99: p99 is 812 ms", "history": turns, "rate": 0.0}
-    text = drawn({**paused, "force": True, "at_once": True})
+    text = drawn({**paused, "at_once": True})
     assert text[:2] == [
-        "spring  main -> aws  paused for 30 s  by force, all at once",
+        "spring  main -> aws  paused for 30 s  all at once",
         "because: gate p99: p99 is 812 ms",
     ]
     assert text[3].endswith("69 of 5,000 (1 %)")

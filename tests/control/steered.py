@@ -10,7 +10,8 @@ from godwit.clock import FakeClock
 from godwit.control.conductor import Conductor
 from godwit.control.mover import Mover
 from godwit.control.ports import Presence
-from godwit.control.wishes import Prepared, Wishes
+from godwit.control.prepared import Prepared
+from godwit.control.wishes import Wishes
 from godwit.rollout.values import Gate, Item, Rollout, Sample, Verdict, Wish
 from godwit.settings import MoveSettings
 from godwit.store.memory import MemoryStore

@@ -87,7 +87,7 @@ class Clinic:
         """A rollout to aws with these items."""
         definition = Definition("all", "aws", (Wave("w1"),))
         rollout = Rollout(id, definition, "", state, (WaveProgress("moving"),), Budget())
-        advance = Advance(self.world.clock.now(), rollout, items)
+        advance = Advance(self.world.clock.now(), rollout, items=items)
         await self.world.store.advance(advance, term=self.term)
 
 

@@ -28,7 +28,7 @@ class Office:
         """Begin the rollout."""
         await self.world.start()
         lease = await self.world.store.lead(LEASE, "me", now=1000.0, until=9000.0)
-        written = await self.world.store.advance(Advance(1000.0, self.rollout, items), term=lease.term)
+        written = await self.world.store.advance(Advance(1000.0, self.rollout, items=items), term=lease.term)
         assert written
         self.rollout = written
 

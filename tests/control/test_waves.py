@@ -456,7 +456,10 @@ async def test_live_channel_waits_on_the_way_back(network: Steered) -> None:
     await network.run(5.0)
     assert await network.where("a") == ["main"]
     found = await network.rollout()
-    assert (found.state, found.force) == ("reversed", False)
+    assert found.state == "reversed"
+    assert [item.force for item in await network.store.items(rollout)] == [False] * len(
+        await network.store.items(rollout)
+    )
 
 
 async def test_forward_again(network: Steered) -> None:

@@ -90,13 +90,16 @@ def test_no_obstacle_any_more(candidate: dict[str, Any]) -> None:
     assert progress.obstacle(rollout(), ITEM, but(FREE, **candidate), now=NOW) == ""
 
 
-@pytest.mark.parametrize("given", [{"force": True}, {"definition": but(DEFINITION, evacuate=True, sources=("main",))}])
-def test_by_force(given: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("item", "given"),
+    [(but(ITEM, force=True), {}), (ITEM, {"definition": but(DEFINITION, evacuate=True, sources=("main",))})],
+)
+def test_by_force(item: Item, given: dict[str, Any]) -> None:
     """Live ones go too; held ones do not."""
     forced = but(rollout(), **given)
     live = but(FREE, live=True, facts=Facts("a", starts_at=NOW))
-    assert progress.obstacle(forced, ITEM, live, now=NOW) == ""
-    assert "held by" in progress.obstacle(forced, ITEM, but(live, hold=Hold("a", "olga", "x", 0.0)), now=NOW)
+    assert progress.obstacle(forced, item, live, now=NOW) == ""
+    assert "held by" in progress.obstacle(forced, item, but(live, hold=Hold("a", "olga", "x", 0.0)), now=NOW)
 
 
 def test_first_reason_that_holds() -> None:
@@ -157,7 +160,7 @@ def test_move_of() -> None:
         "r.a.3", "a", "aws", "wished", by="olga", reason="rollout autumn, wave staff",
         history=(("wished", NOW),), rollout="r", cold=True,
     )  # fmt: skip
-    forced = progress.move_of(rollout(force=True, reason="fire"), but(ITEM, goal="back"), FREE, cold=False, now=NOW)
+    forced = progress.move_of(rollout(reason="fire"), but(ITEM, goal="back", force=True), FREE, cold=False, now=NOW)
     assert (forced.target, forced.forced, forced.evacuate, forced.reason) == ("main", True, False, "fire")
     evacuation = rollout(definition={"evacuate": True, "sources": ("main",)}, reason="fire")
     there = progress.move_of(evacuation, ITEM, FREE, cold=False, now=NOW)
@@ -177,7 +180,7 @@ def test_arrive() -> None:
     """Where the channel is decides, not how the move ended."""
     moving = but(ITEM, state="moving", tries=1, noticed=5.0, error="before")
     assert arrive(moving, "aws", "another move came first") == but(moving, state="done", error="", since=NOW)
-    again = but(moving, state="waiting", error="it went live", noticed=0.0, since=NOW)
+    again = but(moving, state="waiting", error="it went live", fails=1, noticed=0.0, since=NOW)
     assert arrive(moving, "main", "it went live") == again
     assert arrive(moving, "event").error == "it was brought elsewhere since"
 
@@ -190,8 +193,9 @@ def test_arrive_with_another_goal() -> None:
 
 
 def test_given_up() -> None:
-    tired = but(ITEM, state="moving", tries=progress.MOST_TRIES)
-    assert arrive(but(tired, tries=progress.MOST_TRIES - 1), "main", "odd").state == "waiting"
+    """After so many in a row; what was done for another goal does not count."""
+    tired = but(ITEM, state="moving", tries=77, fails=progress.MOST_FAILS - 1)
+    assert arrive(but(tired, fails=progress.MOST_FAILS - 2), "main", "odd").state == "waiting"
     failed = arrive(tired, "main", "odd")
     assert (failed.state, failed.error) == ("failed", "given up after 20 tries: odd")
 
@@ -220,13 +224,13 @@ def test_was_reversing() -> None:
 
 
 def test_set_wave_and_rewind() -> None:
-    one = rollout("running", "done", "moving", wave=1, force=True, default_back=True)
+    one = rollout("running", "done", "moving", wave=1, default_back=True, default_before=FREE.placement.segment)
     soaking = progress.set_wave(one, "soaking", now=NOW)
     assert soaking.waves == (WaveProgress("done"), WaveProgress("soaking", NOW))
     approved = but(soaking, waves=(WaveProgress("done", 0.0, ("boss",)), soaking.waves[1]))
     again = progress.rewind(approved, now=NOW)
     assert (again.wave, again.waves) == (0, (WaveProgress("pending", NOW),) * 2)
-    assert (again.force, again.default_back) == (False, False)
+    assert (again.default_before, again.default_back) == (None, False)
 
 
 @pytest.mark.parametrize(
@@ -246,7 +250,30 @@ def test_set_wave_and_rewind() -> None:
 )
 def test_after_reverse(found: list[tuple[Any, Any]], state: str | None) -> None:
     """Its end is told from what its channels are to be and are."""
-    assert progress.after_reverse([Tally(0, goal, kind, 1) for goal, kind in found]) == state
+    tallies = [Tally(0, goal, kind, 1) for goal, kind in found]
+    assert progress.after_reverse(rollout("reversing"), tallies) == state
+    aborted = rollout("reversing", history=(("aborted", NOW, "olga", ""), ("reversing", NOW, "olga", "")))
+    assert progress.after_reverse(aborted, tallies) == ("aborted" if state == "paused" else state)
+
+
+@pytest.mark.parametrize(("fails", "seconds"), [(0, 0.0), (1, 2.0), (5, 32.0), (9, 300.0), (400, 300.0)])
+def test_pause_after(fails: int, seconds: float) -> None:
+    """They double, up to five minutes; the reason tells the error and the rest."""
+    assert progress.pause_after(fails) == seconds
+    waiting = but(ITEM, fails=fails, error="odd", since=NOW)
+    reason = progress.obstacle(rollout(), waiting, FREE, now=NOW + 1.0)
+    expected = f"its last move was not done (odd), it is tried again in {seconds - 1.0:.0f} s"
+    assert reason == (expected if fails else "")
+    assert progress.obstacle(rollout(), waiting, FREE, now=NOW + seconds) == ""
+
+
+def test_stale_notice() -> None:
+    """A channel that moves long after it was announced is announced again."""
+    told = but(ITEM, noticed=NOW)
+    definition = but(DEFINITION, notice="soon", notice_before=30.0)
+    assert progress.notice_due(definition, told, now=NOW + 10.0) == NOW + 30.0
+    assert progress.notice_due(definition, told, now=NOW + 29.0 + progress.NOTICE_KEEPS) == NOW + 30.0
+    assert progress.notice_due(definition, told, now=NOW + 31.0 + progress.NOTICE_KEEPS) is None
 
 
 def test_counts() -> None:

@@ -69,8 +69,7 @@ def _heading(status: dict[str, Any], now: float) -> Text:
     text = Text.assemble((status["name"], "bold"), f"  {sources} {way} {status['to']}  ")
     text.append_text(tables.state(status["state"]))
     text.append(f" for {spell(max(0.0, now - since))}")
-    ways = [way for way, on in (("by force", status["force"]), ("all at once", status["at_once"])) if on]
-    return text.append(f"  {', '.join(ways)}" if ways else "", style="bold yellow")
+    return text.append("  all at once" if status["at_once"] else "", style="bold yellow")
 
 
 def _started(status: dict[str, Any]) -> Text:

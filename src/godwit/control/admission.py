@@ -75,6 +75,8 @@ class Admission:
         """Channels under way -> whether they are cold."""
         self._notices = _empty(rollout.budget.hot_per_second, now)
         self._busy: dict[str, float] = {}
+        self._later: dict[str, float] = {}
+        """Channels that wait for something of their own; a wave does not wait for them."""
         self._noticed: dict[str, float] = {}
         self._held_back: set[bool] = set()
         """Kinds (whether cold) of which more would begin if there were room."""
@@ -104,18 +106,20 @@ class Admission:
         if hot + cold == 0:
             return Admitted(0, self._wait(now, {False, True}), False)
         self._busy = {channel: until for channel, until in self._busy.items() if until > now}
+        self._later = {channel: until for channel, until in self._later.items() if until > now}
         self._noticed = {channel: due for channel, due in self._noticed.items() if due > now}
-        aside = len(self._busy) + len(self._noticed) + self._wider
+        aside = len(self._busy) + len(self._later) + len(self._noticed) + self._wider
         definition = rollout.definition
         limit = min(hot + cold, MOST) + aside
         found = await self._store.eligible(
             self._id,
             goals=progress.goals(rollout),
             upto=progress.begun(rollout),
+            mandatory=progress.mandatory(rollout),
             now=now,
             offline_for=0.0 if definition.evacuate else definition.offline_for,
             starts_within=0.0 if definition.evacuate else definition.starts_within,
-            force=rollout.force or definition.evacuate,
+            force=definition.evacuate,
             limit=limit,
         )
         presence = await self._crowd.presence([candidate.channel for _, candidate in found])
@@ -152,7 +156,10 @@ class Admission:
         items: list[Item] = []
         self._held_back = set()
         for (item, candidate), here in zip(found, presence, strict=True):
-            if candidate.channel in self._busy or progress.obstacle(rollout, item, candidate, now=now):
+            if candidate.channel in self._busy or candidate.channel in self._later:
+                continue
+            if progress.obstacle(rollout, item, candidate, now=now):
+                self._later[candidate.channel] = max(item.since + progress.pause_after(item.fails), now + AGAIN)
                 continue
             if candidate.cluster == progress.destination(item, rollout.definition):
                 items.append(msgspec.structs.replace(item, state="done", error="", since=now))
@@ -213,7 +220,7 @@ class Admission:
         name = f"notice:{rollout.id}:{item.tries}"
         tell = Tell(f"{name}:{item.channel}", segment.epoch, name, 1, text=text, msg_id="godwit_moves_soon")
         try:
-            if not candidate.placement.default:
+            if not candidate.placement.default and segment.cluster in self._logs:
                 await self._logs[segment.cluster].append(item.channel, tell, stream=segment.stream)
         except ChatLogUnavailable as error:
             log.warning("notice_failed", channel=item.channel, error=str(error))

@@ -18,8 +18,9 @@ from godwit.clock import Clock
 from godwit.control.drains import Outcome
 from godwit.control.leader import TTL, Leader
 from godwit.control.ports import Crowd, Gatekeeper
+from godwit.control.prepared import PAGE, Prepared
 from godwit.control.waves import IDLE, Course
-from godwit.control.wishes import PAGE, Prepared, Wishes
+from godwit.control.wishes import Wishes
 from godwit.errors import InvalidRequest, MoveRefused, StaleEpoch, StoreUnavailable
 from godwit.rollout import progress
 from godwit.rollout.values import Advance, Rollout, Wish
@@ -168,11 +169,19 @@ class Conductor:
 
     async def _carry_on(self, course: Course) -> float:
         waits = 0.0
-        for _ in range(STEPS):
-            waits = await course.step()
-            self._changed()
-            if waits > 0:
-                break
+        try:
+            for _ in range(STEPS):
+                waits = await course.step()
+                self._changed()
+                if waits > 0:
+                    break
+        except (StaleEpoch, StoreUnavailable):
+            raise
+        except Exception:
+            # One rollout's fault must not stop the others, nor the wishes that could mend it.
+            log.exception("rollout_failed", rollout=course.rollout.id, name=course.rollout.definition.name)
+            course.holding = "a fault of the controller, see its log"
+            return IDLE
         if course.idle:
             self._gatekeeper.watch(course.rollout, course.rollout.wave, ())
             del self._courses[course.rollout.id]
@@ -186,6 +195,14 @@ class Conductor:
             refused = msgspec.structs.replace(wish, state="refused", answer=str(error))
             await self.leader.write(Advance(self._clock.now(), wishes=(refused,)))
             log.info("wish_refused", verb=wish.verb, by=wish.by, why=str(error))
+        except (StaleEpoch, StoreUnavailable):
+            raise
+        except Exception as error:
+            # It would fail again at each look, and nobody after it would be heard.
+            log.exception("wish_failed", verb=wish.verb, wish=wish.id)
+            why = f"a fault of the controller, see its log: {type(error).__name__}"
+            failed = msgspec.structs.replace(wish, state="refused", answer=why)
+            await self.leader.write(Advance(self._clock.now(), wishes=(failed,)))
         self._changed()
 
     async def _do(self, wish: Wish, prepared: Prepared) -> None:
@@ -202,5 +219,5 @@ class Conductor:
             course = self._courses.get(written.id) or await self._follow(written)
             self._courses[written.id] = course
             course.changed(written, look=prepared.look)
-        if wish.verb == "repair":
-            self.leader.lose()  # items may have changed under those that are remembered here
+        if wish.verb == "repair" or prepared.advance.others:
+            self.leader.lose()  # what is remembered here may have changed

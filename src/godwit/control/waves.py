@@ -16,7 +16,8 @@ from godwit.clock import Clock
 from godwit.control.admission import Admission
 from godwit.control.leader import Leader
 from godwit.control.ports import Crowd, Gatekeeper
-from godwit.control.wishes import PAGE, Wishes, sized
+from godwit.control.prepared import PAGE, sized
+from godwit.control.wishes import Wishes
 from godwit.rollout import gates, plan, progress
 from godwit.rollout.values import (
     Advance,
@@ -307,14 +308,15 @@ class Course:
     # the default placement, and channels that appear ------------------------------------------
 
     async def _move_default(self) -> bool:
-        """Move the channels without a row, once; True if a step was made."""
+        """Move the channels without a row, once: whoever changes the default afterwards is right; True if it moved."""
         rollout = self.rollout
+        if rollout.default_before is not None:
+            return False
         default = await self._store.default_placement()
         if default.cluster not in progress.sources(rollout.definition, self._clusters):
             return False
-        await self._pin_known()
-        if rollout.default_before is None:
-            rollout = msgspec.structs.replace(rollout, default_before=default)
+        await self._wishes.pin_known()
+        rollout = msgspec.structs.replace(rollout, default_before=default)
         await self._change_default(rollout, rollout.definition.to, default)
         self._swept = float("-inf")  # what has got a row until now is looked for once more
         return True
@@ -326,14 +328,6 @@ class Course:
         written = await self._leader.write(self._wishes.new_default(advance, to, over=over))
         assert written
         self.rollout = written
-
-    async def _pin_known(self) -> None:
-        """Channels that somebody has said something of move by themselves, not with the default."""
-        after = ""
-        while page := await self._store.candidates(after=after, limit=PAGE):
-            if rowless := [candidate.channel for candidate in page if candidate.placement.default]:
-                await self._store.pin(rowless)
-            after = page[-1].channel
 
     async def _sweep(self) -> None:
         """Channels that got a row on a source since the plan belong to the wave that fits; all have begun by now."""
@@ -361,19 +355,18 @@ class Course:
         if rollout.default_back and rollout.default_before is not None:
             before, default = rollout.default_before, await self._store.default_placement()
             if default.cluster == rollout.definition.to:
-                await self._pin_known()
+                await self._wishes.pin_known()
                 await self._change_default(rollout, before.cluster, default)
                 rollout = self.rollout
             await self._sweep_back()
         admitted = await self._admission.admit(rollout)
         if self._admission.moving or self._looked is not None or not admitted.exhausted:
             return min(admitted.waits, 1.0)
-        state = progress.after_reverse(await self._store.tallies(rollout.id))
+        state = progress.after_reverse(rollout, await self._store.tallies(rollout.id))
         if state is None:
             return 1.0
         now = self._clock.now()
         turned = progress.turn(rollout, state, by="controller", why="what was to go back is back", now=now)
-        turned = msgspec.structs.replace(turned, force=False)
         await self._keep(turned, state, why=turned.why)
         return 0.0
 

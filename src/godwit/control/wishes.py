@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -14,62 +14,27 @@ from godwit.chatlog.base import ChatLog
 from godwit.clock import Clock
 from godwit.control.meters import metric_names
 from godwit.control.ports import Crowd
-from godwit.errors import InvalidRequest, UnknownChannel, UnknownCluster
+from godwit.control.prepared import Prepared, inline
+from godwit.control.rollout_wishes import RolloutWishes
+from godwit.errors import InvalidRequest
 from godwit.rollout import definition as definitions
 from godwit.rollout import plan, progress, verbs
 from godwit.rollout.values import (
     ENDED,
     Advance,
     Budget,
-    Candidate,
     Definition,
-    Event,
-    Facts,
     Hold,
-    Issue,
-    Item,
-    Regoal,
     Rollout,
-    RolloutState,
     Wave,
     WaveProgress,
     Wish,
 )
 from godwit.settings import MoveSettings
 from godwit.store.rollout_base import RolloutStore
-from godwit.values import Segment, is_login
-
-GROUP = "group"
-PAGE = 1000
-"""Channels that are read or written at a time."""
-
-Answer = TypeVar("Answer")
 
 
-async def inline(work: Callable[[], Answer]) -> Answer:
-    """Do what may take a while, here and now."""
-    return work()
-
-
-class Prepared(msgspec.Struct, frozen=True):
-    """What a wish leads to.
-
-    Attributes:
-        answer: said to whoever wished, in one line.
-        advance: written together with the answer.
-        items: new items, written before, a page at a time.
-        act: what the store does beside it; may be repeated.
-        look: channels of the rollout may have nothing left to do.
-    """
-
-    answer: str
-    advance: Advance
-    items: Sequence[Item] = ()
-    act: Callable[[], Awaitable[object]] | None = None
-    look: bool = False
-
-
-class Wishes:
+class Wishes(RolloutWishes):
     """Prepares wishes.
 
     Args:
@@ -91,11 +56,7 @@ class Wishes:
         repair: Callable[[bool, bool], Awaitable[Sequence[str]]],
         heavy: Callable[[Callable[[], Any]], Awaitable[Any]] = inline,
     ) -> None:
-        self._store = store
-        self._logs = logs
-        self._crowd = crowd
-        self._clock = clock
-        self._settings = settings
+        super().__init__(store, logs, crowd, clock, settings)
         self._retirable = retirable
         self._repair = repair
         self._heavy = heavy
@@ -147,7 +108,7 @@ class Wishes:
             return await self._mend(wish, dry=dry)
         return await self._network[wish.verb](wish)
 
-    # rollouts ---------------------------------------------------------------------------------
+    # rollouts that begin ----------------------------------------------------------------------
 
     async def _start(self, wish: Wish) -> Prepared:
         homes = self._homes()
@@ -163,9 +124,9 @@ class Wishes:
 
     async def _begin(self, wish: Wish, definition: Definition) -> Prepared:
         now = self._clock.now()
-        self._cluster(definition.to)
+        await self._cluster(definition.to)
         for source in definition.sources:
-            self._cluster(source)
+            await self._cluster(source)
         candidates = await self._candidates(definition)
         made = await self._heavy(lambda: plan.make(definition, candidates, now=now))
         given = str(wish.args.get("hash") or "")
@@ -202,152 +163,6 @@ class Wishes:
         act = (lambda: self._store.pin(rowless)) if rowless else None
         return Prepared(answer, Advance(now, rollout, events=(event,)), items, act, look=True)
 
-    async def _pause(self, wish: Wish, rollout: Rollout) -> Prepared:
-        return self._turned(wish, rollout, "paused", "no more moves begin; those under way go on to their end")
-
-    async def _resume(self, wish: Wish, rollout: Rollout) -> Prepared:
-        now = self._clock.now()
-        state: RolloutState
-        if rollout.state == "paused":
-            back = progress.after_reverse(await self._store.tallies(rollout.id)) is None
-            state = "reversing" if back and progress.was_reversing(rollout) else "running"
-            turned = progress.turn(rollout, state, by=wish.by, why=wish.reason, now=now)
-            return self._prepared(turned, f"it goes on, {state}", "resumed", wish)
-        forward = progress.rewind(progress.turn(rollout, "running", by=wish.by, why=wish.reason, now=now), now=now)
-        return self._prepared(
-            forward, "it goes forward again, from its first wave", "resumed", wish, Regoal(rollout.id, "there", now)
-        )
-
-    async def _abort(self, wish: Wish, rollout: Rollout) -> Prepared:
-        under_way = await self._store.items(rollout.id, state="moving", limit=10**6)
-        prepared = self._turned(
-            wish, rollout, "aborted", f"no more moves; of {len(under_way)} under way those not sealed yet are cancelled"
-        )
-        advance = msgspec.structs.replace(
-            prepared.advance,
-            cancel=tuple(item.move for item in under_way),
-            cancel_error=f"the rollout was aborted by {wish.by}",
-        )
-        return msgspec.structs.replace(prepared, advance=advance)
-
-    async def _reverse(self, wish: Wish, rollout: Rollout) -> Prepared:
-        ways = [way for way in ("channel", "wave", "all") if wish.args.get(way)]
-        if len(ways) != 1:
-            raise InvalidRequest("reverse needs one of a channel, a wave, or all")
-        now = self._clock.now()
-        regoals: tuple[Regoal, ...] = ()
-        items: tuple[Item, ...] = ()
-        if ways == ["channel"]:
-            item = await self._item(wish, rollout)
-            state = "moving" if item.state == "moving" else "waiting"
-            items = (msgspec.structs.replace(item, goal="back", state=state, error="", since=now),)
-            answer = f"#{item.channel} goes back to {item.origin}"
-        elif ways == ["wave"]:
-            wave = self._wave(rollout, wish.args["wave"])
-            regoals = (Regoal(rollout.id, "back", now, wave=wave),)
-            answer = f"wave {rollout.definition.waves[wave].name} goes back"
-        else:
-            regoals = (Regoal(rollout.id, "back", now),)
-            answer = "everything goes back to where it came from"
-        turned = rollout
-        if rollout.state != "reversing" and not (items and rollout.state == "running"):
-            turned = progress.turn(rollout, "reversing", by=wish.by, why=wish.reason, now=now)
-        if wish.args.get("force"):
-            turned = msgspec.structs.replace(turned, force=True)
-            answer += ", live channels too"
-        rest = ways == ["all"] or (ways == ["wave"] and rollout.definition.waves[regoals[0].wave or 0].rest)
-        if rest and rollout.default_before is not None:
-            turned = msgspec.structs.replace(turned, default_back=True)
-            answer += ", and so does the default placement"
-        return self._prepared(turned, answer, "reversing", wish, *regoals, items=items)
-
-    async def _skip(self, wish: Wish, rollout: Rollout) -> Prepared:
-        item = await self._item(wish, rollout)
-        if item.state == "moving":
-            raise InvalidRequest(f"#{item.channel} is moving already ({item.move}): wait for its end, then reverse it")
-        if item.state == "done":
-            raise InvalidRequest(f"#{item.channel} is done: bring it back with reverse --channel")
-        skipped = msgspec.structs.replace(item, state="skipped", error=_why(wish), since=self._clock.now())
-        return self._prepared(rollout, f"#{item.channel} is left out", "item", wish, items=(skipped,))
-
-    async def _retry(self, wish: Wish, rollout: Rollout) -> Prepared:
-        now = self._clock.now()
-        if wish.args.get("channel"):
-            found = [await self._item(wish, rollout)]
-            if found[0].state not in ("failed", "skipped"):
-                raise InvalidRequest(
-                    f"#{found[0].channel} is {found[0].state}: only failed and skipped ones are tried again"
-                )
-        else:
-            found = await self._store.items(rollout.id, state="failed", limit=PAGE)
-        items = tuple(msgspec.structs.replace(item, state="waiting", error="", since=now) for item in found)
-        if not items:
-            raise InvalidRequest("no channel has failed: nothing to try again; name a skipped one with its channel")
-        if rollout.state == "finished":
-            rollout = progress.turn(rollout, "running", by=wish.by, why=wish.reason, now=now)
-        answer = f"{_channels(len(items))} tried again: {', '.join(f'#{item.channel}' for item in items[:5])}"
-        return self._prepared(rollout, answer, "item", wish, items=items)
-
-    async def _set(self, wish: Wish, rollout: Rollout) -> Prepared:
-        given = wish.args["budget"]
-        names = Budget.__struct_fields__
-        if not isinstance(given, dict) or not given or any(name not in names for name in given):
-            raise InvalidRequest(f"set takes name=value, the names are {', '.join(names)}")
-        try:
-            budget = msgspec.convert(msgspec.to_builtins(rollout.budget) | given, Budget, strict=False)
-        except msgspec.ValidationError as error:
-            raise InvalidRequest(f"set: {error}") from error
-        if min(msgspec.structs.astuple(budget)) <= 0:
-            raise InvalidRequest("set: a budget must be above 0; `pause` stops everything")
-        changed = ", ".join(f"{name} {getattr(rollout.budget, name)} -> {getattr(budget, name)}" for name in given)
-        return self._prepared(msgspec.structs.replace(rollout, budget=budget), changed, "set", wish)
-
-    async def _approve(self, wish: Wish, rollout: Rollout) -> Prepared:
-        place = self._wave(rollout, wish.args["wave"])
-        wave = rollout.definition.waves[place]
-        gates = [gate for gate in wave.gates if gate.kind == "approval"]
-        if name := wish.args.get("gate"):
-            gates = [gate for gate in wave.gates if gate.name == name]
-            if not gates:
-                known = ", ".join(gate.name for gate in wave.gates) or "none"
-                raise InvalidRequest(f"wave {wave.name} has no gate '{name}': it has {known}")
-            if gates[0].kind != "approval" and not wish.reason:
-                raise InvalidRequest(
-                    f"to pass over gate '{name}' ({gates[0].kind}) a reason is needed: add --reason TEXT"
-                )
-        if not gates:
-            raise InvalidRequest(f"wave {wave.name} waits for no approval; name the gate to pass over")
-        names = [gate.name for gate in gates]
-        approved = tuple(dict.fromkeys((*rollout.waves[place].approved, *names)))
-        waves = list(rollout.waves)
-        waves[place] = msgspec.structs.replace(waves[place], approved=approved)
-        return self._prepared(
-            msgspec.structs.replace(rollout, waves=tuple(waves)),
-            f"wave {wave.name}: {', '.join(names)} passes",
-            "gate",
-            wish,
-        )
-
-    async def _add_issue(self, wish: Wish, rollout: Rollout) -> Prepared:
-        wave = self._wave(rollout, wish.args["wave"]) if wish.args.get("wave") not in (None, "") else rollout.wave
-        issue = Issue(wish.id, rollout.id, wave, str(wish.args["text"]), wish.by, self._clock.now())
-        name = rollout.definition.waves[wave].name
-        return self._prepared(
-            rollout, f"issue {issue.id} on wave {name}: the next wave waits for it", "issue", wish, issues=(issue,)
-        )
-
-    async def _resolve_issue(self, wish: Wish, rollout: Rollout) -> Prepared:
-        issues = {issue.id: issue for issue in await self._store.issues(rollout.id)}
-        issue = issues.get(str(wish.args["issue"]))
-        if issue is None:
-            raise InvalidRequest(f"no issue {wish.args['issue']}: there are {', '.join(issues) or 'none'}")
-        if issue.resolved:
-            raise InvalidRequest(f"issue {issue.id} was resolved already, by {issue.resolved_by}")
-        resolution = str(wish.args.get("resolution") or wish.reason)
-        now = self._clock.now()
-        resolved = msgspec.structs.replace(issue, resolved=now, resolved_by=wish.by, resolution=resolution)
-        return self._prepared(rollout, f"issue {issue.id} is resolved", "issue", wish, issues=(resolved,))
-
     # the network ------------------------------------------------------------------------------
 
     async def _hold(self, wish: Wish) -> Prepared:
@@ -362,7 +177,7 @@ class Wishes:
         return Prepared(f"#{channel} is held no more", Advance(self._clock.now(), releases=(channel,)))
 
     async def _evacuate(self, wish: Wish) -> Prepared:
-        cluster, into = self._two(wish)
+        cluster, into = await self._two(wish)
         definition = Definition(
             f"evacuate-{cluster}",
             into,
@@ -375,28 +190,30 @@ class Wishes:
         prepared = await self._begin(
             msgspec.structs.replace(wish, args={"replan": True, "all_at_once": True}), definition
         )
+        now = self._clock.now()
+        others = tuple(
+            progress.turn(other, "paused", by=wish.by, why=f"{cluster} is evacuated into {into}", now=now)
+            for other in await self._store.rollouts()
+            if other.state in ("running", "reversing") and other.id != wish.id
+        )
+        answer = f"{prepared.answer}, by force: lines may be lost, and are counted"
+        if others:
+            answer += f"; paused: {', '.join(other.definition.name for other in others)}"
         return msgspec.structs.replace(
-            prepared, answer=f"{prepared.answer}, by force: lines may be lost, and are counted"
+            prepared, answer=answer, advance=msgspec.structs.replace(prepared.advance, others=others)
         )
 
     async def _default(self, wish: Wish) -> Prepared:
-        to = self._cluster(wish.args["cluster"])
+        to = await self._cluster(wish.args["cluster"])
         default = await self._store.default_placement()
         if default.cluster == to:
             raise InvalidRequest(f"channels without a row are on {to} already: nothing to do")
         answer = f"channels without a row go from {default.cluster} to {to}"
-        return Prepared(answer, self.new_default(Advance(self._clock.now()), to, over=default))
-
-    def new_default(self, advance: Advance, to: str, *, over: Segment) -> Advance:
-        """Have a decision change the default placement; nobody writes to what it holds for a lease (C10)."""
-        segment = Segment(to, over.epoch + 1, 0, self._logs[to].stream(""))
-        return msgspec.structs.replace(advance, default=segment, hold_until=advance.now + self._settings.lease)
+        advance = self.new_default(Advance(self._clock.now()), to, over=default)
+        return Prepared(f"{answer}; those that are known stay", advance, act=self.pin_known)
 
     async def _retire(self, wish: Wish) -> Prepared:
-        cluster, into = self._two(wish)
-        retired = await self._store.retired()
-        if into in retired:
-            raise InvalidRequest(f"{into} is retired itself, into {retired[into]}")
+        cluster, into = await self._two(wish)
         if reasons := await self._retirable(cluster):
             raise InvalidRequest(f"{cluster} cannot be retired yet: {'; '.join(reasons)}")
         return self._acted(
@@ -405,7 +222,7 @@ class Wishes:
         )
 
     async def _restore(self, wish: Wish) -> Prepared:
-        cluster = self._cluster(wish.args["cluster"])
+        cluster = str(wish.args["cluster"])
         if cluster not in await self._store.retired():
             raise InvalidRequest(f"{cluster} is not retired")
         return self._acted(
@@ -419,97 +236,3 @@ class Wishes:
         if dry or not steps:
             return self._acted("; ".join(steps) or "nothing to repair", None)
         return self._acted(f"{len(steps)} steps: {'; '.join(steps[:20])}", lambda: self._repair(False, force))
-
-    # inside -----------------------------------------------------------------------------------
-
-    def _turned(self, wish: Wish, rollout: Rollout, state: RolloutState, answer: str) -> Prepared:
-        turned = progress.turn(rollout, state, by=wish.by, why=wish.reason, now=self._clock.now())
-        return self._prepared(turned, answer, state, wish)
-
-    def _prepared(
-        self,
-        rollout: Rollout,
-        answer: str,
-        kind: str,
-        wish: Wish,
-        *regoals: Regoal,
-        items: tuple[Item, ...] = (),
-        issues: tuple[Issue, ...] = (),
-    ) -> Prepared:
-        now = self._clock.now()
-        channel = str(wish.args.get("channel") or "").lstrip("#")
-        event = self._event(kind, rollout, now, channel, by=wish.by, why=wish.reason, did=answer)
-        advance = Advance(now, rollout, items=items, regoals=regoals, issues=issues, events=(event,))
-        return Prepared(answer, advance, look=bool(items or regoals))
-
-    def _acted(self, answer: str, act: Callable[[], Awaitable[object]] | None) -> Prepared:
-        return Prepared(answer, Advance(self._clock.now()), act=act)
-
-    def _event(self, kind: str, rollout: Rollout, now: float, channel: str = "", **details: Any) -> Event:
-        return Event(f"rollout.{kind}", now, channel, rollout.id, {"name": rollout.definition.name, **details})
-
-    def _cluster(self, name: object) -> str:
-        known = self._homes()
-        if name not in known:
-            raise UnknownCluster(f"no cluster '{name}' for channels: choose one of {', '.join(known)}")
-        return str(name)
-
-    def _homes(self) -> list[str]:
-        return [cluster for cluster in self._logs if cluster != GROUP]
-
-    def _two(self, wish: Wish) -> tuple[str, str]:
-        cluster, into = self._cluster(wish.args["cluster"]), self._cluster(wish.args["into"])
-        if cluster == into:
-            raise InvalidRequest(f"{wish.verb}: {cluster} and {into} must be two clusters")
-        return cluster, into
-
-    def _channel(self, wish: Wish) -> str:
-        channel = str(wish.args["channel"]).lstrip("#").lower()
-        if not is_login(channel):
-            raise UnknownChannel(f"'{channel}' is not a channel name: use 1 to 25 of a-z, 0-9 and _")
-        return channel
-
-    def _wave(self, rollout: Rollout, name: object) -> int:
-        names = [wave.name for wave in rollout.definition.waves]
-        if str(name) in names:
-            return names.index(str(name))
-        raise InvalidRequest(f"no wave '{name}': the waves are {', '.join(names)}")
-
-    async def _item(self, wish: Wish, rollout: Rollout) -> Item:
-        channel = self._channel(wish)
-        item = await self._store.item(rollout.id, channel)
-        if item is None:
-            raise InvalidRequest(f"#{channel} is not part of rollout {rollout.definition.name}")
-        return item
-
-    async def _candidates(self, definition: Definition) -> list[Candidate]:
-        """Every channel that is known or that the definition names."""
-        found: list[Candidate] = []
-        while page := await self._store.candidates(after=found[-1].channel if found else "", limit=PAGE):
-            found += await sized(self._crowd, page)
-        known = {candidate.channel for candidate in found}
-        named = [channel for channel in plan.named(definition) if channel not in known]
-        for start in range(0, len(named), PAGE):
-            found += await sized(self._crowd, await self._store.candidates_of(named[start : start + PAGE]))
-        return found
-
-
-async def sized(crowd: Crowd, candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Candidates with the members that they have now, if there are more than were known of."""
-    presence = await crowd.presence([candidate.channel for candidate in candidates])
-    return [
-        msgspec.structs.replace(candidate, facts=_sized(candidate.facts, here.members))
-        for candidate, here in zip(candidates, presence, strict=True)
-    ]
-
-
-def _channels(count: int) -> str:
-    return "one channel is" if count == 1 else f"{count} channels are"
-
-
-def _sized(facts: Facts, members: int) -> Facts:
-    return msgspec.structs.replace(facts, members=max(facts.members, members))
-
-
-def _why(wish: Wish) -> str:
-    return f"by {wish.by}: {wish.reason}" if wish.reason else f"by {wish.by}"

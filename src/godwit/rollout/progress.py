@@ -29,8 +29,14 @@ from godwit.values import Move, Placement
 QUIET = 600.0
 """Seconds without a message after which a channel counts as cold, if nobody there is to be told."""
 
-MOST_TRIES = 20
+MOST_FAILS = 20
 """Moves of one channel towards one goal that may be cancelled or fail before it is given up."""
+
+LONGEST_PAUSE = 300.0
+"""Seconds between two moves of a channel towards one goal, at most; they double from two seconds on."""
+
+NOTICE_KEEPS = 300.0
+"""Seconds for which a notice counts beyond its time: a channel that moves later is announced again."""
 
 
 def wave_of(rollout: Rollout) -> Wave:
@@ -80,7 +86,11 @@ def obstacle(rollout: Rollout, item: Item, candidate: Candidate, *, now: float) 
         return f"the gates of its wave '{definition.waves[item.wave].name}' have not passed"
     if candidate.hold is not None:
         return f"held by {candidate.hold.by}: {candidate.hold.reason}"
-    if rollout.force or definition.evacuate:
+    if candidate.facts.opt == "out" and item.wave not in mandatory(rollout) and item.goal == "there":
+        return "it has opted out, and its wave is not mandatory"
+    if (pause := item.since + pause_after(item.fails) - now) > 0:
+        return f"its last move was not done ({item.error}), it is tried again in {pause:.0f} s"
+    if item.force or definition.evacuate:
         return ""
     if candidate.live:
         return "live: it waits for its stream to end"
@@ -92,6 +102,16 @@ def obstacle(rollout: Rollout, item: Item, candidate: Candidate, *, now: float) 
     return ""
 
 
+def pause_after(fails: int) -> float:
+    """Seconds that a channel waits after so many moves that were not done."""
+    return min(2.0**fails, LONGEST_PAUSE) if fails else 0.0
+
+
+def mandatory(rollout: Rollout) -> list[int]:
+    """The waves that take those who opted out too."""
+    return [place for place, wave in enumerate(rollout.definition.waves) if wave.mandatory]
+
+
 def sources(definition: Definition, clusters: Iterable[str]) -> list[str]:
     """The clusters that channels are taken from; `clusters` are those for channels."""
     return list(definition.sources) or [cluster for cluster in clusters if cluster != definition.to]
@@ -101,7 +121,8 @@ def notice_due(definition: Definition, item: Item, *, now: float) -> float | Non
     """When an item may move that is to be announced in chat first; None if it has not been announced."""
     if not definition.notice or item.cold:
         return now
-    return item.noticed + definition.notice_before if item.noticed else None
+    due = item.noticed + definition.notice_before
+    return due if item.noticed and now < due + NOTICE_KEEPS else None
 
 
 def move_of(rollout: Rollout, item: Item, candidate: Candidate, *, cold: bool, now: float) -> Move:
@@ -113,7 +134,7 @@ def move_of(rollout: Rollout, item: Item, candidate: Candidate, *, cold: bool, n
         channel=item.channel,
         target=destination(item, definition),
         state="wished",
-        forced=rollout.force or definition.evacuate,
+        forced=item.force or definition.evacuate,
         evacuate=definition.evacuate and item.goal == "there",
         by=rollout.by,
         reason=rollout.reason or f"rollout {definition.name}, wave {wave}",
@@ -127,12 +148,14 @@ def arrive(rollout: Rollout, item: Item, move: Move, placement: Placement, *, no
     """What becomes of an item whose move is draining or over."""
     there = placement.segment.cluster == destination(item, rollout.definition)
     if there:
-        return msgspec.structs.replace(item, state="done", error="", since=now)
-    error = move.error or "it was brought elsewhere since"
-    if item.tries >= MOST_TRIES:
-        gave_up = f"given up after {item.tries} tries: {error}"
-        return msgspec.structs.replace(item, state="failed", error=gave_up, since=now)
-    return msgspec.structs.replace(item, state="waiting", error=error, noticed=0.0, since=now)
+        return msgspec.structs.replace(item, state="done", error="", fails=0, force=False, since=now)
+    if move.target != destination(item, rollout.definition):  # it got another goal meanwhile
+        return msgspec.structs.replace(item, state="waiting", error="", noticed=0.0, since=now)
+    error, fails = move.error or "it was brought elsewhere since", item.fails + 1
+    if fails >= MOST_FAILS:
+        gave_up = f"given up after {fails} tries: {error}"
+        return msgspec.structs.replace(item, state="failed", error=gave_up, fails=0, since=now)
+    return msgspec.structs.replace(item, state="waiting", error=error, fails=fails, noticed=0.0, since=now)
 
 
 def turn(rollout: Rollout, state: RolloutState, *, by: str, why: str, now: float) -> Rollout:
@@ -162,11 +185,14 @@ def set_wave(rollout: Rollout, state: WaveState, *, now: float) -> Rollout:
 def rewind(rollout: Rollout, *, now: float) -> Rollout:
     """The rollout with all waves before it again; what was approved counts no more."""
     waves = tuple(WaveProgress("pending", now) for _ in rollout.waves)
-    return msgspec.structs.replace(rollout, wave=0, waves=waves, force=False, default_back=False)
+    return msgspec.structs.replace(rollout, wave=0, waves=waves, default_before=None, default_back=False)
 
 
-def after_reverse(tallies: Iterable[Tally]) -> RolloutState | None:
-    """What a rollout becomes that was reversing; None as long as something is to be brought back."""
+def after_reverse(rollout: Rollout, tallies: Iterable[Tally]) -> RolloutState | None:
+    """What a rollout becomes that was reversing; None as long as something is to be brought back.
+
+    One that had been aborted is aborted again, unless all is back.
+    """
     counts: dict[tuple[str, str], int] = {}
     for tally in tallies:
         counts[tally.goal, tally.state] = counts.get((tally.goal, tally.state), 0) + tally.count
@@ -175,7 +201,8 @@ def after_reverse(tallies: Iterable[Tally]) -> RolloutState | None:
     if any(state == "moving" for goal, state in counts if goal == "there"):
         return None
     if ("there", "waiting") in counts:
-        return "paused"
+        before = [state for state, *_ in rollout.history if state not in ("reversing", "paused")]
+        return "aborted" if before[-1:] == ["aborted"] else "paused"
     return "finished" if ("there", "done") in counts else "reversed"
 
 

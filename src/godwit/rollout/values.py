@@ -202,7 +202,6 @@ class Rollout(msgspec.Struct, frozen=True):
         wave: index of the wave that is the turn's.
         waves: one for each wave of the definition.
         budget: as it is now; `set` changes it.
-        force: a reason was given to move live channels too (reverse by force only).
         at_once: waves follow each other without gates and soaks.
         why: why it is in this state, in one line: the gate that tripped, the operator's reason.
         default_before: the default placement that it changed, None as long as it has not.
@@ -221,7 +220,6 @@ class Rollout(msgspec.Struct, frozen=True):
     by: str = ""
     reason: str = ""
     why: str = ""
-    force: bool = False
     at_once: bool = False
     default_before: Segment | None = None
     default_back: bool = False
@@ -249,6 +247,8 @@ class Item(msgspec.Struct, frozen=True):
         cold: nobody is to be told when it moves; decided when it is admitted.
         move: id of its last move.
         tries: how many moves were begun for it; part of a move's id.
+        fails: how many of them since it got its goal did not bring it there.
+        force: it goes to its goal although it is live (a reverse by force).
         error: why it failed, or why its last move was cancelled.
         noticed: when its members were told of the move to come, 0 if not.
         before: its members when its last move began.
@@ -267,6 +267,8 @@ class Item(msgspec.Struct, frozen=True):
     cold: bool = False
     move: str = ""
     tries: int = 0
+    fails: int = 0
+    force: bool = False
     error: str = ""
     noticed: float = 0.0
     before: int = 0
@@ -368,8 +370,10 @@ class Lease(msgspec.Struct, frozen=True):
 class Regoal(msgspec.Struct, frozen=True):
     """Give many items another goal at once: those of a wave, or all; skipped ones only if `skipped`.
 
+    With `force` those that are on their way to the goal, or get it now, go there although they are live.
+
     Those that match and have another goal get the goal. `moving` ones stay so, and are looked at when their move is
-    over; all others become `waiting`, with no error and `since` of `time`.
+    over; all others become `waiting`, with no error, no fails and `since` of `time`. A new goal takes force away.
     """
 
     rollout: str
@@ -377,6 +381,7 @@ class Regoal(msgspec.Struct, frozen=True):
     time: float
     wave: int | None = None
     skipped: bool = False
+    force: bool = False
 
 
 class Advance(msgspec.Struct, frozen=True):
@@ -384,6 +389,7 @@ class Advance(msgspec.Struct, frozen=True):
 
     Attributes:
         rollout: as it is to be; its version is the one that it was read with (a new one has 0).
+        others: the same for other rollouts.
         items: as they are to be, new ones too.
         regoals: done before `items` are written.
         begin: moves to journal as wished.
@@ -399,6 +405,7 @@ class Advance(msgspec.Struct, frozen=True):
 
     now: float
     rollout: Rollout | None = None
+    others: tuple[Rollout, ...] = ()
     items: tuple[Item, ...] = ()
     regoals: tuple[Regoal, ...] = ()
     begin: tuple[Move, ...] = ()
