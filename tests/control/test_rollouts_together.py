@@ -189,6 +189,7 @@ async def test_rollout_that_breaks_the_controller_stops_alone(
         patch.setattr(course, "step", lambda: 1 / 0)
         await network.run(5.0)
         assert network.conductor.holding(rollout) == "a fault of the controller, see its log"
-        assert (await network.do("hold", channel="zed", reason="why")).state == "done"
+        assert (await network.do("hold", channel="c", reason="why")).state == "done"
+        assert (await network.do("release", channel="c")).state == "done"
     await network.run(30.0)
     assert (await network.rollout()).state == "finished"
