@@ -116,6 +116,7 @@ class Network:
         self._settings = settings
         self._shared = shared
         self._make: Callable[[str], EdgeNode]
+        self._pace: Pace | None = None
         self._started = False
         self._wake = asyncio.Event()
 
@@ -140,7 +141,8 @@ class Network:
             hearsay: over which they talk with edges of other processes, if there are any.
         """
         hearsay = hearsay or LocalHearsay()
-        numbers, pace = count(1), Pace(self._settings, asyncio.get_running_loop().time, hearsay)
+        numbers = count(1)
+        pace = self._pace = Pace(self._settings, asyncio.get_running_loop().time, hearsay)
 
         def make(cluster: str) -> EdgeNode:
             return EdgeNode(
@@ -261,6 +263,8 @@ class Network:
             except TimeoutError:
                 log.warning("drain_over", connections=self._connections())
         await asyncio.gather(*(node.stop(grace) for node in self.all_nodes()))
+        if self._pace:
+            self._pace.stop()
         try:
             async with asyncio.timeout(LEFT):
                 await asyncio.gather(*(front.wait_empty() for front in self.fronts.values()))

@@ -6,10 +6,12 @@ import msgspec
 import pytest
 
 from godwit.chat.limits import Charge, Limit, Limits, Table
-from godwit.chatlog.hearsay import LocalHearsay
+from godwit.chatlog.hearsay import ENDED, LocalHearsay
 from godwit.edge.accounts import LARGE, TOPIC, Accounts, Told
+from godwit.edge.neighbours import TOPIC as PRESENCE
 from tests.conformance.hearsay import Ear
 from tests.edge.test_pace import joined, limited
+from tests.edge.world import world
 
 SMALL = Table(Limit(4, 10.0), Limit(8, 10.0), Limit(3, 10.0), Limit(3, 10.0))
 
@@ -131,3 +133,11 @@ async def test_anonymous_connections_are_nobodys_business() -> None:
         messages = await told(ear)
         accounts = {account for message in messages for account, _, _ in (*message.joins, *message.logins)}
         assert accounts == {net.session("ann").account}
+
+
+async def test_at_the_end_nobody_hears_anything() -> None:
+    async with world() as net:
+        await net.another("main-2", "main")
+        topics = [TOPIC, ENDED, PRESENCE, *(f"{PRESENCE}.{node.name}" for node in net.nodes.values())]
+        assert all(net.hearsay.heard(topic) for topic in topics)
+    assert not any(net.hearsay.heard(topic) for topic in topics)

@@ -107,6 +107,7 @@ class World:
         }
         self.hearsay = LocalHearsay()
         self.pace = Pace(settings, self.clock.now, self.hearsay)
+        self._paces = [self.pace]
         self.nodes: dict[str, EdgeNode] = {}
         self.fronts: dict[str, Front] = {}
         self._clients: list[Client] = []
@@ -137,7 +138,9 @@ class World:
 
     async def another(self, name: str, cluster: str) -> EdgeNode:
         """One more edge of a cluster, as if in a process of its own; clients get to it by its name."""
-        return await self._start(name, cluster, Pace(self.settings, self.clock.now, self.hearsay))
+        pace = Pace(self.settings, self.clock.now, self.hearsay)
+        self._paces.append(pace)
+        return await self._start(name, cluster, pace)
 
     async def stop(self) -> None:
         """Close everything."""
@@ -149,6 +152,8 @@ class World:
             front.close()
         for node in self.nodes.values():
             await node.stop(0.0)
+        for pace in self._paces:
+            pace.stop()
         async with asyncio.timeout(DEADLINE):
             for front in self.fronts.values():
                 await front.wait_empty()
