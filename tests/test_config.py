@@ -315,6 +315,7 @@ def test_servers_of_chat_logs() -> None:
         ("nats.servers.main.tcp=a:1", "there is no setting nats.servers.main.tcp"),
         ("nats.replicas=2", "nats.replicas = '2' (--set) cannot be: expected one of 1, 3, 5"),
         ("node.url=here", "node.url = 'here' cannot be"),
+        ("node.host=0.0.0.0", "node.host = 0.0.0.0 says no address that others could use"),
     ],
 )
 def test_half_a_network_is_refused(given: str, text: str) -> None:

@@ -379,6 +379,8 @@ def _shared(settings: Settings) -> None:
             f"{_SERVERS} names no servers for {', '.join(lacking)}: give URLs for every cluster or for none, "
             "or leave clusters out of 'clusters'"
         )
+    if node.host in ("0.0.0.0", "::") and not node.url:
+        raise InvalidSetting(f"node.host = {node.host} says no address that others could use: set node.url too")
     if node.url and not _URL.fullmatch(node.url):
         raise InvalidSetting(f"node.url = {node.url!r} cannot be: expected http://HOST:PORT")
     if store.url and not _STORE_URL.fullmatch(store.url):

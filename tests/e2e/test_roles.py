@@ -200,9 +200,65 @@ async def test_a_network_of_many_processes(tmp_path: Path) -> None:
         assert sorted(seen()) == sorted((nick, line) for nick, lines in said.items() if nick != "ann" for line in lines)
         await everybody_heard(clients, "room", said)
 
+        await workers_share_a_port(net)
+        await retire(net)
+
         doctor = await net.cli("doctor")
         assert doctor.status == 0, doctor
         assert "clean" in doctor.out
+
+
+async def workers_share_a_port(net: Network) -> None:
+    """Two more edges of aws on one port: both serve, one that is killed comes back, and they end as they are told."""
+    ready_file = net.directory / "workers.json"
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "godwit", "edge", "--cluster", "aws", "--workers", "2", "--ports", "auto"),
+        *("--config", str(net.directory / "godwit.toml"), "--name", "more", "--ready-file", str(ready_file)),
+        *(word for setting in QUICK for word in ("--set", setting)),
+        cwd=ROOT,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        limit=1 << 20,
+    )
+    more = Server(process, ready_file, net.directory)
+    try:
+        await more.wait_ready(START)
+        started = [line for line in more.errors if "event=started" in line]
+        pids = {found[1]: int(found[2]) for line in started if (found := re.search(r"process=(\S+) pid=(\d+)", line))}
+        assert sorted(pids) == ["more-1", "more-2"]
+        os.kill(pids["more-1"], signal.SIGKILL)
+        await more.wait_logged("event=worker_ended", "name=more-1")
+        async with raw_client(more.tcp("aws"), "eve") as eve:
+            await eve.login("room", caps=CAPS)
+            await eve.chat("room", ["over the port that they share"])
+        # Its name is its own again when the dead one's last sign of life has run out.
+        await more.wait_logged("[more-1] ", "event=registered")
+    finally:
+        await more.stop()
+    assert more.ended_well, "\n".join(more.errors[-30:])
+
+
+async def retire(net: Network) -> None:
+    """The addresses of a retired cluster serve the other one, in processes that had only edges of their own."""
+    changed = await net.cli("cluster", "default", "aws", "--reason", "the end")
+    assert changed.status == 0, changed
+    async with asyncio.timeout(DEADLINE):  # until the drains are over
+        while (retired := await net.cli("cluster", "retire", "main", "--into", "aws", "--reason", "the end")).status:
+            assert "drain" in retired.err or "not finished" in retired.err, retired
+    for name in ("edge-main-1", "edge-main-2"):
+        await until_logged(net, name, "event=cluster_retired")
+    async with (
+        raw_client(net.edge("edge-main-1"), "fred") as fred,
+        raw_client(net.edge("edge-aws-1"), "gina") as gina,
+    ):
+        for client in (fred, gina):
+            await client.login("room", caps=CAPS)
+        await fred.chat("room", ["from the old address"])
+        await gina.expect("from the old address")
+        home = next(line for line in fred.lines if " ROOMSTATE #room" in line)
+        assert "godwit-cluster=aws" in home
+        assert "godwit-home=1" in home
 
 
 async def until_logged(net: Network, name: str, text: str) -> None:

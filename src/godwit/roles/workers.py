@@ -123,7 +123,8 @@ class Workers:
 
     def _child(self, number: int, ports: Sequence[str]) -> Child:
         name = self._settings.node.name or f"edge-{self._cluster}-{platform.node()}-{os.getpid()}"
-        given = [*self._sets, *ports, "edge.reuse_port=true", "node.port=0", f"node.name={name}-{number}"]
+        own = [*ports, "edge.reuse_port=true", "node.port=0", "node.url=", f"node.name={name}-{number}"]
+        given = [*self._sets, *own]
         command = [sys.executable, "-m", "godwit", "edge", "--cluster", self._cluster]
         if self._config:
             command += ["--config", str(self._config)]
