@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from godwit.errors import StoreNotPrepared, StoreUnavailable
-from godwit.store.database import sqlite_url
+from godwit.store.database import BUSY_TIMEOUT, sqlite_url
 from godwit.store.migrations import migrate
 from godwit.store.rollout_base import RolloutStore
 from godwit.store.schema import issues
@@ -193,6 +194,65 @@ async def test_another_process_holds_the_lock(
         assert (await store.placement("room")).default
         other.execute("ROLLBACK")
     assert (await store.commit("room", AWS, drain_until=60.0, now=1.0)).segment == AWS
+
+
+async def test_one_deadline_for_the_queue_and_the_file(
+    make_store: MakeStore, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was spent in the queue is not left for other processes: nobody waits twice."""
+    await (await make_store()).set_default(MAIN, hold_until=0.0)
+    store = SlowStore(sqlite_url(file))
+    await store.open()
+
+    async def patience(connection: AsyncConnection) -> int:
+        return int((await connection.exec_driver_sql("PRAGMA busy_timeout")).scalar_one())
+
+    first = asyncio.create_task(store.commit("room", AWS, drain_until=60.0, now=1.0))
+    await store.begun.wait()
+    second = asyncio.create_task(store._write(patience))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    loop = asyncio.get_running_loop()
+    real = loop.time
+    monkeypatch.setattr(loop, "time", lambda: real() + 3.0)
+    store.go_on.set()
+    await first
+    assert 0 < await second <= (BUSY_TIMEOUT - 3.0) * 1000
+    assert await store._write(patience) == BUSY_TIMEOUT * 1000
+    assert await store._read(patience) == BUSY_TIMEOUT * 1000
+    await store.close()
+
+
+async def test_a_queue_that_does_not_move(make_store: MakeStore, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waits behind a write that does not end is told so; that one goes on."""
+    monkeypatch.setattr("godwit.store.database.BUSY_TIMEOUT", 0.01)
+    await (await make_store()).set_default(MAIN, hold_until=0.0)
+    store = SlowStore(sqlite_url(file))
+    await store.open()
+    first = asyncio.create_task(store.commit("room", AWS, drain_until=60.0, now=1.0))
+    await store.begun.wait()
+    async with asyncio.timeout(20):
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable, match="writes before this one"):
+                await store.set_live("room", True, 1.0)
+    store.go_on.set()
+    assert (await first).segment == AWS
+    await store.set_live("room", True, 1.0)
+    await store.close()
+
+
+async def test_whether_writes_come_through(make_store: MakeStore, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They do not while another process keeps the file, though reads do."""
+    monkeypatch.setattr("godwit.store.database.BUSY_TIMEOUT", 0.01)
+    store = await make_store()
+    await store.set_default(MAIN, hold_until=0.0)
+    await store.check_writes()
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreUnavailable, match="locked"):
+            await store.check_writes()
+        other.execute("ROLLBACK")
+    await store.check_writes()
 
 
 async def test_no_answer(tmp_path: Path) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,7 +20,10 @@ from godwit.store import postgres
 from godwit.store.urls import is_postgres
 
 BUSY_TIMEOUT = 5.0
-"""Seconds to wait for another process that writes to the same SQLite file."""
+"""Seconds that a write to SQLite waits, all in all: for other writes of this process, and for other processes.
+
+One deadline for both: when another process keeps the file, all who wait are told after as long, not one by one.
+"""
 
 CHUNK = 500
 """Rows named in one statement."""
@@ -102,7 +106,7 @@ class Database:
         self.url = url
         self._is_sqlite = not is_postgres(url)
         # SQLite has one writer; those of this process queue here instead of polling the file's lock.
-        self._writer: AbstractAsyncContextManager[None] = asyncio.Lock() if self._is_sqlite else nullcontext()
+        self._writer = asyncio.Lock()
         self._open = False
         self._running: set[asyncio.Task[Any]] = set()
         if self._is_sqlite:
@@ -125,12 +129,26 @@ class Database:
 
     async def _write(self, work: Work[Result]) -> Result:
         """Do `work` in a transaction that writes: committed if it returns, undone if it raises."""
+        call = self._in_turn(work) if self._is_sqlite else self._transaction(self._for_writing, work)
+        return await self._to_the_end(call)
 
-        async def in_turn() -> Result:
-            async with self._writer:
-                return await self._transaction(self._for_writing, work)
-
-        return await self._to_the_end(in_turn())
+    async def _in_turn(self, work: Work[Result]) -> Result:
+        """Do `work` when the writes before it are done; what is left of the time is for other processes."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + BUSY_TIMEOUT
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._writer.acquire()
+        except TimeoutError as error:
+            raise StoreUnavailable("the store did not answer: writes before this one did not come to an end") from error
+        try:
+            left = max(0, math.ceil((deadline - loop.time()) * 10)) * 100
+            engine = self._for_writing
+            if left != _patience():
+                engine = engine.execution_options(godwit_patience=left)
+            return await self._transaction(engine, work)
+        finally:
+            self._writer.release()
 
     async def _fetch(self, query: Executable) -> Sequence[Row[Any]]:
         """The rows of one query."""
@@ -212,7 +230,7 @@ def _leave_transactions_alone(connection: Any, _record: object) -> None:
 def _set_up_sqlite(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
     for pragma in (
-        f"busy_timeout = {int(BUSY_TIMEOUT * 1000)}",
+        f"busy_timeout = {_patience()}",
         "journal_mode = WAL",
         "synchronous = FULL",
         "foreign_keys = ON",
@@ -221,7 +239,17 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
     cursor.close()
 
 
+def _patience() -> int:
+    """Milliseconds to wait for another process by default."""
+    return int(BUSY_TIMEOUT * 1000)
+
+
 def _begin_sqlite(connection: Connection) -> None:
     # A writer takes the lock at once: one that reads first and then finds that another wrote would fail.
-    writing = connection.get_execution_options().get("godwit_write", False)
+    options = connection.get_execution_options()
+    patience = options.get("godwit_patience", _patience())
+    if connection.info.get("godwit_patience", _patience()) != patience:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {patience}")
+        connection.info["godwit_patience"] = patience
+    writing = options.get("godwit_write", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")

@@ -10,6 +10,9 @@ from godwit.store.database import Database
 from godwit.store.schema import leases
 from godwit.store.steps import CONTROLLER, check_term, taken
 
+_NOBODYS = "nobody's"
+"""Name of a lease that is only written."""
+
 
 class Leases(Database):
     """The part of `SqlStore` that says who leads."""
@@ -33,6 +36,10 @@ class Leases(Database):
         """End the lease at once, if `holder` holds it."""
         held = update(leases).where(leases.c.name == name, leases.c.holder == holder)
         await self._change(held.values(until=0.0))
+
+    async def check_writes(self) -> None:
+        """Write something that nobody reads, to see whether writes come through."""
+        await self._change(self._put(leases, "name").values(name=_NOBODYS, holder="", term=0, until=0.0))
 
     async def _check_term(self, connection: AsyncConnection, term: int) -> None:
         """Refuse a decision of somebody who does not lead any more; nobody takes over before the transaction ends."""

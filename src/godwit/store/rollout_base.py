@@ -38,6 +38,10 @@ def may_be_planned(channel: str) -> bool:
 class RolloutStore(Store, Protocol):
     """A store that rollouts can be carried out with."""
 
+    async def check_writes(self) -> None:
+        """Write something that nobody reads, to see whether writes come through."""
+        ...
+
     # who leads ------------------------------------------------------------------------------
 
     async def lead(self, name: str, holder: str, *, now: float, until: float) -> Lease:

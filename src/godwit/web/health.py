@@ -11,8 +11,13 @@ from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.responses import JSONResponse, Response
 
+from godwit.errors import StoreUnavailable
+
 PATIENCE = 2.0
 """Seconds that a check may take."""
+
+EVERY = 3.0
+"""Seconds for which the answer of a check that costs something is told again."""
 
 _log = structlog.get_logger()
 
@@ -28,6 +33,41 @@ class Check:
 
     name: str
     probe: Callable[[], Awaitable[str]]
+
+
+class Writes:
+    """A check that writes to the store come through: one write for all askers, and none more often than `EVERY`.
+
+    Args:
+        write: writes something; raises `StoreUnavailable` if that does not come through.
+        patience: seconds after which a write that has not come to its end is told; it may still come through.
+    """
+
+    def __init__(self, write: Callable[[], Awaitable[None]], patience: float = PATIENCE / 2) -> None:
+        self._write = write
+        self._patience = patience
+        self._last: asyncio.Task[str] | None = None
+        self._begun = self._ended = 0.0
+
+    async def probe(self) -> str:
+        """Say what is wrong, "" if nothing is."""
+        loop = asyncio.get_running_loop()
+        if self._last is None or (self._last.done() and loop.time() - self._ended >= EVERY):
+            self._begun = loop.time()
+            self._last = asyncio.create_task(self._look(), name="writes-check")
+        await asyncio.wait([self._last], timeout=self._patience)
+        if self._last.done():
+            return self._last.result()
+        return f"a write has been waiting for {loop.time() - self._begun:.0f} s"
+
+    async def _look(self) -> str:
+        try:
+            await self._write()
+        except StoreUnavailable as error:
+            return f"writes do not come through: {error}"
+        finally:
+            self._ended = asyncio.get_running_loop().time()
+        return ""
 
 
 async def problem(check: Check, patience: float = PATIENCE) -> str:

@@ -64,7 +64,7 @@ def build(
         admin_token: what operators have to send; not empty.
         changes: where the controller tells that something has made a step.
         on_wish: called when something is to be done, or may be done now; wakes the controller.
-        checks: what must work for `/readyz` to say yes.
+        checks: what must work for `/readyz` to say yes, besides writes to the store.
         registry: what `/metrics` shows.
         room_id: gives a channel's room id; by default that of its owner's account in the store.
         live: who may tell that streams begin and end; by default only operators.
@@ -89,7 +89,8 @@ def build(
     answers.install(app, admin.sent_it)
     app.add_middleware(directory.OpenToAll, also=public.PATHS)
     app.include_router(directory.router(directory.Directory(store, addresses, room_id or _accounts(store))))
-    app.include_router(health.router(checks, registry))
+    writes = health.Check("writes", health.Writes(store.check_writes).probe)
+    app.include_router(health.router((*checks, writes), registry))
 
     # Fixed addresses go before those with a name in the same place.
     app.include_router(public.router(Feed(store, changes, feed_poll), store))
