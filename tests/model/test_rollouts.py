@@ -28,7 +28,7 @@ MOST = 300
 
 CALLS = (
     "lead", "rollouts", "wishes", "advance", "rollout", "items", "candidates", "placements", "eligible", "arrived",
-    "holds", "tallies", "item", "newcomers", "default_placement", "pin", "issues",
+    "holds", "tallies", "item", "newcomers", "pin", "issues",
     "journal opening", "append open", "journal opened", "journal sealing", "chains", "append seal", "read",
     "journal sealed", "commit_many", "journal draining",
 )  # fmt: skip
