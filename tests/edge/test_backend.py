@@ -10,11 +10,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from godwit.chatlog.base import Page
+from godwit.edge import batches
 from godwit.edge.backend import room_id
 from godwit.errors import ChatLogUnavailable, StoreUnavailable
 from godwit.settings import AuthSettings, Settings
 from godwit.store.memory import MemoryStore
-from godwit.values import Account, Placement, Position, Record, Segment
+from godwit.values import Account, Placement, Position, Record, Segment, derived_id
 from tests.edge.logs import Gate
 from tests.edge.world import world
 
@@ -193,11 +194,47 @@ async def test_a_channel_on_a_cluster_that_is_not_known_here_waits() -> None:
         assert await ann.flush() == []
 
 
-async def test_the_owner_of_a_channel_comes_to_be_with_open_authentication_only() -> None:
+async def test_a_room_id_is_that_of_the_owner_whether_there_is_an_account_or_not() -> None:
+    """Asking for it makes none."""
     store = MemoryStore()
     tokens = Settings(auth=AuthSettings(mode="tokens"))
     assert await room_id(store, tokens, "dallas") == "0"
-    assert await store.accounts() == []
     found = await room_id(store, Settings(), "dallas")
-    assert await store.account("dallas") == Account(found, "dallas")
-    assert await room_id(store, tokens, "dallas") == found
+    assert found == derived_id("dallas") != derived_id("austin")
+    assert await store.accounts() == []
+    await store.add_account(Account("7", "dallas"))
+    assert await room_id(store, tokens, "dallas") == await room_id(store, Settings(), "dallas") == "7"
+
+
+async def test_a_join_writes_nothing() -> None:
+    async with world() as net:
+        await net.join("justinfan1", "dallas")
+        assert await net.store.accounts() == []
+        assert await net.store.rows() == []
+
+
+async def test_one_who_joins_does_not_wait_for_another_who_joins_very_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two channels are asked for at a time, and each client has its turn."""
+    monkeypatch.setattr(batches, "MOST", 2)
+    async with world() as net:
+        greedy, ann, bob = [await net.login(f"justinfan{number}") for number in range(3)]
+        ask, asked, go = net.store.placements, list[list[str]](), asyncio.Event()
+
+        async def placements(channels: Sequence[str]) -> list[Placement]:
+            asked.append(list(channels))
+            await go.wait()
+            return await ask(channels)
+
+        net.store.placements = placements  # type: ignore[method-assign]
+        greedy.send(f"JOIN {','.join(f'#greedy{number}' for number in range(10))}")
+        await greedy.flush()
+        ann.send("JOIN #ann")
+        await ann.flush()
+        bob.send("JOIN #greedy9")
+        await bob.flush()
+        go.set()
+        await greedy.until(" 366 justinfan0 #greedy8 ")
+        await ann.until(" 366 ")
+        await bob.until(" 366 ")
+        assert asked[:3] == [["greedy0", "greedy1"], ["greedy2", "ann"], ["greedy9", "greedy3"]]
+        assert sum(map(len, asked)) == 11

@@ -10,6 +10,7 @@ import pytest
 from godwit.edge import batches
 from godwit.edge.batches import Batches
 from godwit.edge.tasks import Tasks
+from godwit.errors import StoreUnavailable
 
 
 class Oracle:
@@ -41,7 +42,7 @@ async def test_what_comes_meanwhile_is_asked_together() -> None:
     await asyncio.sleep(0)
     oracle.open.set()
     assert (await first, await others) == (2, [4, 6, 4])
-    assert oracle.asked == [[1], [2, 3, 2]]
+    assert oracle.asked == [[1], [2, 3]]
     assert await asking.answer(4) == 8
     await tasks.close()
 
@@ -54,11 +55,54 @@ async def test_many_are_asked_in_portions(monkeypatch: pytest.MonkeyPatch) -> No
     assert oracle.asked == [[0, 1], [2, 3], [4]]
 
 
-async def test_a_fault_reaches_all_who_asked_with_it_and_nobody_else() -> None:
+async def test_everybody_has_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who asks for little waits for one portion, however much others ask for; each in the order of asking."""
+    monkeypatch.setattr(batches, "MOST", 3)
+    oracle, tasks = Oracle(), Tasks()
+    asking = Batches(oracle.ask, 10.0, tasks, "doubling")
+    greedy = [asyncio.create_task(asking.answer(number, "greedy")) for number in range(6)]
+    other = asyncio.create_task(asking.answer(100, "other"))
+    assert await other == 200
+    assert await asyncio.gather(*greedy) == [0, 2, 4, 6, 8, 10]
+    assert oracle.asked == [[0, 100, 1], [2, 3, 4], [5]]
+
+
+async def test_who_wants_what_somebody_else_waits_for_does_not_wait_for_their_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is asked once."""
+    monkeypatch.setattr(batches, "MOST", 2)
+    oracle, tasks = Oracle(), Tasks()
+    asking = Batches(oracle.ask, 10.0, tasks, "doubling")
+    greedy = [asyncio.create_task(asking.answer(number, "greedy")) for number in range(4)]
+    await asyncio.sleep(0)
+    asking.too(3, "other")
+    asking.too(4, "other")  # nobody waits for this one
+    assert await asyncio.gather(*greedy) == [0, 2, 4, 6]
+    assert oracle.asked == [[0, 3], [1, 2]]
+
+
+async def test_a_store_that_is_away_is_away_for_all_who_asked_together() -> None:
+    """They are not asked for one by one."""
+    asked, tasks = 0, Tasks()
+
+    async def away(numbers: Sequence[int]) -> list[int]:
+        nonlocal asked
+        asked += 1
+        raise StoreUnavailable("away")
+
+    asking = Batches(away, 10.0, tasks, "doubling")
+    found = await asyncio.gather(asking.answer(1), asking.answer(2), return_exceptions=True)
+    assert [str(each) for each in found] == ["away", "away"]
+    assert asked == 1
+
+
+async def test_a_fault_of_one_question_reaches_nobody_else() -> None:
     oracle, tasks = Oracle(), Tasks()
     asking = Batches(oracle.ask, 10.0, tasks, "doubling")
     found = await asyncio.gather(asking.answer(1), asking.answer(13), return_exceptions=True)
-    assert [str(each) for each in found] == ["no luck", "no luck"]
+    assert [str(each) for each in found] == ["2", "no luck"]
+    assert oracle.asked == [[1, 13], [1], [13]]
     assert await asking.answer(2) == 4
 
 

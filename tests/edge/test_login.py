@@ -8,7 +8,7 @@ import pytest
 
 from godwit.errors import StoreUnavailable
 from godwit.store.memory import MemoryStore
-from godwit.values import Account
+from godwit.values import Account, derived_id
 from tests.edge.world import World, world
 
 
@@ -86,6 +86,18 @@ async def test_a_malformed_login_is_refused_with_the_exact_text_and_closed(lines
         client = await net.connect()
         client.send(*lines)
         assert await client.rest() == [f":tmi.twitch.tv NOTICE * :{text}"]
+
+
+async def test_an_account_has_the_user_id_that_the_login_always_had() -> None:
+    """With open authentication; unless somebody else has it."""
+    async with world() as net:
+        await net.store.add_account(Account(derived_id("ann"), "bob"))
+        for nick in ("ronni", "ann", "bob"):
+            await net.login(nick)
+        ronni, ann, bob = await net.store.owners(["ronni", "ann", "bob"])
+        assert (ronni, bob) == (Account(derived_id("ronni"), "ronni"), Account(derived_id("ann"), "bob"))
+        assert ann
+        assert ann.user_id == "1"
 
 
 async def _with_tokens(net: World) -> None:

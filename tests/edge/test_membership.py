@@ -5,7 +5,7 @@ from __future__ import annotations
 from godwit.edge.node import ANNOUNCE
 from godwit.errors import StoreUnavailable
 from godwit.store.memory import MemoryStore
-from godwit.values import Placement
+from godwit.values import Placement, derived_id
 from tests.edge.world import world
 
 POSITIONS = "twitch.tv/tags twitch.tv/commands godwit/position"
@@ -27,6 +27,8 @@ async def test_join_is_answered_in_one_burst_in_order() -> None:
         client.send("JOIN #dallas")
         lines = await client.until("ROOMSTATE")
         assert list(map(_command, lines)) == ["JOIN", "353", "366", "USERSTATE", "ROOMSTATE"]
+        assert f"room-id={derived_id('dallas')};" in lines[-1]
+        await net.login("dallas")
         owner = await net.store.account("dallas")
         assert owner
         assert f"room-id={owner.user_id};" in lines[-1]

@@ -9,7 +9,7 @@ import pytest
 from godwit.edge.moderation import seconds_of
 from godwit.errors import StoreUnavailable
 from godwit.store.base import Sanction
-from godwit.values import Account
+from godwit.values import Account, derived_id
 from tests.edge.world import Client, World, world
 
 
@@ -144,7 +144,7 @@ async def test_clear_and_delete() -> None:
         boss.send(f"PRIVMSG #boss :/delete {msg_id}")
         assert await _notice(boss) == ("delete_message_success", "The message from ann is now deleted.")
         line = (await bob.until("CLEARMSG"))[-1]
-        assert f"login=ann;room-id=1;target-msg-id={msg_id};" in line
+        assert f"login=ann;room-id={derived_id('boss')};target-msg-id={msg_id};" in line
         assert line.endswith("CLEARMSG #boss :oops")
         boss.send("PRIVMSG #boss :/clear")
         assert (await bob.until("CLEARCHAT"))[-1].endswith(" CLEARCHAT #boss")

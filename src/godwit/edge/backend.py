@@ -23,7 +23,7 @@ from godwit.edge.tasks import Tasks
 from godwit.errors import AppendUnknown, ChatLogUnavailable, StoreUnavailable
 from godwit.settings import Settings
 from godwit.store.base import Sanction, Store
-from godwit.values import Account, Entry, Placement, Position, Record, Segment
+from godwit.values import Account, Entry, Placement, Position, Record, Segment, derived_id
 
 log = structlog.get_logger()
 
@@ -114,8 +114,10 @@ class Outside:
     async def _room_ids(self, channels: Sequence[str]) -> dict[str, str]:
         if not channels:
             return {}
-        found = await self.store.owners(channels, add=self.settings.auth.mode == "open")
-        return {channel: owner.user_id if owner else "0" for channel, owner in zip(channels, found, strict=True)}
+        owners = await self.store.owners(channels)
+        return {
+            channel: _room_id(self.settings, channel, owner) for channel, owner in zip(channels, owners, strict=True)
+        }
 
     async def _places(self, channels: Sequence[str]) -> dict[str, tuple[Placement, list[Segment]]]:
         """Where channels are, and their chains; without those whose two did not agree."""
@@ -145,7 +147,7 @@ class RoomBackend:
         failed: called when the channel itself fails at an answer: it must be given up.
     """
 
-    __slots__ = ("_failed", "_name", "_open", "_outside", "_subscriptions", "channel", "room_id")
+    __slots__ = ("_asked", "_failed", "_name", "_open", "_outside", "_subscriptions", "_who", "channel", "room_id")
 
     def __init__(self, name: str, outside: Outside, failed: Callable[[], None]) -> None:
         self._name = name
@@ -155,6 +157,8 @@ class RoomBackend:
         self._subscriptions: dict[Segment, Subscription] = {}
         self.channel: EdgeChannel
         self.room_id: str | None = None
+        self._who = ""
+        self._asked: list[Question] = []
 
     # what the room uses -----------------------------------------------------------------------
 
@@ -180,6 +184,15 @@ class RoomBackend:
         for subscription in self._subscriptions.values():
             subscription.close()
         self._subscriptions.clear()
+
+    def asked_by(self, who: str) -> None:
+        """Somebody wants something of the channel: from now on the store is asked in their turn.
+
+        If the channel waits already for somebody else's turn, it waits for theirs, too.
+        """
+        self._who = who
+        for question in self._asked:
+            self._outside.questions.too(question, who)
 
     # what the channel uses --------------------------------------------------------------------
 
@@ -315,10 +328,13 @@ class RoomBackend:
 
     async def _ask(self, *, claim: bool) -> None:
         found: Answer | None = None
+        question = Question(self._name, self.room_id is not None, claim)
+        self._asked.append(question)
         with self._told("ask_failed"):
-            found = await self._outside.questions.answer(Question(self._name, self.room_id is not None, claim))
+            found = await self._outside.questions.answer(question, self._who)
             if found is None:
                 raise StoreUnavailable(f"placement and chain of {self._name} do not agree")
+        self._asked.remove(question)
         if found is None:
             self.call(self.channel.ask_failed)
             return
@@ -350,13 +366,16 @@ class RoomBackend:
 async def room_id(store: Store, settings: Settings, channel: str) -> str:
     """The room id of a channel: the user id of its owner.
 
-    With open authentication every legal name has an owner, who comes to be when the channel is first
-    used; else a channel whose owner has no account has the id 0.
+    With open authentication every name has an owner: one without an account has the user id that it will get when it
+    logs in. Else a channel whose owner has no account has the id 0.
     """
-    account = await store.account(channel)
-    if account is None and settings.auth.mode == "open":
-        account = await store.add_account(Account("", channel))
-    return account.user_id if account else "0"
+    return _room_id(settings, channel, await store.account(channel))
+
+
+def _room_id(settings: Settings, channel: str, owner: Account | None) -> str:
+    if owner:
+        return owner.user_id
+    return derived_id(channel) if settings.auth.mode == "open" else "0"
 
 
 def _finish(work: Callable[..., Coroutine[Any, Any, None]], args: tuple[Any, ...]) -> None:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import structlog
 
 from godwit.chat.limits import Charge
-from godwit.errors import StoreUnavailable
+from godwit.errors import InvalidRequest, StoreUnavailable
+from godwit.store.base import Store
 from godwit.tmi.events import LoginRequested
 from godwit.tmi.login import LoginFailure
-from godwit.values import Account
+from godwit.values import Account, derived_id
 
 if TYPE_CHECKING:
     from godwit.edge.session import Session
@@ -50,9 +51,16 @@ async def _check(session: Session, nick: str, token: str) -> None:
 async def _account(session: Session, nick: str, token: str) -> Account | None:
     store = session.node.store
     if session.node.settings.auth.mode == "open":
-        return await store.account(nick) or await store.add_account(Account("", nick))
+        return await store.account(nick) or await _add_account(store, nick)
     found = await store.check_token(token)
     return found[0] if found and found[0].login == nick else None
+
+
+async def _add_account(store: Store, nick: str) -> Account:
+    try:
+        return await store.add_account(Account(derived_id(nick), nick))
+    except InvalidRequest:
+        return await store.add_account(Account("", nick))  # another login has the same id
 
 
 def _accept(session: Session, account: Account) -> None:

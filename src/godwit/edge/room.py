@@ -142,6 +142,7 @@ class Room:
 
     def join(self, session: Session, after: Position | None) -> None:
         """A connection wants in; the audience answers."""
+        self._backend.asked_by(session.producer)
         self._backend.call(self.channel.join, session, after)
 
     def leave(self, session: Session) -> None:
@@ -151,6 +152,7 @@ class Room:
 
     def submit(self, record: Produced) -> bool:
         """Take a record to append; False if too many of its producer wait already, or the room was closed."""
+        self._backend.asked_by(record.producer)
         taken = self._backend.open  # should the channel fail at it, `fail` says what became of it
 
         def submit() -> None:

@@ -14,7 +14,7 @@ from godwit.store.base import Token
 from godwit.store.database import Database, chunks
 from godwit.store.schema import accounts, counters, tokens
 from godwit.store.tokens import token_hash, token_id
-from godwit.values import Account
+from godwit.values import Account, is_counted
 
 _USER_ID = "user_id"
 """Name of the counter."""
@@ -55,7 +55,7 @@ class Accounts(Database):
         if not account.user_id:
             chosen = counter.values(value=counters.c.value + 1).returning(counters.c.value)
             return msgspec.structs.replace(account, user_id=str(await connection.scalar(chosen)))
-        if account.user_id.isascii() and account.user_id.isdecimal():
+        if is_counted(account.user_id):
             number = int(account.user_id)
             await connection.execute(counter.where(counters.c.value < number).values(value=number))
         return account
@@ -65,8 +65,8 @@ class Accounts(Database):
         rows = await self._fetch(select(accounts).where(accounts.c.login == login))
         return _account(rows[0]) if rows else None
 
-    async def owners(self, logins: Sequence[str], *, add: bool = False) -> list[Account | None]:
-        """The accounts of many logins, in the order asked for; with `add`, missing ones are added."""
+    async def owners(self, logins: Sequence[str]) -> list[Account | None]:
+        """The accounts of many logins, in the order asked for."""
 
         async def look(connection: AsyncConnection) -> dict[str, Account]:
             found: dict[str, Account] = {}
@@ -76,21 +76,6 @@ class Accounts(Database):
             return found
 
         found = await self._read(look)
-        missing = [login for login in dict.fromkeys(logins) if login not in found] if add else []
-
-        async def work(connection: AsyncConnection) -> dict[str, Account]:
-            counter = update(counters).where(counters.c.name == _USER_ID)
-            await connection.execute(self._insert_new(counters).values(name=_USER_ID, value=0))
-            chosen = counter.values(value=counters.c.value + len(missing)).returning(counters.c.value)
-            last = await connection.scalar(chosen)
-            assert last is not None
-            first = last - len(missing) + 1
-            new = [msgspec.to_builtins(Account(str(first + place), login)) for place, login in enumerate(missing)]
-            await connection.execute(self._insert_new(accounts), new)
-            return await look(connection)
-
-        if missing:
-            found = await self._write(work)
         return [found.get(login) for login in logins]
 
     async def accounts(self, after: str = "", limit: int = 1000) -> list[Account]:

@@ -15,7 +15,7 @@ from godwit.store.base import AuditEntry, Sanction, Token
 from godwit.store.memory_nodes import MemoryNodes
 from godwit.store.memory_rollouts import MemoryRollouts
 from godwit.store.tokens import token_hash, token_id
-from godwit.values import Account, Position
+from godwit.values import Account, Position, is_counted
 
 
 class MemoryStore(MemoryRollouts, MemoryNodes):
@@ -45,7 +45,7 @@ class MemoryStore(MemoryRollouts, MemoryNodes):
             account = msgspec.structs.replace(account, user_id=str(self._last_user_id + 1))
         elif any(other.user_id == account.user_id for other in self._accounts.values()):
             raise refusals.user_id_taken(account.user_id, account.login)
-        if account.user_id.isascii() and account.user_id.isdecimal():
+        if is_counted(account.user_id):
             self._last_user_id = max(self._last_user_id, int(account.user_id))
         self._accounts[account.login] = account
         return account
@@ -54,10 +54,8 @@ class MemoryStore(MemoryRollouts, MemoryNodes):
         """The account of a login."""
         return self._accounts.get(login)
 
-    async def owners(self, logins: Sequence[str], *, add: bool = False) -> list[Account | None]:
-        """The accounts of many logins, in the order asked for; with `add`, missing ones are added."""
-        if add:
-            return [await self.add_account(Account("", login)) for login in logins]
+    async def owners(self, logins: Sequence[str]) -> list[Account | None]:
+        """The accounts of many logins, in the order asked for."""
         return [self._accounts.get(login) for login in logins]
 
     async def accounts(self, after: str = "", limit: int = 1000) -> list[Account]:
