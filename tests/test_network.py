@@ -183,3 +183,30 @@ async def test_a_fault_in_sending_away_harms_nobody(monkeypatch: pytest.MonkeyPa
             assert await client.flush() == []
         assert "retire_failed" in [entry["event"] for entry in logs]
         client.close()
+
+
+async def test_a_process_with_edges_of_one_cluster_serves_the_other_in_its_place() -> None:
+    """It makes edges of the other one when these are needed; who heard of it first does not matter."""
+    run = Running()
+    run.network = Network(run.settings, ("main",), shared=True)
+    await run.store.set_default(Segment("main", 1, 0, "main/1"), hold_until=0.0)
+    run.network.open(run.store, run.logs, run.clock)
+    await run.network.listen(lambda place: (0, 0), {})
+    following = asyncio.create_task(run.network.follow(run.store))
+    try:
+        assert list(run.network.nodes) == ["main"]
+        await run.client("main", "anna")
+        assert run.connections() == {"main": 1}
+        run.network.places.retire({"main": "aws"})
+        await run.store.retire("main", "aws", 0.0)
+        run.network.wake()
+        async with asyncio.timeout(DEADLINE):
+            while "aws" not in run.network.nodes or run.connections()["main"]:
+                await asyncio.sleep(0)
+        await run.client("main", "ben")
+        assert run.connections() == {"main": 0, "aws": 1}
+        assert await run.store.clusters() == {}
+    finally:
+        following.cancel()
+        await asyncio.wait([following])
+        await run.network.close()

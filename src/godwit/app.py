@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 from prometheus_client import CollectorRegistry
 
+from godwit import __version__
 from godwit.chatlog.memory import MemoryLog
 from godwit.clock import SystemClock
 from godwit.control.meters import metric_names, read
@@ -24,11 +25,13 @@ from godwit.crowd import EdgeCrowd
 from godwit.edge import metrics
 from godwit.edge.backend import room_id
 from godwit.edge.node import GROUP
-from godwit.errors import StoreUnavailable
+from godwit.errors import InvalidSetting, StoreUnavailable
 from godwit.ground import Ground, open_ground
-from godwit.network import Network
+from godwit.network import Network, Places
+from godwit.roles.member import Member
 from godwit.settings import Settings
 from godwit.steering import Steering
+from godwit.store.nodes_base import Node
 from godwit.store.sql import SqlStore
 from godwit.web import server, service
 from godwit.web.changes import Changes
@@ -63,6 +66,7 @@ class App:
         self._up = AsyncExitStack()
         self._working: asyncio.Task[None] | None = None
         self._stopped = False
+        self._member: Member | None = None
 
     async def start(self) -> dict[str, Any]:
         """Bring everything up and listen.
@@ -109,6 +113,7 @@ class App:
         settings, clock = self._settings, SystemClock()
         ground = await open_ground(settings, clock, self._up)
         store, logs = ground.store, ground.logs
+        await self._register(ground)
         registry = CollectorRegistry()
         metrics.register(registry, lambda: [node.statistics() for node in self._network.all_nodes()])
         steering = Steering(
@@ -134,6 +139,27 @@ class App:
         steering.look_out()
         self._up.push_async_callback(steering.look_away)
         return self._ready(web)
+
+    async def _register(self, ground: Ground) -> None:
+        """In a store that others could use: see that nobody does, and say that this process does.
+
+        Raises:
+            InvalidSetting: who else runs.
+        """
+        if not self._settings.store.url:
+            return
+        others = await ground.store.nodes(now=await ground.store.clock())
+        if others:
+            raise InvalidSetting(
+                f"other processes run on this store already: {', '.join(node.name for node in others)}; 'godwit serve' "
+                "is one process for all: use 'godwit edge', 'godwit directory' and 'godwit controller' beside them"
+            )
+        name = self._settings.node.name or f"serve-{platform.node()}-{os.getpid()}"
+        node = Node(name, "serve", secrets.token_hex(8), SystemClock().now(), 0.0, version=__version__)
+        # It hears of nobody: there is nobody else.
+        self._member = Member(ground.store, node, Places(self._settings))
+        await self._member.join()
+        self._up.push_async_callback(self._member.leave)
 
     async def _serve_http(
         self, ground: Ground, clock: SystemClock, steering: Steering, registry: CollectorRegistry
@@ -188,6 +214,8 @@ class App:
                 group.create_task(_endless("network", self._network.follow(ground.store)), name="network")
                 group.create_task(_endless("http", web.wait_stopped()), name="http")
                 group.create_task(_endless("expire", _expire(ground.embedded)), name="expire")
+                if self._member is not None:
+                    group.create_task(_endless("member", self._member.run()), name="member")
                 group.create_task(_endless("trim", _trim(ground.store)), name="trim")
         except* Exception:
             # Whoever waits for the end stops the rest in order; here it is only told.

@@ -118,6 +118,7 @@ class Network:
         self._make: Callable[[str], EdgeNode]
         self._pace: Pace | None = None
         self._started = False
+        self._handed: dict[str, str] = {}
         self._wake = asyncio.Event()
 
     @property
@@ -208,10 +209,9 @@ class Network:
                 self._wake.clear()
                 try:
                     async with asyncio.timeout(LOOK):
-                        if self.places.retire(await store.retired()):
-                            self._hand_over()
-                            if not self._shared:
-                                await store.set_clusters(self.addresses)
+                        self.places.retire(await store.retired())
+                        if self._hand_over() and not self._shared:
+                            await store.set_clusters(self.addresses)
                 except (StoreUnavailable, TimeoutError) as error:
                     log.warning("retired_unknown", error=repr(error))
                 for cluster in self.fronts:
@@ -231,9 +231,13 @@ class Network:
         """The cluster whose edges serve at the addresses of `cluster`: itself, unless it is retired."""
         return self.places.serving(cluster)
 
-    def _hand_over(self) -> None:
-        for cluster, front in self.fronts.items():
-            front.hand_to(self._edges(self.serving(cluster)))
+    def _hand_over(self) -> bool:
+        """Have each front hand new connections to the edges that serve; says whether any of that is news."""
+        before, self._handed = self._handed, {cluster: self.serving(cluster) for cluster in self.fronts}
+        for cluster, serving in self._handed.items():
+            if before.get(cluster, cluster) != serving:
+                self.fronts[cluster].hand_to(self._edges(serving))
+        return self._handed != before
 
     async def _send_away(self, cluster: str) -> None:
         try:

@@ -136,6 +136,17 @@ async def test_retired_clusters_and_addresses_of_the_settings_are_heard() -> Non
     assert seen.addresses["main"].tcp == ("irc.example.net:6667", "127.0.0.1:1")
 
 
+async def test_where_edges_see_to_it_a_member_leaves_retired_clusters_alone() -> None:
+    """Or they would not notice the news."""
+    registry, seen = Registry(FakeClock(100.0)), Places(SETTINGS)
+    one = Member(registry, edge("a"), seen, retires=False)
+    await one.join()
+    registry.into = {"main": "aws"}
+    await one.look()
+    assert seen.homes == ["main", "aws"]
+    assert seen.retire(registry.into)
+
+
 async def test_a_store_that_is_away_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """And what was known stays known."""
     monkeypatch.setattr(member, "BEAT", 0)

@@ -44,13 +44,15 @@ class Member:
 
     Args:
         places: told where clusters are, and which are retired, at each look.
+        retires: False if somebody else in this process sees to retired clusters.
     """
 
-    def __init__(self, registry: Registry, node: Node, places: Places) -> None:
+    def __init__(self, registry: Registry, node: Node, places: Places, *, retires: bool = True) -> None:
         self.node = node
         self.others: Sequence[Node] = ()
         self._registry = registry
         self._places = places
+        self._retires = retires
 
     async def join(self) -> None:
         """Say that this process runs, or what has changed about it.
@@ -109,15 +111,16 @@ class Member:
         """
         self.others = await self._registry.nodes(now=await self._registry.clock())
         self._places.hear(by_cluster(self.others))
-        self._places.retire(await self._registry.retired())
+        if self._retires:
+            self._places.retire(await self._registry.retired())
 
     def edges(self) -> list[Node]:
         """The edges that run."""
-        return [node for node in self.others if node.role in ("edge", "serve")]
+        return [node for node in self.others if node.role == "edge"]
 
     def controllers(self) -> list[Node]:
         """The controllers that run."""
-        return [node for node in self.others if node.role in ("controller", "serve")]
+        return [node for node in self.others if node.role == "controller"]
 
 
 def by_cluster(nodes: Sequence[Node]) -> dict[str, Addresses]:

@@ -18,11 +18,11 @@ from prometheus_client import CollectorRegistry
 from godwit import __version__
 from godwit.clock import Clock, SystemClock
 from godwit.control.ports import Crowd
-from godwit.errors import StoreUnavailable
+from godwit.errors import InvalidRequest, StoreUnavailable
 from godwit.ground import PATIENCE, Ground, open_ground, require_shared
 from godwit.network import Places
 from godwit.roles import inside
-from godwit.roles.member import Member
+from godwit.roles.member import ALIVE, Member
 from godwit.roles.remote import http_client
 from godwit.settings import Settings
 from godwit.store.nodes_base import Node, Role
@@ -150,10 +150,15 @@ class Process(ABC):
             version=__version__,
         )
         # Before anything else: who has a name that is taken must not touch anything.
-        self._member = Member(self._ground.store, mine, self.places)
+        self._member = Member(self._ground.store, mine, self.places, retires=self.role != "edge")
         await self._member.join()
         self._up.push_async_callback(self._member.leave)
         await self._member.look()
+        if [each for each in self._member.others if each.role == "serve"]:
+            raise InvalidRequest(
+                "'godwit serve' runs on this store already, with edges of its own: end it first, it is gone for others "
+                f"{ALIVE:g} s after it was killed"
+            )
         # Pushed first, so that it goes on giving signs of life while clients are sent away.
         self._up.push_async_callback(self._end_work)
         addresses = await self._open()

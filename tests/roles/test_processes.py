@@ -1,0 +1,179 @@
+"""Edges, directory and controllers over a real PostgreSQL and NATS, all in the test's own process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from godwit.app import App
+from godwit.chatlog.jetstream_prepare import prepare
+from godwit.errors import InvalidRequest, UnknownCluster
+from godwit.roles.controller import Controller
+from godwit.roles.directory import Directory
+from godwit.roles.edge import Edge
+from godwit.roles.process import Process
+from godwit.settings import (
+    AuthSettings,
+    ControlSettings,
+    EdgeSettings,
+    LimitSettings,
+    NatsSettings,
+    NodeSettings,
+    Settings,
+    StoreSettings,
+)
+from tests.edge.world import DEADLINE, Client
+from tests.nats import node
+from tests.postgres import Databases
+
+TOKEN = "the-admin-token"
+CLUSTERS = ("main", "aws")
+
+
+class Fleet:
+    """Processes that a test starts."""
+
+    def __init__(self, settings: Settings, up: AsyncExitStack) -> None:
+        self.settings = settings
+        self._up = up
+
+    def named(self, name: str) -> Settings:
+        """The settings of one process."""
+        return replace(self.settings, node=NodeSettings(name=name))
+
+    async def start(self, process: Process) -> dict[str, Any]:
+        """Start one; it ends with the test."""
+        self._up.push_async_callback(process.stop)
+        return await process.start()
+
+    async def edge(self, name: str, cluster: str = "main") -> tuple[Edge, dict[str, Any]]:
+        """One more edge."""
+        edge = Edge(self.named(name), cluster, ports_auto=True)
+        return edge, await self.start(edge)
+
+
+@pytest.fixture
+async def fleet(databases: Databases, tmp_path: Path) -> AsyncIterator[Fleet]:
+    async with AsyncExitStack() as up:
+        server = await up.enter_async_context(node(tmp_path / "nats"))
+        settings = Settings(
+            clusters=CLUSTERS,
+            store=StoreSettings(url=await databases.empty_store(), connections=3),
+            nats=NatsSettings(
+                servers={name: [server.url] for name in CLUSTERS}, streams=2, replicas=1, max_bytes=10_000_000
+            ),
+            auth=AuthSettings(admin_token=TOKEN),
+            edge=EdgeSettings(reconnect_grace=0.0, drain_spread=0.0),
+            limits=LimitSettings(preset="off"),
+            control=ControlSettings(probes=False),
+        )
+        for name in CLUSTERS:
+            await prepare(name, [server.url], settings.nats, settings.log)
+        yield Fleet(settings, up)
+
+
+async def joined(ready: dict[str, Any], nick: str) -> Client:
+    """Somebody in the room, at an edge's address."""
+    (cluster,) = ready["clusters"].values()
+    host, port = cluster["tcp"].split(":")
+    client = Client(*await asyncio.open_connection(host, int(port)))
+    client.send("CAP REQ :twitch.tv/tags twitch.tv/commands", "PASS oauth:x", f"NICK {nick}", "JOIN #room")
+    await client.until("ROOMSTATE")
+    return client
+
+
+def at(url: str) -> httpx.AsyncClient:
+    """An operator at an address."""
+    return httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=DEADLINE)
+
+
+async def readiness(url: str) -> dict[str, Any]:
+    """What a process says of itself."""
+    async with at(url) as http:
+        found: dict[str, Any] = (await http.get("/readyz")).json()
+        return found
+
+
+async def test_processes_work_together(fleet: Fleet) -> None:
+    """In any order: a controller without edges, edges without a directory."""
+    controller = await fleet.start(Controller(fleet.named("controller")))
+    _, one = await fleet.edge("one")
+    _, two = await fleet.edge("two", "aws")
+    directory = await fleet.start(Directory(fleet.named("directory"), ports_auto=True))
+    for told in (controller, one, two, directory):
+        assert (await readiness(told["api"]))["status"] == "ready"
+    anna, ben = await joined(one, "anna"), await joined(two, "ben")
+    async with at(directory["api"]) as api:
+        assert directory["clusters"] == {**one["clusters"], **two["clusters"]}
+        answer = await api.post("/channels/room/move", json={"to": "aws"})
+        assert answer.status_code == 202, answer.text
+        waits = f"/moves/{answer.json()['id']}/wait?until=draining&timeout=20"
+        move = (await api.get(waits)).json()
+        assert move["state"] == "draining"
+        found = (await api.get("/servers", params={"channel": "room"})).json()
+        assert found["servers"] == [two["clusters"]["aws"]["tcp"]]
+        anna.send("PRIVMSG #room :over there")
+        await ben.until(":over there")
+        assert (await api.get("/doctor")).json()["clean"]
+    async with at(controller["api"]) as http:
+        assert "godwit_controller_leads 1.0" in (await http.get("/metrics")).text
+    async with at(one["api"]) as http:
+        presence = await http.post("/inside/presence", json={"channels": ["room"]})
+        assert presence.json()[0]["members"] == 1
+
+
+async def test_an_edge_that_ends_sends_its_clients_away(fleet: Fleet) -> None:
+    """First it is no longer named; the others learn it is gone."""
+    edge, one = await fleet.edge("one")
+    _, two = await fleet.edge("two")
+    anna = await joined(one, "anna")
+    await edge.stop()
+    assert any(line.endswith(" RECONNECT") for line in await anna.rest())
+    directory = await fleet.start(Directory(fleet.named("directory"), ports_auto=True))
+    assert directory["clusters"]["main"] == two["clusters"]["main"]
+    await edge.stop()
+
+
+async def test_a_name_that_is_taken(fleet: Fleet) -> None:
+    """Who comes second does not start, and harms nobody."""
+    _, one = await fleet.edge("one")
+    with pytest.raises(InvalidRequest, match="there is a process named one already: edge at http"):
+        await fleet.edge("one", "aws")
+    assert (await readiness(one["api"]))["status"] == "ready"
+    anna = await joined(one, "anna")
+    anna.send("PRIVMSG #room :still here")
+    await anna.until(" USERSTATE ")
+
+
+async def test_one_process_for_all_is_not_one_of_many(fleet: Fleet) -> None:
+    """They would not know of each other's members."""
+    app = App(fleet.named("all"), ports_auto=True)
+    await app.start()
+    with pytest.raises(InvalidRequest, match="'godwit serve' runs on this store already"):
+        await fleet.edge("one")
+    await app.stop()
+    await fleet.edge("one")
+    with pytest.raises(InvalidRequest, match="other processes run on this store already: one"):
+        await App(fleet.named("all"), ports_auto=True).start()
+
+
+async def test_a_cluster_that_is_not(fleet: Fleet) -> None:
+    with pytest.raises(UnknownCluster, match="there is no cluster moon, only main, aws"):
+        await fleet.edge("one", "moon")
+
+
+async def test_a_part_that_fails_ends_the_process(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails(self: object) -> None:
+        raise RuntimeError("as the test wants it")
+
+    monkeypatch.setattr("godwit.roles.member.Member.run", fails)
+    edge, _ = await fleet.edge("one")
+    async with asyncio.timeout(DEADLINE):
+        await edge.wait_stopped()
