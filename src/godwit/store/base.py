@@ -244,8 +244,8 @@ class Store(Protocol):
         """Add an account, or return the one of that login.
 
         Args:
-            account: with `user_id` '' the store chooses a decimal number higher than any it has seen,
-                so that the number of a removed account is never given to another.
+            account: with `user_id` '' the store chooses a decimal number higher than any it has seen (but for
+                `derived_id`s), so that the number of a removed account is never given to another.
 
         Raises:
             InvalidRequest: the user id belongs to another login.
@@ -256,12 +256,8 @@ class Store(Protocol):
         """The account of a login."""
         ...
 
-    async def owners(self, logins: Sequence[str], *, add: bool = False) -> list[Account | None]:
-        """The accounts of many logins, in the order asked for.
-
-        Args:
-            add: those that are not there yet are added, with user ids that the store chooses.
-        """
+    async def owners(self, logins: Sequence[str]) -> list[Account | None]:
+        """The accounts of many logins, in the order asked for."""
         ...
 
     async def accounts(self, after: str = "", limit: int = 1000) -> list[Account]:
