@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
 from sqlalchemy import URL, Connection, Engine, Executable, Insert, Row, Table, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
@@ -79,6 +80,11 @@ def _refuse(error: DBAPIError) -> None:
             raise error
 
 
+def to_json(value: Any) -> str:
+    """A value as JSON text; moves carry a few of them, and msgspec writes them several times as fast as `json`."""
+    return msgspec.json.encode(value).decode()
+
+
 class Database:
     """An async engine with short transactions for reading and for writing.
 
@@ -110,7 +116,7 @@ class Database:
         self._open = False
         self._running: set[asyncio.Task[Any]] = set()
         if self._is_sqlite:
-            self._engine = create_async_engine(url)
+            self._engine = create_async_engine(url, json_serializer=to_json, json_deserializer=msgspec.json.decode)
             event.listen(self._engine.sync_engine, "connect", _set_up_sqlite)
             begin_explicitly(self._engine.sync_engine)
         else:

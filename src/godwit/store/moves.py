@@ -113,8 +113,9 @@ class Moves(Placements):
         if not changed:
             return
         rows = [_values(move) | {"known": move.id} for move in changed]
-        for row in rows:  # the database would write their indexes anew
-            del row["id"], row["channel"]
+        for row in rows:  # what never changes: the database would write indexes anew
+            for name in ("id", "channel", "target", "forced", "evacuate", "by", "reason", "rollout", "cold"):
+                del row[name]
         await connection.execute(update(moves).where(moves.c.id == bindparam("known")), rows)
 
     async def move(self, move_id: str) -> Move | None:
