@@ -123,6 +123,16 @@ def test_an_offline_channel(server: Server) -> None:
     assert run("channel", "move", "#alice", "--to", "aws").status == 0
 
 
+def test_a_dry_run_of_a_move(server: Server) -> None:
+    """The server does the checks; nothing is recorded."""
+    ran = run("channel", "move", "#alice", "--to", "aws", "--dry-run")
+    assert ran.out == "dry run, nothing is changed: #alice would go from main to aws under epoch 2\n"
+    found = as_json(run("channel", "move", "#alice", "--to", "aws", "--dry-run", "--json").out)
+    assert (found["dry_run"], found["id"]) == (True, "")
+    assert "is already on main" in run("channel", "move", "#alice", "--to", "main", "--dry-run").refusal
+    assert stored(server) == []
+
+
 def test_a_move_under_way(server: Server) -> None:
     """It is named."""
     server.steps = ()

@@ -259,6 +259,16 @@ def test_report(fake: FakeApi, tmp_path: Path) -> None:
     assert [asked.query for asked in fake.to("GET", "/rollouts/r1/report")] == [{"format": "md"}, {"format": "json"}]
 
 
+def test_report_as_json(fake: FakeApi) -> None:
+    """As every other command has it."""
+    fake.says("GET", "/rollouts", {"rollouts": [row()]})
+    fake.says("GET", "/rollouts/r1/report", '{"name": "spring"}')
+    assert run("rollout", "report", "--json").out == '{"name": "spring"}\n'
+    assert run("rollout", "report", "--json", "--format", "json").status == 0
+    assert [asked.query for asked in fake.to("GET", "/rollouts/r1/report")] == [{"format": "json"}] * 2
+    assert "one of --json and --format md" in run("rollout", "report", "--json", "--format", "md").refusal
+
+
 def test_report_that_cannot_be(fake: FakeApi, tmp_path: Path) -> None:
     """One line."""
     fake.says("GET", "/rollouts", {"rollouts": [row()]})

@@ -241,7 +241,9 @@ async def test_a_queue_that_does_not_move(make_store: MakeStore, file: Path, mon
     await store.close()
 
 
-async def test_whether_writes_come_through(make_store: MakeRolloutStore, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_whether_writes_come_through(
+    make_store: MakeRolloutStore, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """They do not while another process keeps the file, though reads do."""
     monkeypatch.setattr("godwit.store.database.BUSY_TIMEOUT", 0.01)
     store = await make_store()

@@ -155,6 +155,7 @@ async def test_a_wish_is_recorded_told_and_audited(world: World, http: httpx.Asy
         "unshown": 0,
         "version": 0,
         "history": [{"state": "wished", "time": now}],
+        "dry_run": False,
     }
     stored = await world.store.move(body["id"])
     assert stored is not None
@@ -209,6 +210,39 @@ async def test_force_without_a_reason_is_refused_for_any_channel(world: World, h
     """Also where it would not be needed."""
     assert (await wish(http, force=True)).status_code == 400
     assert await untouched(world)
+
+
+async def test_a_move_to_a_retired_cluster_is_refused(world: World, http: httpx.AsyncClient) -> None:
+    """Its addresses serve another one: say which, and what to do; also in a dry run."""
+    await world.store.retire("aws", "main", 0.0)
+    await world.place("alice", "event", 2)
+    world.wishes.clear()
+    for dry_run in (False, True):
+        response = await wish(http, dry_run=dry_run)
+        assert response.status_code == 409
+        assert "aws is retired into main" in one_line_error(response)
+        assert "godwit cluster restore aws" in one_line_error(response)
+    assert await untouched(world)
+
+
+async def test_a_dry_run_says_what_would_be_done(world: World, http: httpx.AsyncClient) -> None:
+    """The view of the move that would begin, without an id; nothing is recorded."""
+    response = await wish(http, dry_run=True, reason="the rollout")
+    assert response.status_code == 200
+    body = response.json()
+    assert (body["dry_run"], body["id"], body["from"], body["to"], body["epoch"]) == (True, "", "main", "aws", 2)
+    assert await untouched(world)
+    assert (await wish(http)).json()["dry_run"] is False
+
+
+async def test_a_dry_run_is_refused_as_the_act_is(world: World, http: httpx.AsyncClient) -> None:
+    """With the same words: live, under way, there already, unknown."""
+    await world.store.set_live("bob", True, 0.0)
+    await wish(http, "carol")
+    for channel, to in (("alice", "main"), ("alice", "azure"), ("bob", "aws"), ("carol", "aws"), ("a%20b", "aws")):
+        act, dry = await wish(http, channel, to=to), await wish(http, channel, to=to, dry_run=True)
+        assert dry.status_code == act.status_code >= 400
+        assert one_line_error(dry) == one_line_error(act)
 
 
 async def test_a_second_move_is_refused_and_told_how_to_watch_the_first(world: World, http: httpx.AsyncClient) -> None:

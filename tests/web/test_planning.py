@@ -12,6 +12,7 @@ from godwit.rollout import definition, plan
 from godwit.rollout.values import Facts, Hold
 from tests.web.conftest import World
 from tests.web.rollout_world import TOML
+from tests.web.test_directory import one_line_error
 
 
 @dataclass(frozen=True)
@@ -138,3 +139,11 @@ async def test_metrics_that_there_are_not(world: World) -> None:
         bad = await http.post("/rollouts/plan", json={"toml": TOML + gate.format("gasp@aws")})
     assert (good.status_code, bad.status_code) == (200, 400)
     assert "did you mean 'gaps@aws'" in bad.json()["error"]
+
+
+async def test_a_plan_for_a_retired_cluster_is_refused(world: World, http: httpx.AsyncClient) -> None:
+    """Nothing can go there."""
+    await world.store.retire("aws", "main", 0.0)
+    response = await http.post("/rollouts/plan", json={"toml": TOML})
+    assert response.status_code == 409
+    assert "aws is retired into main" in one_line_error(response)

@@ -197,6 +197,19 @@ async def test_a_dry_run_records_nothing(world: World) -> None:
     assert await untouched(world)
 
 
+async def test_a_dry_run_names_no_id(world: World) -> None:
+    """What would begin has none yet: whoever looks for it later would find nothing."""
+
+    async def dry_run(wish: Wish) -> str:
+        return f"rollout evacuate-main ({wish.id}) to aws: 3 channels in waves all 3"
+
+    world.more["dry_run"] = dry_run
+    async with world.client() as http:
+        args = {"cluster": "main", "into": "aws"}
+        body = (await ask(http, "evacuate", args=args, reason="its disks are gone", dry_run=True)).json()
+    assert (body["id"], body["answer"]) == ("", "rollout evacuate-main to aws: 3 channels in waves all 3")
+
+
 async def test_a_dry_run_is_refused_as_the_act_would_be(world: World) -> None:
     """409, with the same words."""
     world.more["dry_run"] = rehearsed(InvalidRequest("a rollout that is finished takes no pause"), [])

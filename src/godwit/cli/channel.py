@@ -81,6 +81,7 @@ def move(
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Return when the wish is recorded.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Move although the channel is live; needs --reason.")] = False,
     reason: Annotated[str, typer.Option("--reason", help="Why, for the audit.")] = "",
+    dry_run: DryRun = False,
     by: By = None,
     api: ApiUrl = None,
     token: Token = None,
@@ -96,8 +97,12 @@ def move(
     """
     channel = channel_name(name)
     server = connect(api, token, os.environ)
-    wish = {"to": to, "force": force, "reason": reason, "by": actor(by)}
+    wish = {"to": to, "force": force, "reason": reason, "by": actor(by), "dry_run": dry_run}
     found = server.post("channels", channel, "move", body=wish)
+    if dry_run:
+        way = f"#{channel} would go from {found['from']} to {found['to']} under epoch {found['epoch']}"
+        typer.echo(json.dumps(found) if as_json else f"dry run, nothing is changed: {way}")
+        return
     steps = _Steps(silent=as_json)
     steps.show(found)
     if not no_wait:

@@ -169,16 +169,22 @@ def explain(channel: Channel, api: ApiUrl = None, token: Token = None, as_json: 
 @app.command()
 def report(
     name: RolloutName = None,
-    form: Annotated[Form, typer.Option("--format", help="Markdown for people, JSON for programs.")] = Form.MD,
+    form: Annotated[
+        Form | None, typer.Option("--format", help="md for people (by default), json for programs.")
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write it there.")] = None,
     api: ApiUrl = None,
     token: Token = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
     """Write the report of a rollout: what moved when, how long, who followed, which accounts never did.
 
     Example: godwit rollout report --out report.md
     """
+    if as_json and form is Form.MD:
+        raise InvalidRequest("say one of --json and --format md")
     server = connect(api, token, os.environ)
+    form = Form.JSON if as_json else form or Form.MD
     text = server.text("rollouts", pick(server, name)["id"], "report", format=form.value)
     if out is None:
         typer.echo(text, nl=not text.endswith("\n"))

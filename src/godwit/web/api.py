@@ -24,7 +24,7 @@ from godwit.web.admission import Admin
 from godwit.web.answers import Json
 from godwit.web.changes import Changes, Until, wait_move
 from godwit.web.live import LiveReports
-from godwit.web.names import channel_name, cluster_name, login_name, shown
+from godwit.web.names import channel_name, cluster_name, login_name, refuse_retired, shown
 
 LONGEST_WAIT = 60.0
 """Seconds that one request may wait for a move."""
@@ -54,13 +54,13 @@ class Operator:
         moves = await self.store.moves(channel=name, limit=1)
         return await self.store.placement(name), await self.store.is_live(name), moves[0] if moves else None
 
-    async def wish(self, channel: str, wish: views.Wish) -> Move:
-        """Record that somebody wants a channel moved.
+    async def check(self, channel: str, wish: views.Wish) -> Move:
+        """What would be recorded if somebody wants a channel moved; nothing is written.
 
         Raises:
             UnknownChannel, UnknownCluster: no such thing.
             InvalidRequest: force without a reason.
-            MoveRefused: the channel's state does not allow it; nothing was changed.
+            MoveRefused: the state of the channel or of the cluster does not allow it.
         """
         now = self.clock.now()
         move = Move(
@@ -73,13 +73,26 @@ class Operator:
             reason=wish.reason.strip(),
             history=(("wished", now),),
         )
+        refuse_retired(move.target, await self.store.retired())
+        under_way = await self.store.moves(channel=move.channel, moving=True, limit=1)
         moves.admit(
             move,
             placement=await self.store.placement(move.channel),
             clusters=self.clusters,
             live=await self.store.is_live(move.channel),
+            unfinished=under_way[0] if under_way else None,
         )
-        move = await self.store.begin_move(move)
+        return move
+
+    async def dry_run(self, channel: str, wish: views.Wish) -> views.MoveView:
+        """What a wish would lead to; it is refused for the same reasons, and nothing is written."""
+        move = await self.check(channel, wish)
+        begun = moves.begin(move, await self.store.placement(move.channel))
+        return views.MoveView.of(begun, dry_run=True)
+
+    async def wish(self, channel: str, wish: views.Wish) -> Move:
+        """Record that somebody wants a channel moved; it is checked first."""
+        move = await self.store.begin_move(await self.check(channel, wish))
         self.on_wish()
         self.changes.notify()
         forced = " by force" if wish.force else ""
@@ -146,10 +159,19 @@ def _channels(routes: APIRouter, operator: Operator) -> None:
         """A channel's placement and its newest move."""
         return views.ChannelView.of(*await operator.show(name))
 
-    @routes.post("/channels/{name}/move", status_code=202, tags=["channels"], summary="Wish for a move")
-    async def move(name: _Channel, wish: views.Wish) -> views.MoveView:
+    @routes.post(
+        "/channels/{name}/move",
+        status_code=202,
+        response_model=views.MoveView,
+        responses={200: {"model": views.MoveView, "description": "Of a dry run: what would be done."}},
+        tags=["channels"],
+        summary="Wish for a move",
+    )
+    async def move(name: _Channel, wish: views.Wish) -> Response:
         """Record the wish; the controller carries it out, `/moves/{id}/wait` tells how far it is."""
-        return views.MoveView.of(await operator.wish(name, wish))
+        if wish.dry_run:
+            return Json((await operator.dry_run(name, wish)).model_dump(by_alias=True))
+        return Json(views.MoveView.of(await operator.wish(name, wish)).model_dump(by_alias=True), 202)
 
     @routes.post("/channels/{name}/live", tags=["channels"], summary="Say whether a stream runs")
     async def live(name: _Channel, change: views.LiveChange) -> views.LiveView:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
-from godwit.errors import InvalidRequest, UnknownChannel, UnknownCluster
+from godwit.errors import InvalidRequest, MoveRefused, UnknownChannel, UnknownCluster
 from godwit.values import is_channel, is_login
 
 GROUP = "group"
@@ -69,3 +69,19 @@ def cluster_name(text: str, clusters: Collection[str], *, for_channel: bool = Fa
         what = "cluster for channels" if for_channel else "cluster"
         raise UnknownCluster(f"there is no {what} {shown(text)}: choose one of {', '.join(offered)}")
     return text
+
+
+def refuse_retired(cluster: str, retired: Mapping[str, str]) -> None:
+    """Refuse a cluster that no channel can go to, since another one serves in its place.
+
+    Args:
+        retired: retired clusters, and what serves in their place.
+
+    Raises:
+        MoveRefused: which that is, and what to do.
+    """
+    if cluster in retired:
+        into = retired[cluster]
+        raise MoveRefused(
+            f"{cluster} is retired into {into}: go to {into}, or bring it back with 'godwit cluster restore {cluster}'"
+        )

@@ -19,7 +19,7 @@ from godwit.rollout.values import Candidate, Definition
 from godwit.store.rollout_base import RolloutStore
 from godwit.web import rollout_views as views
 from godwit.web.admission import Admin
-from godwit.web.names import GROUP, shown
+from godwit.web.names import GROUP, refuse_retired, shown
 
 PAGE = 1000
 """Channels that are read at a time."""
@@ -72,6 +72,7 @@ class Planner:
 
         Raises:
             InvalidRequest: it is no good; with file, line and what was expected.
+            MoveRefused: its goal is retired.
         """
 
         def read(name: str) -> str:
@@ -81,6 +82,7 @@ class Planner:
 
         homes = [name for name in self.clusters if name != GROUP]
         definition = definitions.parse(wanted.toml, read=read, clusters=homes, metrics=self.metrics)
+        refuse_retired(definition.to, await self.store.retired())
         candidates, hot = await self._candidates(definition)
         # Sorting a hundred thousand channels takes seconds: beside the loop, which others need meanwhile.
         return await asyncio.to_thread(_view, definition, homes, candidates, hot, self.clock.now())

@@ -46,6 +46,7 @@ class Wish(Given):
 
     to: str = Field(description="The cluster to go to.")
     force: bool = Field(False, description="Move even though the channel is live; needs a reason.")
+    dry_run: bool = Field(False, description="Do all the checks, say what would be done, and do nothing.")
     reason: Text = ""
     by: Actor = "admin"
 
@@ -88,6 +89,7 @@ class MoveView(View):
     """A move of one channel.
 
     Attributes:
+        id: '' for a dry run, which is not recorded.
         source: the cluster that is left; None until the controller has looked.
         epoch: the epoch that the move opens; 0 until the controller has looked.
         version: grows by one with each step.
@@ -107,12 +109,13 @@ class MoveView(View):
     unshown: int
     version: int
     history: tuple[Step, ...]
+    dry_run: bool = False
 
     @classmethod
-    def of(cls, move: Move) -> MoveView:
+    def of(cls, move: Move, *, dry_run: bool = False) -> MoveView:
         """Show a move."""
         return cls(
-            id=move.id,
+            id="" if dry_run else move.id,
             channel=move.channel,
             source=move.source.cluster if move.source else None,
             target=move.target,
@@ -125,6 +128,7 @@ class MoveView(View):
             unshown=move.unshown,
             version=move.version,
             history=tuple(Step(state=state, time=time) for state, time in move.history),
+            dry_run=dry_run,
         )
 
 

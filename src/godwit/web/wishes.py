@@ -113,7 +113,8 @@ class Wishing:
             answer = await self.dry_run(wish)
         except InvalidRequest as error:
             raise HTTPException(409, str(error)) from error
-        return msgspec.structs.replace(wish, state="done", answer=answer)
+        # What would begin has no id yet: this wish's own is nobody's.
+        return msgspec.structs.replace(wish, state="done", answer=answer.replace(f" ({wish.id})", ""))
 
     async def record(self, wish: Wish) -> Wish:
         """Record a wish and wake the controller; one that was sent before is returned as it is now."""
