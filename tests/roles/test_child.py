@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import os
 import signal
 import sys
 from pathlib import Path
@@ -10,6 +13,7 @@ import pytest
 
 from godwit.errors import InvalidRequest
 from godwit.roles.child import Child
+from tests.edge.world import DEADLINE
 
 SERVES = "import sys, time; print('up', file=sys.stderr, flush=True); time.sleep(600)"
 STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SERVES}"
@@ -55,10 +59,39 @@ async def test_one_that_does_not_listen_is_killed() -> None:
 async def test_its_end_is_waited_for() -> None:
     one = child(SERVES)
     await one.start()
-    one.signal(signal.SIGKILL)
+    one.send(signal.SIGKILL)
     assert await one.wait() == -signal.SIGKILL
-    one.signal(signal.SIGTERM)
+    one.send(signal.SIGTERM)
     assert await one.stop() == -signal.SIGKILL
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems cannot do that")
+async def test_it_ends_with_the_process_that_started_it() -> None:
+    """Even if that one had no time for anything."""
+    starts = f"""
+import asyncio, os, signal, sys
+from godwit.roles.child import Child
+from tests.edge.world import DEADLINE
+async def main():
+    one = Child("one", (sys.executable, "-c", {SERVES!r}), "up")
+    await one.start()
+    print("pid", one.pid, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+asyncio.run(main())
+"""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", starts), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+    )
+    out, _ = await process.communicate()
+    pid = int(out.split()[-1])
+    async with asyncio.timeout(DEADLINE):
+        with contextlib.suppress(ProcessLookupError):
+            descriptor = os.pidfd_open(pid)
+            gone = asyncio.Event()
+            asyncio.get_running_loop().add_reader(descriptor, gone.set)
+            await gone.wait()
+            asyncio.get_running_loop().remove_reader(descriptor)
+            os.close(descriptor)
 
 
 async def test_one_that_never_ran_has_ended() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import signal
 import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -20,6 +22,9 @@ START = 60.0
 """Seconds that a process may take to be ready."""
 
 LINE = 1 << 20
+
+_END_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 class Child:
@@ -70,6 +75,7 @@ class Child:
             limit=LINE,
             # Ctrl-C in a terminal goes to the whole group: whoever started it ends it, in order.
             start_new_session=True,
+            preexec_fn=_end_with_parent if _libc else None,
             **self._how,
         )
         self._reading = asyncio.create_task(self._read(self._process), name=f"reads {self.name}")
@@ -90,13 +96,13 @@ class Child:
         await asyncio.wait([self._reading])  # who waits may be cancelled; what reads goes on
         return await self._process.wait()
 
-    def signal(self, number: int) -> None:
+    def send(self, number: int) -> None:
         """Send it a signal, if it runs."""
         if self._process and self._process.returncode is None:
             with suppress(ProcessLookupError):
                 self._process.send_signal(number)
 
-    async def stop(self, patience: float = 30.0, *, number: int = 15) -> int:
+    async def stop(self, patience: float = 30.0, *, number: int = signal.SIGTERM) -> int:
         """End it with a signal, by default SIGTERM, and kill it if it does not; returns its exit status.
 
         Args:
@@ -104,7 +110,7 @@ class Child:
         """
         if self._process is None:
             return 0
-        self.signal(number)
+        self.send(number)
         try:
             async with asyncio.timeout(patience):
                 status = await self.wait()
@@ -127,3 +133,9 @@ class Child:
         finally:
             if self._file:
                 into.close()
+
+
+def _end_with_parent() -> None:
+    """Runs in the child: it is to be told to end if this process dies without doing so."""
+    if _libc:
+        _libc.prctl(_END_WITH_PARENT, signal.SIGTERM)
