@@ -807,6 +807,14 @@ class RolloutStoreSuite:
         await store.journal(ended, "settled", 5.0)
         assert await rival.clusters_in_use() == {"main": 3, "aws": 1, "event": 2}
 
+    async def test_channels_on(self, store: RolloutStore, rival: RolloutStore) -> None:
+        """Where those with rows live, whatever moves; hidden rooms are nobody's."""
+        assert await store.channels_on() == {}
+        await store.pin(["a", "b", "godwit__main_0"])
+        await store.commit("c", AWS, drain_until=9.0, now=1.0)
+        await store.begin_move(wished("m1", "a", source=MAIN, target="event"))
+        assert await rival.channels_on() == {"main": 2, "aws": 1}
+
     async def test_retire(self, store: RolloutStore, rival: RolloutStore) -> None:
         """A cluster's addresses serve another one until it is brought back; each change is in the feed once."""
         assert await store.retired() == {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx
 import msgspec
 
+from godwit.values import Move, Segment
 from tests.web.conftest import World
 from tests.web.test_directory import one_line_error
 
@@ -16,8 +17,12 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 async def test_clusters(world: World, http: httpx.AsyncClient) -> None:
-    """Addresses, channels, which is the default, which is retired."""
+    """Addresses, channels, unfinished moves apart from them, which is the default, which is retired."""
     await world.place("alice", "aws", 2)
+    await world.store.pin(["bob", "godwit__main_0"])
+    source = Segment("main", 1, 0, "s")
+    await world.store.begin_move(Move("m1", "bob", "aws", "opening", source=source, epoch=2))
+    await world.store.begin_move(Move("m2", "godwit__main_0", "aws", "opening", source=source, epoch=2))
     await world.store.retire("group", "aws", 0.0)
     main, aws, group = (await http.get("/clusters")).json()["clusters"]
     assert aws == {
@@ -27,10 +32,11 @@ async def test_clusters(world: World, http: httpx.AsyncClient) -> None:
         "ws": ["127.0.0.1:8081"],
         "wss": [],
         "channels": 1,
+        "moves": 1,
         "default": False,
         "retired_into": "",
     }
-    assert (main["name"], main["default"], main["channels"]) == ("main", True, 0)
+    assert (main["name"], main["default"], main["channels"], main["moves"]) == ("main", True, 1, 1)
     assert (group["name"], group["retired_into"]) == ("group", "aws")
 
 

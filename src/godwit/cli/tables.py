@@ -62,7 +62,7 @@ def grid(*headings: str, right: Iterable[str] = (), title: str | None = None) ->
 
 def clusters(rows: Iterable[Mapping[str, Any]]) -> Table:
     """The clusters of the network."""
-    table = grid("cluster", "channels", "addresses", "", right=("channels",))
+    table = grid("cluster", "channels", "moves", "addresses", "", right=("channels", "moves"))
     for row in rows:
         addresses = ", ".join(address for kind in ("tcp", "tls", "ws", "wss") for address in row.get(kind) or ())
         notes = []
@@ -70,7 +70,8 @@ def clusters(rows: Iterable[Mapping[str, Any]]) -> Table:
             notes.append("default")
         if row.get("retired_into"):
             notes.append(f"retired: its addresses serve {row['retired_into']}")
-        table.add_row(row["name"], f"{row['channels']:,}", addresses or "-", ", ".join(notes))
+        counts = (f"{row['channels']:,}", number(row["moves"]))
+        table.add_row(row["name"], *counts, addresses or "-", ", ".join(notes))
     return table
 
 

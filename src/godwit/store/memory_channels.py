@@ -50,11 +50,15 @@ class MemoryChannels:
 
     async def clusters_in_use(self) -> dict[str, int]:
         """Clusters that channels or unfinished moves need, and how many of both name each; hidden rooms need none."""
-        uses = Counter(row.segment.cluster for row in self._rows.values() if not row.channel.startswith(HIDDEN))
+        uses = Counter(await self.channels_on())
         for move in self._moves.values():
             if move.state not in FINISHED and not move.channel.startswith(HIDDEN):
                 uses.update({move.target} | ({move.source.cluster} if move.source else set()))
         return dict(uses)
+
+    async def channels_on(self) -> dict[str, int]:
+        """How many channels live on which cluster, of those that have rows; hidden rooms are left out."""
+        return dict(Counter(row.segment.cluster for row in self._rows.values() if not row.channel.startswith(HIDDEN)))
 
     async def retire(self, cluster: str, into: str, now: float) -> None:
         """Record that the addresses of `cluster` serve `into` from now on; '' brings it back."""

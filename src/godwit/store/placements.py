@@ -56,18 +56,20 @@ class Placements(Feed):
 
     async def clusters_in_use(self) -> dict[str, int]:
         """Clusters that channels or unfinished moves need, and how many of both name each; hidden rooms need none."""
-        shown = func.substr(placements.c.channel, 1, len(HIDDEN)) != HIDDEN
-        rows = select(placements.c.cluster, func.count().label("uses")).where(shown).group_by(placements.c.cluster)
         shown = func.substr(moves.c.channel, 1, len(HIDDEN)) != HIDDEN
         unfinished = select(moves.c.target, moves.c.source).where(moves.c.finished == false(), shown)
 
         async def work(connection: AsyncConnection) -> dict[str, int]:
-            uses = Counter({row.cluster: row.uses for row in await connection.execute(rows)})
+            uses = Counter(await _homes(connection))
             for target, source in await connection.execute(unfinished):
                 uses.update({target} | ({source["cluster"]} if source else set()))
             return dict(uses)
 
         return await self._read(work)
+
+    async def channels_on(self) -> dict[str, int]:
+        """How many channels live on which cluster, of those that have rows; hidden rooms are left out."""
+        return await self._read(_homes)
 
     async def retire(self, cluster: str, into: str, now: float) -> None:
         """Record that the addresses of `cluster` serve `into` from now on; '' brings it back."""
@@ -370,3 +372,10 @@ class Placements(Feed):
             rows = select(live_table.c.channel).where(live_table.c.channel.in_(names), live_table.c.live == true())
             found.update(await connection.scalars(rows))
         return found
+
+
+async def _homes(connection: AsyncConnection) -> dict[str, int]:
+    """How many channels live on which cluster."""
+    shown = func.substr(placements.c.channel, 1, len(HIDDEN)) != HIDDEN
+    rows = select(placements.c.cluster, func.count().label("channels")).where(shown).group_by(placements.c.cluster)
+    return {row.cluster: row.channels for row in await connection.execute(rows)}

@@ -210,6 +210,10 @@ class RolloutStore(Store, Protocol):
         """
         ...
 
+    async def channels_on(self) -> dict[str, int]:
+        """How many channels live on which cluster, of those that have rows; hidden rooms are left out."""
+        ...
+
     async def retire(self, cluster: str, into: str, now: float) -> None:
         """Record that the addresses of `cluster` serve `into` from now on; '' brings it back.
 

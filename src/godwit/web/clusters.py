@@ -41,6 +41,7 @@ class Network:
 
     async def clusters(self) -> views.Clusters:
         """All configured clusters."""
+        homes = await self.store.channels_on()
         used = await self.store.clusters_in_use()
         retired = await self.store.retired()
         default = await self.store.default_placement()
@@ -52,7 +53,8 @@ class Network:
                     tls=addresses.tls,
                     ws=addresses.ws,
                     wss=addresses.wss,
-                    channels=used.get(name, 0),
+                    channels=homes.get(name, 0),
+                    moves=max(used.get(name, 0) - homes.get(name, 0), 0),
                     default=name == default.cluster,
                     retired_into=retired.get(name, ""),
                 )

@@ -96,7 +96,8 @@ class ClusterView(View):
     """A cluster.
 
     Attributes:
-        channels: channels with a row that live there.
+        channels: channels that live there, of those that were ever placed.
+        moves: unfinished moves that come from there or go there.
         default: channels without a row are there.
         retired_into: the cluster that its addresses serve, '' if they serve itself.
     """
@@ -107,6 +108,7 @@ class ClusterView(View):
     ws: tuple[str, ...]
     wss: tuple[str, ...]
     channels: int
+    moves: int
     default: bool
     retired_into: str
 
