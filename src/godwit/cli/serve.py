@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
-from godwit.cli import logs, ready
+from godwit.cli import collecting, logs, ready
 from godwit.cli.options import Config, Set
 from godwit.errors import GodwitError, InvalidRequest
 
@@ -134,7 +134,8 @@ async def run(program: Program, path: Path | None, announce: Callable[[Mapping[s
         print(READY, file=sys.stderr, flush=True)
         ended = asyncio.create_task(program.wait_stopped())
         waiting = {ended, stopping}
-        done, pending = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        with collecting.seldom():
+            done, pending = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         for task in pending:
             task.cancel()
         if ended in done:
