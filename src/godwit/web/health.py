@@ -43,7 +43,7 @@ class Writes:
         patience: seconds after which a write that has not come to its end is told; it may still come through.
     """
 
-    def __init__(self, write: Callable[[], Awaitable[None]], patience: float = PATIENCE / 2) -> None:
+    def __init__(self, write: Callable[[], Awaitable[None]], patience: float = PATIENCE * 0.75) -> None:
         self._write = write
         self._patience = patience
         self._last: asyncio.Task[str] | None = None
