@@ -53,7 +53,8 @@ _MAY_BE_ZERO = frozenset(
         "node.port",
     }
 ) | {
-    f"limits.{name}" for name in ("joins", "verified_joins", "join_window", "logins", "verified_logins", "login_window")
+    f"limits.{name}"
+    for name in ("joins", "verified_joins", "join_window", "logins", "verified_logins", "login_window", "address_joins")
 }
 _CLUSTER = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
 _URL = re.compile(r"https?://[^\s/]+(/\S*)?")

@@ -173,6 +173,9 @@ class LimitSettings:
     logins: int = _setting(0, "Logins of an ordinary account per window; 0: the preset's.")
     verified_logins: int = _setting(0, "Logins of a verified bot per window; 0: the preset's.")
     login_window: float = _setting(0.0, "Seconds after which an account's logins are there again; 0: the preset's.")
+    address_joins: int = _setting(
+        0, "JOINs of all anonymous connections from one address per window; 0: the preset's, which is none but in 2016."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,8 +43,25 @@ def test_a_preset_as_it_is() -> None:
 
 
 def test_every_number_may_be_given() -> None:
-    settings = LimitSettings("2016", 1, 2, 3.0, 4, 5, 6.0)
-    assert table(settings) == Table(Limit(1, 3.0), Limit(2, 3.0), Limit(4, 6.0), Limit(5, 6.0), disconnects=True)
+    settings = LimitSettings("2016", 1, 2, 3.0, 4, 5, 6.0, 7)
+    joins, logins = (Limit(1, 3.0), Limit(2, 3.0)), (Limit(4, 6.0), Limit(5, 6.0))
+    assert table(settings) == Table(*joins, *logins, disconnects=True, address_joins=Limit(7, 3.0))
+
+
+def test_anonymous_joins_from_one_address() -> None:
+    """LIMIT-3: off by default, on in 2016, and on with a number."""
+    assert PRESETS["now"].address_joins is None
+    assert PRESETS["2016"].address_joins == Limit(50, 10.0)
+    found = table(LimitSettings(address_joins=3))
+    assert found
+    assert found.address_joins == Limit(3, 10.0)
+    limits = Limits(found)
+    for client in ("one", "two", "three"):
+        assert limits.join(client, "", "room", "main", 0.0, "192.0.2.1") is Charge.CHARGED
+    assert limits.join("four", "", "room", "main", 0.0, "192.0.2.1") is Charge.OVER_FIRST
+    assert limits.join("four", "", "room", "main", 0.0, "192.0.2.2") is Charge.CHARGED
+    assert limits.join("with account", "", "room", "main", 0.0) is Charge.CHARGED
+    assert limits.join("five", "", "room", "main", 10.0, "192.0.2.1") is Charge.CHARGED
 
 
 def test_no_limits() -> None:

@@ -356,3 +356,18 @@ async def test_a_legacy_rule_waits_for_those_who_were_told_late() -> None:
         assert told[":annb"][0] >= told["b"][0] + 10
         assert told[":annc"][0] >= told["c"][-1] + 10
         assert max(*told[":annb"], *told[":annc"]) <= told["c"][-1] + 12
+
+
+async def test_anonymous_connections_from_one_address_may_be_limited_together() -> None:
+    """LIMIT-3: whoever has an account is not concerned."""
+    async with limited(address_joins=2) as net:
+        one, two, ronni = [await net.login(nick) for nick in ("justinfan1", "justinfan2", "ronni")]
+        one.send("JOIN #a,#b")
+        await one.until(" 366 justinfan1 #b ")
+        for client, joined in ((two, False), (ronni, True)):
+            client.send("JOIN #a")
+            if joined:
+                await client.until(" 366 ")
+            else:
+                assert await client.flush() == []
+        assert net.nodes["main"].counts.joins_over == 1

@@ -41,6 +41,7 @@ class Table(msgspec.Struct, frozen=True):
         joins, verified_joins: JOINs of an ordinary client, and of a verified bot.
         logins, verified_logins: logins of an account; of anonymous clients they are not counted.
         disconnects: a JOIN past the limit ends the connection; else it is dropped in silence.
+        address_joins: JOINs of all anonymous connections from one address, if they are limited together.
     """
 
     joins: Limit
@@ -48,6 +49,7 @@ class Table(msgspec.Struct, frozen=True):
     logins: Limit
     verified_logins: Limit
     disconnects: bool = False
+    address_joins: Limit | None = None
 
 
 PRESETS = {
@@ -63,9 +65,13 @@ PRESETS = {
         logins=Limit(50, 10.0),
         verified_logins=Limit(50, 10.0),
         disconnects=True,
+        address_joins=Limit(50, 10.0),
     ),
 }
 """The limits of today, and of early 2016, when there were no verified bots."""
+
+ADDRESS_WINDOW = 10.0
+"""Seconds for which JOINs of an address count, unless settings or preset say otherwise."""
 
 
 def table(settings: LimitSettings) -> Table | None:
@@ -74,12 +80,16 @@ def table(settings: LimitSettings) -> Table | None:
     if preset is None:
         return None
     joins, logins = settings.join_window, settings.login_window
+    address = preset.address_joins
+    if address or settings.address_joins:
+        address = _limit(address or Limit(0, ADDRESS_WINDOW), settings.address_joins, joins)
     return Table(
         joins=_limit(preset.joins, settings.joins, joins),
         verified_joins=_limit(preset.verified_joins, settings.verified_joins, joins),
         logins=_limit(preset.logins, settings.logins, logins),
         verified_logins=_limit(preset.verified_logins, settings.verified_logins, logins),
         disconnects=preset.disconnects,
+        address_joins=address,
     )
 
 
@@ -248,18 +258,20 @@ class Limits:
         table: what to keep to; None for no limits.
     """
 
-    __slots__ = ("_joins", "_logins", "_tickets", "table")
+    __slots__ = ("_addresses", "_joins", "_logins", "_tickets", "table")
 
     def __init__(self, table: Table | None) -> None:
         self.table = table
         self._joins = _Counters(table.joins, table.verified_joins) if table else None
         self._logins = _Counters(table.logins, table.verified_logins) if table else None
+        address = table.address_joins if table else None
+        self._addresses = _Counters(address, address) if address else None
         self._tickets = Tickets()
 
     @property
     def kept(self) -> int:
         """How many counters are kept."""
-        return sum(counters.kept for counters in (self._joins, self._logins) if counters)
+        return sum(counters.kept for counters in (self._joins, self._logins, self._addresses) if counters)
 
     @property
     def disconnects(self) -> bool:
@@ -270,18 +282,22 @@ class Limits:
         """How often a client of that role may join; None for as often as it likes."""
         return self._joins.limit(bot) if self._joins else None
 
-    def join(self, client: str, bot: str, channel: str, cluster: str, now: float) -> Charge:
+    def join(self, client: str, bot: str, channel: str, cluster: str, now: float, address: str = "") -> Charge:
         """Charge a JOIN of `channel` on `cluster` to a client, unless it has a ticket.
 
         Args:
             client: user id of the account, or the name of an anonymous connection.
             bot: the account's role.
+            address: where an anonymous connection comes from; it is charged, too.
         """
         if self._joins is None:
             return Charge.CHARGED
         if self._tickets.use(client, channel, cluster, now):
             return Charge.FREE
-        return self._joins.charge(client, bot, now)
+        charge = self._joins.charge(client, bot, now)
+        if charge is Charge.CHARGED and address and self._addresses:
+            return self._addresses.charge(address, "", now)
+        return charge
 
     def login(self, account: str, bot: str, now: float) -> Charge:
         """Charge a login to an account."""

@@ -114,7 +114,8 @@ class Pace:
 
     def join(self, session: Session, channel: str) -> Charge:
         """Charge a JOIN to the client, unless a move caused it (LIMIT-3, LIMIT-5)."""
-        charge = self.limits.join(session.client, session.bot, channel, session.node.cluster, self._now())
+        address = "" if session.account else session.connection.peer.rpartition(":")[0]
+        charge = self.limits.join(session.client, session.bot, channel, session.node.cluster, self._now(), address)
         if charge is Charge.CHARGED and self._accounts and session.account:
             self._accounts.joined(session.account, session.bot)
         return charge
