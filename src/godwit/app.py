@@ -26,7 +26,7 @@ from godwit.edge import metrics
 from godwit.edge.backend import room_id
 from godwit.edge.node import GROUP
 from godwit.errors import InvalidSetting, StoreUnavailable
-from godwit.ground import Ground, open_ground
+from godwit.ground import Ground, LogCollector, open_ground
 from godwit.network import Network, Places
 from godwit.roles.member import Member
 from godwit.settings import Settings
@@ -115,6 +115,7 @@ class App:
         store, logs = ground.store, ground.logs
         await self._register(ground)
         registry = CollectorRegistry()
+        registry.register(LogCollector(ground))
         metrics.register(registry, lambda: [node.statistics() for node in self._network.all_nodes()])
         steering = Steering(
             settings,

@@ -8,13 +8,15 @@ file, which it migrates, and logs that end with it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TypeVar
 from uuid import uuid4
 
 import structlog
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from godwit.chatlog.base import ChatLog
 from godwit.chatlog.hearsay import Hearsay, LocalHearsay
@@ -69,6 +71,28 @@ class Ground:
         """A readiness check of the logs."""
         silent = [name for name, each in self.logs.items() if isinstance(each, WholeLog) and not _ready(each)]
         return f"no chat log of {', '.join(silent)}" if silent else ""
+
+
+class LogCollector(Collector):
+    """Turns what the chat logs count into metrics."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Make the metrics as they are now."""
+        counted = {
+            name: each.inner.statistics()
+            for name, each in self._ground.logs.items()
+            if isinstance(each, WholeLog) and isinstance(each.inner, JetStreamLog)
+        }
+        for name in sorted({name for counts in counted.values() for name in counts}):
+            gauge = GaugeMetricFamily(
+                f"godwit_log_{name}", f"What this process counts of a chat log: {name}.", labels=["cluster"]
+            )
+            for cluster, counts in counted.items():
+                gauge.add_metric([cluster], counts[name])
+            yield gauge
 
 
 def _ready(whole: WholeLog) -> bool:

@@ -127,6 +127,9 @@ async def test_processes_work_together(fleet: Fleet) -> None:
     async with at(one["api"]) as http:
         presence = await http.post("/inside/presence", json={"channels": ["room"]})
         assert presence.json()[0]["members"] == 1
+        metrics = (await http.get("/metrics")).text
+        assert 'godwit_edge_connections{cluster="main"} 1.0' in metrics
+        assert 'godwit_log_connections{cluster="aws"} 1.0' in metrics
 
 
 async def test_an_edge_that_ends_sends_its_clients_away(fleet: Fleet) -> None:

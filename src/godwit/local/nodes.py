@@ -112,6 +112,10 @@ class LocalNetwork:
         if self._postgres is not None:
             await self._postgres.stop()
 
+    def processes(self) -> dict[str, dict[str, Any]]:
+        """What runs, by name: role, process id (0 if it does not run now), cluster and addresses."""
+        return {name: {"pid": child.pid, **self._about[name]} for name, child in self._children.items()}
+
     # from the bottom up -----------------------------------------------------------------------
 
     async def _start(self) -> dict[str, Any]:
@@ -207,14 +211,11 @@ class LocalNetwork:
     def _write_processes(self) -> None:
         """Tell by which ids the processes run now."""
         draft = self.directory / ".processes.json"
-        draft.write_bytes(msgspec.json.format(msgspec.json.encode(self._processes())))
+        draft.write_bytes(msgspec.json.format(msgspec.json.encode(self.processes())))
         draft.replace(self.directory / "processes.json")
 
-    def _processes(self) -> dict[str, dict[str, Any]]:
-        return {name: {"pid": child.pid, **self._about[name]} for name, child in self._children.items()}
-
     def _told(self) -> dict[str, Any]:
-        processes = self._processes()
+        processes = self.processes()
         first = {
             cluster: next(each for each in processes.values() if each.get("cluster") == cluster and "tcp" in each)
             for cluster in self._size.clusters

@@ -19,7 +19,7 @@ from godwit import __version__
 from godwit.clock import Clock, SystemClock
 from godwit.control.ports import Crowd
 from godwit.errors import InvalidRequest, StoreUnavailable
-from godwit.ground import PATIENCE, Ground, open_ground, require_shared
+from godwit.ground import PATIENCE, Ground, LogCollector, open_ground, require_shared
 from godwit.network import Places
 from godwit.roles import inside
 from godwit.roles.member import ALIVE, Member
@@ -127,6 +127,7 @@ class Process(ABC):
         node = self._settings.node
         self._http = await self._up.enter_async_context(http_client())
         self._ground = await open_ground(self._settings, self._clock, self._up, patience=self._patience)
+        self._registry.register(LogCollector(self._ground))
         self._inside = await server.serve(
             inside.build(
                 self._all_checks(),
