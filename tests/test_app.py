@@ -19,7 +19,7 @@ from godwit.errors import InvalidSetting
 from godwit.settings import ControlSettings, DirectorySettings, EdgeSettings, LimitSettings, Settings, StoreSettings
 from godwit.store.database import sqlite_url
 from godwit.store.sql import SqlStore
-from godwit.values import Move, Segment
+from godwit.values import Move, Segment, derived_id
 from tests.edge.world import DEADLINE, Client
 
 
@@ -208,7 +208,7 @@ async def test_with_open_authentication_every_legal_channel_has_properties(tmp_p
     try:
         async with _api(ready) as api:
             found = (await api.get("/api/channels/alice/chat_properties")).json()
-            assert (found["_id"], found["cluster"]) == (1, "main")
+            assert (str(found["_id"]), found["cluster"]) == (derived_id("alice"), "main")
             assert (await api.get("/api/channels/alice/chat_properties")).json() == found
     finally:
         await app.stop()
