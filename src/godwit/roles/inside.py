@@ -1,4 +1,4 @@
-"""The internal HTTP of a process (protocol row HTTP-inside): health and numbers for those who watch it, and what processes ask each other.
+"""The internal HTTP of a process (protocol row HTTP-inside): for those who watch it, and for other processes.
 
 What edges answer is the port `Crowd`, a POST for each of its methods, with the admin token; a controller can be woken.
 """
