@@ -6,7 +6,7 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-THRESHOLDS = (20_000, 20, 20)
+THRESHOLDS = (10_000, 10, 80)
 """A look at the youngest objects for so many new ones, at older ones for so many of these, at all for so many of those.
 
 Python's own (700, 10, 10) let the loop stand still for some tenths of a second every few seconds once there are 100,000

@@ -127,24 +127,24 @@ async def run(program: Program, path: Path | None, announce: Callable[[Mapping[s
     except OSError as error:
         stopping.cancel()
         raise InvalidRequest(f"cannot start: {_reason(error)}") from error
-    try:
-        if path is not None:
-            ready.write(path, told)
-        announce(told)
-        print(READY, file=sys.stderr, flush=True)
-        ended = asyncio.create_task(program.wait_stopped())
-        waiting = {ended, stopping}
-        with collecting.seldom():
+    with collecting.seldom():
+        try:
+            if path is not None:
+                ready.write(path, told)
+            announce(told)
+            print(READY, file=sys.stderr, flush=True)
+            ended = asyncio.create_task(program.wait_stopped())
+            waiting = {ended, stopping}
             done, pending = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        for task in pending:
-            task.cancel()
-        if ended in done:
-            await ended
-            raise GodwitError("the server ended by itself; the log above tells why")
-    finally:
-        if path is not None:
-            ready.remove(path, os.getpid())
-        await program.stop()
+            for task in pending:
+                task.cancel()
+            if ended in done:
+                await ended
+                raise GodwitError("the server ended by itself; the log above tells why")
+        finally:
+            if path is not None:
+                ready.remove(path, os.getpid())
+            await program.stop()
 
 
 def check_free(settings: Settings) -> None:
