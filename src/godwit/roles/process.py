@@ -28,7 +28,7 @@ from godwit.settings import Settings
 from godwit.store.nodes_base import Node, Role
 from godwit.values import Addresses
 from godwit.web import server
-from godwit.web.health import Check
+from godwit.web.health import Check, Writes
 
 log = structlog.get_logger()
 
@@ -130,7 +130,7 @@ class Process(ABC):
         self._registry.register(LogCollector(self._ground))
         self._inside = await server.serve(
             inside.build(
-                self._all_checks(),
+                [*self._all_checks(), Check("writes", Writes(self._ground.store.check_writes).probe)],
                 self._registry,
                 self._settings.auth.admin_token,
                 crowd=self._crowd(),
