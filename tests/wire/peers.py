@@ -103,8 +103,10 @@ class Lobby:
         kind: type[Recorder] = Echo,
         limits: Limits | None = None,
         ssl: tls.SSLContext | None = None,
+        port: int = 0,
+        reuse_port: bool = False,
     ) -> Listener:
-        """Listen on a free port."""
+        """Listen, by default on a free port."""
 
         def factory(connection: Connection) -> Recorder:
             owner = kind(connection)
@@ -113,7 +115,7 @@ class Lobby:
             return owner
 
         listen = listen_ws if websocket else listen_tcp
-        listener = await listen("127.0.0.1", 0, factory, limits=limits, ssl=ssl)
+        listener = await listen("127.0.0.1", port, factory, limits=limits, ssl=ssl, reuse_port=reuse_port)
         self._listeners.append(listener)
         return listener
 

@@ -321,3 +321,17 @@ async def test_many_at_once(lobby: Lobby, websocket: bool) -> None:
         connection.write(b"x\r\n")
         await owner.heard(b"x\r\n")
     assert listener.statistics().accepted == 150
+
+
+@both
+async def test_processes_may_share_a_port(lobby: Lobby, websocket: bool) -> None:
+    """If all of them ask for that; who is told to close gets no more connections, the other gets them all."""
+    first = await lobby.listen(websocket, reuse_port=True)
+    second = await lobby.listen(websocket, port=first.port, reuse_port=True)
+    assert second.port == first.port
+    first.close()
+    for _ in range(5):
+        await lobby.call(second, websocket)
+    assert (first.statistics().accepted, second.statistics().accepted) == (0, 5)
+    with pytest.raises(OSError, match="in use"):
+        await lobby.listen(websocket, port=first.port)
