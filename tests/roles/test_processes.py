@@ -124,6 +124,7 @@ async def test_processes_work_together(fleet: Fleet) -> None:
         assert (await api.get("/doctor")).json()["clean"]
     async with at(controller["api"]) as http:
         assert "godwit_controller_leads 1.0" in (await http.get("/metrics")).text
+        assert (await http.get("/inside/insight")).json() == {"leads": True, "holding": {}, "samples": []}
     async with at(one["api"]) as http:
         presence = await http.post("/inside/presence", json={"channels": ["room"]})
         assert presence.json()[0]["members"] == 1

@@ -8,6 +8,7 @@ from typing import Literal
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from godwit.roles.insight import Insight, insight_of
 from godwit.roles.process import Process
 from godwit.roles.remote import RemoteCrowd, RemoteReadings
 from godwit.steering import Steering
@@ -52,6 +53,12 @@ class Controller(Process):
 
     def _waker(self) -> Callable[[], None]:
         return self._wake
+
+    def _insight(self) -> Callable[[], Awaitable[object]]:
+        return self._know
+
+    async def _know(self) -> Insight:
+        return await insight_of(self._steering, self._ground.store) if self._steering else Insight()
 
     def _wake(self) -> None:
         if self._steering is not None:

@@ -8,11 +8,13 @@ from typing import Any, Literal
 
 import structlog
 
+from godwit.control.explain import Explainer
 from godwit.control.meters import metric_names
 from godwit.edge.backend import room_id
 from godwit.edge.node import GROUP
 from godwit.errors import StoreUnavailable
 from godwit.ground import PATIENCE
+from godwit.roles.insight import RemoteInsight
 from godwit.roles.process import Process
 from godwit.roles.remote import RemoteControllers, RemoteCrowd
 from godwit.settings import Settings
@@ -41,6 +43,7 @@ class Directory(Process):
 
     role: Literal["directory"] = "directory"
     _web: server.Running
+    _insight_of_leader: RemoteInsight
 
     def __init__(self, settings: Settings, *, ports_auto: bool = False, patience: float = PATIENCE) -> None:
         super().__init__(settings, patience=patience)
@@ -62,6 +65,10 @@ class Directory(Process):
         self._up.push_async_callback(steering.outside.close)
         controllers = RemoteControllers(self._member.controllers, self._http, settings.auth.admin_token)
         self._up.push_async_callback(controllers.close)
+        self._insight_of_leader = insight = RemoteInsight(
+            self._member.controllers, self._http, settings.auth.admin_token
+        )
+        explainer = Explainer(store, self._clock, insight.holding)
         changes = Changes()
         app = service.build(
             store=store,
@@ -78,7 +85,10 @@ class Directory(Process):
             presence=steering.crowd.presence,
             metrics=metric_names(name for name in settings.clusters if name != GROUP),
             dry_run=steering.wishes.dry_run,
-            explain=steering.explainer.explain,
+            samples=insight.samples,
+            holding=insight.holding,
+            waiting=explainer.waiting,
+            explain=explainer.explain,
             doctor=steering.examine,
         )
         self._web = await server.serve(app, directory.host, 0 if self._ports_auto else directory.port)
@@ -91,7 +101,11 @@ class Directory(Process):
         return None if found == "0" else found
 
     def _work(self) -> Sequence[tuple[str, Awaitable[None]]]:
-        return [("http", self._web.wait_stopped()), ("trim", self._trim())]
+        return [
+            ("http", self._web.wait_stopped()),
+            ("insight", self._insight_of_leader.run()),
+            ("trim", self._trim()),
+        ]
 
     async def _trim(self) -> None:
         while True:

@@ -5,7 +5,7 @@ What edges answer is the port `Crowd`, a POST for each of its methods, with the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -56,6 +56,7 @@ def build(
     *,
     crowd: Crowd | None = None,
     wake: Callable[[], None] | None = None,
+    insight: Callable[[], Awaitable[object]] | None = None,
 ) -> FastAPI:
     """Put the internal HTTP of a process together.
 
@@ -64,6 +65,7 @@ def build(
         registry: what `/metrics` shows.
         crowd: what the edges of this process know, if it has any.
         wake: called when there may be something to do, if somebody here waits for that.
+        insight: what the controller of this process knows of rollouts, if there is one.
     """
     app = FastAPI(title="Godwit, inside", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     admin = Admin(admin_token)
@@ -74,6 +76,8 @@ def build(
         _ask(routes, crowd)
     if wake is not None:
         _wake(routes, wake)
+    if insight is not None:
+        _know(routes, insight)
     app.include_router(routes)
     return app
 
@@ -109,3 +113,9 @@ async def _read(request: Request, kind: type[Ask]) -> Ask:
 
 def _json(value: object) -> Response:
     return Response(msgspec.json.encode(value), media_type="application/json")
+
+
+def _know(routes: APIRouter, insight: Callable[[], Awaitable[object]]) -> None:
+    @routes.get(f"{PATH}/insight")
+    async def known() -> Response:
+        return _json(await insight())

@@ -117,6 +117,10 @@ class Process(ABC):
         """What to call when there may be something to do, if the role waits for that."""
         return None
 
+    def _insight(self) -> Callable[[], Awaitable[object]] | None:
+        """What to ask for what the role knows of rollouts, if it does."""
+        return None
+
     def _told(self) -> dict[str, Any]:
         """What the ready file says of the role."""
         return {"api": self._inside.url, "clusters": {}}
@@ -135,6 +139,7 @@ class Process(ABC):
                 self._settings.auth.admin_token,
                 crowd=self._crowd(),
                 wake=self._waker(),
+                insight=self._insight(),
             ),
             node.host,
             node.port,
