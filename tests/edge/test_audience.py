@@ -160,6 +160,7 @@ async def test_the_legacy_rule_ends_the_drain(rule: str, expected: list[str]) ->
         await ann.until("SERVERCHANGE")
         net.clock.advance(61.0)
         await node.compare()
+        await net.idle()
         lines = await ann.flush()
         assert [word for line in lines for word in ("NOTICE", "PART", "RECONNECT") if f" {word}" in line] == expected
         if rule == "part":

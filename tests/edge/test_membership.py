@@ -182,6 +182,7 @@ async def test_a_follower_is_told_the_newest_epoch_though_it_resumes_in_an_older
 async def test_a_position_of_a_log_that_is_gone_gets_a_gap_notice() -> None:
     """NOTICE-2."""
     async with world() as net:
+        await net.store.pin(["room"])
         await net.store.reopen({"main": "stream-main-anew"})
         net.forget_log("main", "stream-main-anew")
         fay = await net.login("fay", caps=POSITIONS)
