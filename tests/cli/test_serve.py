@@ -121,3 +121,33 @@ def test_beyond_loopback_it_refuses() -> None:
 def test_a_wrong_setting() -> None:
     """One line, status 2."""
     assert "did you mean edge.ping_interval?" in run("serve", "--set", "edge.ping_intervall=1").refusal
+
+
+async def test_a_signal_ends_the_start_too(tmp_path: Path) -> None:
+    """Such as when it waits for a store that does not answer."""
+
+    class Waiting(Program):
+        async def start(self) -> Mapping[str, Any]:
+            os.kill(os.getpid(), signal.SIGTERM)
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.stops += 1
+            raise AssertionError("it never comes to that")
+
+    program = Waiting()
+    before = signal.getsignal(signal.SIGTERM)
+    await serve.run(program, tmp_path / "ready.json", lambda _: None)
+    assert program.stops == 1
+    assert not os.path.exists(tmp_path / "ready.json")  # noqa: ASYNC240
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+async def test_a_process_without_a_ready_file() -> None:
+    program = Program()
+
+    def announce(_: Mapping[str, Any]) -> None:
+        asyncio.get_running_loop().call_soon(os.kill, os.getpid(), signal.SIGTERM)
+
+    await serve.run(program, None, announce)
+    assert program.stops == 1
