@@ -21,7 +21,9 @@ FLOORS = {
     **dict.fromkeys(("tmi", "chat", "rollout"), 1),
     **dict.fromkeys(("chatlog", "store", "wire"), 2),
     **dict.fromkeys(("edge", "control", "web", "client", "drill"), 3),
-    **dict.fromkeys(("config", "ground", "network", "crowd", "steering", "app", "roles", "local", "cli", "__main__"), 4),
+    **dict.fromkeys(
+        ("config", "ground", "network", "crowd", "steering", "app", "roles", "local", "cli", "__main__"), 4
+    ),
 }
 """Every module and package directly under `godwit`. Imports go down; beside each other only on floors 0 and 4."""
 
