@@ -338,7 +338,7 @@ class RolloutWorld(World):
                     self.problems.append(f"#{move.channel} is sealed while it is live")
             return written
 
-        real.advance = advancing  # type: ignore[method-assign]
+        real.advance = advancing  # type: ignore[method-assign,assignment]
         real.journal_many = journaling  # type: ignore[method-assign]
 
     def _before(self, one: Advance) -> None:
