@@ -95,6 +95,8 @@ class Connection:
             self.member = False
             self.left_at = self.left_at or self.edge.channel.position
             self.edge.channel.leave(self)
+            # The server answers (PART-1), behind everything that it has said before.
+            self.world.schedule.after(self._lag, lambda: self.owner.on_parted(self) if self.open else None)
 
         self._do(leave)
 
