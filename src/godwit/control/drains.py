@@ -37,7 +37,7 @@ class Outcome(msgspec.Struct, frozen=True):
     Attributes:
         left: connections that are still in the channel on the old cluster.
         members: connections in the channel on all clusters.
-        stayed: their logins, the first hundred.
+        stayed: logins of those that are left, the first hundred.
         verified: `ok`, or what was wrong.
     """
 
@@ -63,7 +63,7 @@ class Drains:
     Args:
         verify: what is wrong with each of some moves, `ok` for nothing.
         record: keeps outcomes; called before the moves are settled.
-        settled: called with the moves that were.
+        sleep: how pauses are made.
     """
 
     def __init__(
