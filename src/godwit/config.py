@@ -36,10 +36,11 @@ TRANSPORTS = ("tcp", "tls", "ws", "wss")
 
 _PUBLIC = "directory.public"
 _SERVERS = "nats.servers"
+_DOMAINS = "nats.domains"
 _STORE = "store.url"
 _FILE = "_file"
-_TREES = {_PUBLIC: 2, _SERVERS: 1}
-"""Settings that are trees of lists, and how deep they go: sources override each other leaf by leaf."""
+_TREES = {_PUBLIC: 2, _SERVERS: 1, _DOMAINS: 1}
+"""Settings that are trees, of lists but for the domains, and how deep they go: sources override each other leaf by leaf."""
 
 _PORTS = frozenset({"edge.tcp_port", "edge.ws_port", "directory.port", "node.port"})
 _MAY_BE_ZERO = frozenset(
@@ -59,6 +60,7 @@ _MAY_BE_ZERO = frozenset(
 _CLUSTER = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
 _URL = re.compile(r"https?://[^\s/]+(/\S*)?")
 _NATS_URL = re.compile(r"(nats|tls|ws|wss)://[^\s/]+")
+_DOMAIN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _STORE_URL = re.compile(r"postgres(ql)?://[^\s/?#]*(/[^\s#]*)?(\?[^\s#]*)?")
 _ADDRESS = re.compile(r"[A-Za-z0-9._-]+:([0-9]{1,5})")
 
@@ -124,6 +126,8 @@ def expected(name: str) -> str:
         return "one of " + ", ".join(map(str, get_args(hint)))
     if name == _SERVERS:
         return "cluster=nats://host:port, several separated by commas"
+    if name == _DOMAINS:
+        return "cluster=domain"
     if get_origin(hint) is dict:
         return "cluster.transport=host:port, with transport one of " + ", ".join(TRANSPORTS)
     if get_origin(hint) is tuple:
@@ -230,7 +234,7 @@ def _leaves(name: str, value: Any, origin: str) -> Iterator[tuple[str, Any, str]
     elif name.count(".") == tree.count(".") + _TREES[tree]:
         if isinstance(value, dict):
             raise unknown(".".join([name, *value]))
-        yield name, _listed(value) if isinstance(value, str) else value, origin
+        yield name, _listed(value) if isinstance(value, str) and tree != _DOMAINS else value, origin
     elif name != tree and isinstance(value, str):
         raise unknown(name)
     else:
@@ -374,6 +378,11 @@ def _shared(settings: Settings) -> None:
             )
         if wrong := [url for url in urls if not _NATS_URL.fullmatch(url)]:
             raise InvalidSetting(f"{_SERVERS}.{cluster} = {wrong[0]!r} cannot be: expected nats://HOST:PORT")
+    for cluster, domain in nats.domains.items():
+        if not nats.servers.get(cluster):
+            raise InvalidSetting(f"{_DOMAINS}.{cluster}: {_SERVERS} names no servers for {cluster}")
+        if not _DOMAIN.fullmatch(domain):
+            raise InvalidSetting(f"{_DOMAINS}.{cluster} = {domain!r} cannot be: expected letters, digits, _ and -")
     lacking = [name for name in settings.clusters if not nats.servers.get(name)]
     if any(nats.servers.values()) and lacking:
         raise InvalidSetting(

@@ -71,6 +71,13 @@ class NatsSettings:
             "a cluster without any has its log in the process."
         },
     )
+    domains: dict[str, str] = field(
+        default_factory=dict,
+        metadata={
+            "help": "JetStream domains per cluster, e.g. domains.aws = 'aws'; needed where a cluster's servers are "
+            "reached through a leaf node."
+        },
+    )
     credentials: str = _setting("", "File with the NATS user's credentials; empty: none are needed.")
     streams: int = _setting(4, "Streams per cluster that channels are spread over; cannot be changed afterwards.")
     replicas: Literal[1, 3, 5] = _setting(3, "Servers that hold each record before it counts as stored.")

@@ -147,12 +147,19 @@ class Message(msgspec.Struct, frozen=True, tag="message"):
     first: bool = False
 
 
+ActKind = Literal[
+    "ban", "timeout", "lift", "clear", "delete", "mod", "unmod", "vip", "unvip", "host", "unhost", "raid", "unraid"
+]
+"""What an act does."""
+
+
 class Act(msgspec.Struct, frozen=True, tag="act"):
-    """A moderation act on one account, or on the whole room if `target` is empty.
+    """An act of moderators on one account, or on the whole room if `target` is empty.
 
     Attributes:
-        kind: what is done; `timeout` lasts `seconds` from the record's log time.
-        target: user id of the account concerned.
+        kind: what is done; `timeout` lasts `seconds` from the record's log time; `mod` and `vip` give a role, which
+            takes the place of the one that the account had; `host` and `raid` concern the channel `target_login`.
+        target: user id of the account concerned; of a channel's owner for `host` and `raid`.
         deletes: id of the message that `delete` removes.
     """
 
@@ -160,7 +167,7 @@ class Act(msgspec.Struct, frozen=True, tag="act"):
     epoch: int
     producer: str
     number: int
-    kind: Literal["ban", "timeout", "lift", "clear", "delete"]
+    kind: ActKind
     by: Author
     target: str = ""
     target_login: str = ""
@@ -207,7 +214,28 @@ class Tell(msgspec.Struct, frozen=True, tag="tell"):
     msg_id: str = "godwit_moving"
 
 
-Produced = Message | Act | Change | Arrive | Tell
+class UserNotice(msgspec.Struct, frozen=True, tag="usernotice"):
+    """Something that happened around an account and is shown to the channel: a sub, a raid, an announcement.
+
+    Attributes:
+        kind: the `msg-id` of the USERNOTICE, such as `resub`.
+        system_msg: what clients show if they don't know the kind.
+        params: its `msg-param-*` tags, without that prefix.
+        text: what the account said along with it, if anything.
+    """
+
+    id: str
+    epoch: int
+    producer: str
+    number: int
+    kind: str
+    author: Author
+    system_msg: str = ""
+    params: dict[str, str] = {}
+    text: str = ""
+
+
+Produced = Message | Act | Change | Arrive | Tell | UserNotice
 """Records that a producer writes: numbered, stored once, acknowledged when read back."""
 
 Record = Open | Seal | Produced
@@ -302,3 +330,21 @@ class Account(msgspec.Struct, frozen=True):
     color: str = ""
     user_type: str = ""
     bot: Literal["", "known", "verified"] = ""
+
+
+class Relation(msgspec.Struct, frozen=True, gc=False):
+    """What ties an account to a channel, as operators bring it; roles are acts of the room instead.
+
+    Attributes:
+        follows_since: when it began to follow the channel, in seconds since the Unix epoch; 0 if it does not.
+        subscriber: it has a subscription now.
+        months: for how many months it has been a subscriber in all.
+        tier: of the subscription: 1000, 2000 or 3000, or `prime`; '' for none.
+    """
+
+    channel: str
+    user_id: str
+    follows_since: float = 0.0
+    subscriber: bool = False
+    months: int = 0
+    tier: str = ""

@@ -55,7 +55,7 @@ class JetStreamLog:
     Args:
         cluster: whose log it is.
         servers: URLs of the NATS servers.
-        nats: which streams there are.
+        nats: which streams there are, and in which JetStream domain.
         settings: how long records are kept, and how long an append may take.
         backlog: messages of the live path that may wait for this process, per partition.
         doubt: when a stream counts as dead, and a server as cut off.
@@ -84,7 +84,7 @@ class JetStreamLog:
             credentials=nats.credentials,
             backlog=backlog,
         )
-        self._api = Api(self._link, self._layout)
+        self._api = Api(self._link, self._layout, nats.domains.get(cluster, ""))
         self._views = Views(self._api, self._layout, settings, self._changed, self._doubt)
         self._releases = Releases(self._api, self._layout, settings)
         self._time_to_live = f"{lifetime(settings)}s"

@@ -20,6 +20,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
+from godwit.ending import end
 from godwit.errors import ChatLogUnavailable
 
 log = structlog.get_logger()
@@ -144,13 +145,10 @@ class Link:
     async def close(self) -> None:
         """End it for good; whoever waits is told."""
         if self._keeping:
-            self._keeping.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._keeping
+            await end(self._keeping)
             self._keeping = None
         await self._disconnect()
-        for task in tuple(self._tasks):
-            task.cancel()
+        await end(*self._tasks)
 
     async def _connect_and_keep(self) -> None:
         await self._connect_again()
@@ -221,9 +219,9 @@ class Link:
         for waiter in self._waiting.values():
             waiter.give_up("the connection to NATS was lost")
         if client:
-            with suppress(OSError, TimeoutError, nats.errors.Error):
-                async with asyncio.timeout(CLOSE_TIMEOUT):  # a peer that hangs takes no farewell
-                    await client.close()
+            # A task of its own, since a peer that hangs takes no farewell.
+            closing = asyncio.create_task(_close(client), name=f"nats {self._name} closes")
+            await end(closing, grace=CLOSE_TIMEOUT)
 
     async def _error(self, error: Exception) -> None:
         if isinstance(error, nats.errors.SlowConsumerError):
@@ -364,6 +362,18 @@ def status(message: Msg) -> str:
 async def _publish(client: Client, subject: str, payload: bytes) -> None:
     with suppress(OSError, nats.errors.Error):
         await client.publish(subject, payload)
+
+
+async def _close(client: Client) -> None:
+    with suppress(OSError, TimeoutError, nats.errors.Error):
+        await client.close()
+
+
+def _heed() -> None:
+    """End here if this task has been cancelled: nats-py may have caught that."""
+    task = asyncio.current_task()
+    if task and task.cancelling():
+        raise asyncio.CancelledError
 
 
 async def _end(subscription: Subscription) -> None:

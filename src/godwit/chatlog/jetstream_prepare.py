@@ -94,7 +94,7 @@ async def prepare(
     )
     await link.open()
     try:
-        api = Api(link, layout)
+        api = Api(link, layout, nats.domains.get(cluster, ""))
         done: dict[Literal["created", "updated", "kept"], list[str]] = {"created": [], "updated": [], "kept": []}
         names = await _patiently(api.names, patience)
         if more := [name for number, name in names.items() if number >= nats.streams]:

@@ -136,11 +136,16 @@ _ACK = msgspec.json.Decoder(_Ack)
 
 
 class Api:
-    """The parts of the JetStream API that a chat log needs."""
+    """The parts of the JetStream API that a chat log needs.
 
-    def __init__(self, link: Link, layout: Layout) -> None:
+    Args:
+        domain: the JetStream to ask, where several can be reached; empty for that of the servers themselves.
+    """
+
+    def __init__(self, link: Link, layout: Layout, domain: str = "") -> None:
         self._link = link
         self._layout = layout
+        self._root = f"$JS.{domain}.API" if domain else "$JS.API"
 
     async def call(self, verb: str, body: Any = None, within: float = API_TIMEOUT) -> dict[str, Any]:
         """Ask; the leader answers.
@@ -150,7 +155,7 @@ class Api:
             ChatLogUnavailable: no answer.
         """
         payload = b"" if body is None else msgspec.json.encode(body)
-        answer = await self._link.ask(f"$JS.API.{verb}", payload, within=within)
+        answer = await self._link.ask(f"{self._root}.{verb}", payload, within=within)
         found: dict[str, Any] = msgspec.json.decode(answer.data)
         if error := found.get("error"):
             raise ApiError(error.get("code", 0), error.get("err_code", 0), error.get("description", ""))
@@ -221,7 +226,7 @@ class Api:
         return None if status(first) else of_message(first).sequence
 
     async def _direct(self, name: str, body: dict[str, Any], within: float) -> list[Msg]:
-        return await self._link.ask_many(f"$JS.API.DIRECT.GET.{name}", msgspec.json.encode(body), within=within)
+        return await self._link.ask_many(f"{self._root}.DIRECT.GET.{name}", msgspec.json.encode(body), within=within)
 
     async def append(self, subject: str, payload: bytes, headers: dict[str, str], within: float) -> tuple[int, bool]:
         """Store a message; tells its sequence, and whether it was stored before.

@@ -15,7 +15,7 @@ from godwit.edge.presence import MOST_NAMED, named
 from godwit.tmi import render
 from godwit.tmi.capabilities import Caps
 from godwit.tmi.text import clean, cut
-from godwit.values import Act, Addresses, Change, Message, Placement, Position, Produced, Tell
+from godwit.values import Act, Addresses, Change, Message, Placement, Position, Produced, Tell, UserNotice
 
 if TYPE_CHECKING:
     from godwit.edge.room import Room
@@ -289,6 +289,11 @@ class RoomAudience:
         room.fanout.line(
             lambda caps: render.roomstate_change(caps, room.name, room_id=room.room_id, changed=change.settings)
         )
+
+    def announced(self, record: UserNotice, position: Position, time: float) -> None:
+        """Show a USERNOTICE (UN-1)."""
+        room = self._room
+        room.fanout.line(lambda caps: render.usernotice(caps, room.name, record, time=time, room_id=room.room_id))
 
     def noticed(self, record: Tell) -> None:
         """Show what operators have to say (NOTICE-7)."""

@@ -32,7 +32,7 @@ from godwit.edge.history import DOUBTS, Recall
 from godwit.edge.ports import Audience, Backend, Member, Shown
 from godwit.settings import EdgeSettings, LogSettings, MoveSettings
 from godwit.store.base import Sanction
-from godwit.values import Act, Arrive, Entry, Message, Placement, Position, Produced, Segment, Tell
+from godwit.values import Act, Arrive, Entry, Message, Placement, Position, Produced, Segment, Tell, UserNotice
 
 MAIN = 0
 """Purpose of the reads that the channel itself needs; backfills have higher ones."""
@@ -567,6 +567,9 @@ class EdgeChannel:
         elif isinstance(record, Tell):
             if position > self._reached:
                 self._audience.noticed(record)
+        elif isinstance(record, UserNotice):
+            if position > self._reached:
+                self._audience.announced(record, position, outcome.time)
         elif position > self._reached:
             self._audience.changed(record, self.settings)
         self._reached = max(self._reached, position)

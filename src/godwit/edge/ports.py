@@ -12,7 +12,7 @@ from typing import Protocol
 
 import msgspec
 
-from godwit.values import Act, Change, Message, Placement, Position, Produced, Record, Segment, Tell
+from godwit.values import Act, Change, Message, Placement, Position, Produced, Record, Segment, Tell, UserNotice
 
 
 class Member(Protocol):
@@ -80,6 +80,10 @@ class Audience(Protocol):
 
     def changed(self, change: Change, settings: dict[str, int]) -> None:
         """Room settings changed; `settings` is what they are now."""
+        ...
+
+    def announced(self, record: UserNotice, position: Position, time: float) -> None:
+        """Something happened around an account: a USERNOTICE to all members that are served."""
         ...
 
     def noticed(self, record: Tell) -> None:

@@ -22,19 +22,25 @@ MOVING: tuple[MoveState, ...] = ("wished", "opening", "opened", "sealing", "seal
 """States before the switch is committed; a channel has one such move at most, and may drain meanwhile."""
 
 
+SanctionKind = Literal["ban", "timeout", "lift", "mod", "unmod", "vip", "unvip", "host", "unhost", "set"]
+"""What a row is about. Rows of one family (sanctions, roles, hosting, one setting) on one target replace each other."""
+
+
 class Sanction(msgspec.Struct, frozen=True):
     """A moderation act as a row (rules R2, R3).
 
     Attributes:
         id: id of the act's record.
+        kind: as in `Act`; `set` is a change of one room setting.
+        target: user id; for `set` the setting's name.
         position: where its first valid record lies; None until somebody has read it.
         time: log time of that record; until it is known, when the row was written.
-        seconds: duration of a timeout.
+        seconds: duration of a timeout; for `set` the setting's value.
     """
 
     id: str
     channel: str
-    kind: Literal["ban", "timeout", "lift"]
+    kind: SanctionKind
     target: str
     target_login: str
     by: str

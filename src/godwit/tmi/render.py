@@ -15,7 +15,7 @@ from godwit.tmi.capabilities import NONE, Caps
 from godwit.tmi.emotes import emote_ranges
 from godwit.tmi.login import SERVER, WELCOME, is_anonymous
 from godwit.tmi.message import encode, escape
-from godwit.values import Account, Addresses, Author, Message, Position
+from godwit.values import Account, Addresses, Author, Message, Position, UserNotice
 
 SETTINGS: Mapping[str, int] = {
     "emote-only": 0,
@@ -338,6 +338,37 @@ def clearmsg(
         return b""
     tags = {"login": login, "room-id": room_id, "target-msg-id": target_msg_id, "tmi-sent-ts": _millis(time)}
     return _tagged(tags if Caps.TAGS in caps else {}, f":{SERVER} CLEARMSG #{channel} :{text}")
+
+
+def usernotice(caps: Caps, channel: str, record: UserNotice, *, time: float, room_id: str) -> bytes:
+    """Something that happened around an account: a sub, a raid, an announcement (UN-1).
+
+    Args:
+        time: the record's log time.
+    """
+    if Caps.COMMANDS not in caps:
+        return b""
+    author = record.author
+    rest = f":{SERVER} USERNOTICE #{channel}" + (f" :{record.text}" if record.text else "")
+    tags = {f"msg-param-{name}": value for name, value in record.params.items()} | {
+        "badge-info": ",".join(author.badge_info),
+        "badges": ",".join(author.badges),
+        "color": author.color,
+        "display-name": author.display_name or author.login,
+        "emotes": emote_ranges(record.text),
+        "flags": "",
+        "id": record.id,
+        "login": author.login,
+        "mod": _flag(author.mod),
+        "msg-id": record.kind,
+        "room-id": room_id,
+        "subscriber": _flag(author.subscriber),
+        "system-msg": record.system_msg,
+        "tmi-sent-ts": _millis(time),
+        "user-id": author.user_id,
+        "user-type": author.user_type,
+    }
+    return _tagged(tags if Caps.TAGS in caps else {}, rest)
 
 
 # moving -------------------------------------------------------------------------------------------
