@@ -10,7 +10,7 @@ import os
 import secrets
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,17 +60,25 @@ class LocalNetwork:
     Args:
         directory: an existing one; by default a temporary one, which stays.
         sets: settings for all processes, `KEY=VALUE`.
+        own_sets: more of them for one process of Godwit, told its name and the settings that all share.
 
     Raises:
         InvalidRequest: such a network cannot be.
     """
 
-    def __init__(self, size: Size, directory: Path | None = None, sets: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        size: Size,
+        directory: Path | None = None,
+        sets: Sequence[str] = (),
+        own_sets: Callable[[str, Settings], Sequence[str]] = lambda name, settings: (),
+    ) -> None:
         if size.nats not in (1, 3):
             raise InvalidRequest(f"a cluster has 1 or 3 NATS servers here, not {size.nats}")
         self.directory = (directory or Path(tempfile.mkdtemp(prefix="godwit-nodes-"))).absolute()
         self._size = size
         self._sets = list(sets)
+        self._own_sets = own_sets
         self._token = secrets.token_urlsafe(24)
         self._postgres: Postgres | None = None
         self._nats: list[NatsCluster] = []
@@ -160,13 +168,14 @@ class LocalNetwork:
         size, place = self._size, settings.clusters.index
         ports = iter(free_ports(1 + 2 * size.edges * len(size.clusters)))
         http = next(ports)
-        self._process("directory-1", "directory", f"directory.port={http}", api=f"http://127.0.0.1:{http}")
+        self._process(settings, "directory-1", "directory", f"directory.port={http}", api=f"http://127.0.0.1:{http}")
         for number in range(1, size.controllers + 1):
-            self._process(f"controller-{number}", "controller")
+            self._process(settings, f"controller-{number}", "controller")
         for cluster in size.clusters:
             for number in range(1, size.edges + 1):
                 tcp, ws = next(ports), next(ports)
                 self._process(
+                    settings,
                     f"edge-{cluster}-{number}",
                     "edge",
                     f"edge.tcp_port={tcp - place(cluster)}",
@@ -176,11 +185,12 @@ class LocalNetwork:
                     ws=f"ws://{settings.edge.host}:{ws}/",
                 )
 
-    def _process(self, name: str, role: str, *sets: str, **about: str) -> None:
+    def _process(self, settings: Settings, name: str, role: str, *sets: str, **about: str) -> None:
         command = [sys.executable, "-m", "godwit", role, "--config", str(self._config), "--name", name]
         if "cluster" in about:
             command += ["--cluster", about["cluster"]]
-        command += [word for one in (*self._sets, *sets) for word in ("--set", one)]
+        own = self._own_sets(name, settings)
+        command += [word for one in (*self._sets, *sets, *own) for word in ("--set", one)]
         environment = {key: value for key, value in os.environ.items() if not key.startswith("GODWIT_")}
         child = Child(name, command, READY, file=self.directory / f"{name}.log", how={"env": environment})
         self._note(name, role, child, **about)
