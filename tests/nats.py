@@ -23,6 +23,7 @@ START = 30.0
 """Seconds after which a server that has not come up fails the test."""
 
 _CLIENTS = re.compile(r"Listening for client connections on 127\.0\.0\.1:(\d+)")
+_LEAVES = re.compile(r"Listening for leafnode connections on 127\.0\.0\.1:(\d+)")
 
 
 class Node:
@@ -32,16 +33,31 @@ class Node:
         store: where it keeps its files.
         cluster_port: where it listens for other nodes.
         routes: the ports of all nodes of its cluster; empty for a node that is alone.
+        domain: of its JetStream, and its cluster's name; with one it takes leaf nodes, or is one.
+        remotes: the ports at which it connects as a leaf node.
     """
 
-    def __init__(self, store: Path, name: str = "n1", cluster_port: int = 0, routes: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        store: Path,
+        name: str = "n1",
+        cluster_port: int = 0,
+        routes: Sequence[int] = (),
+        *,
+        domain: str = "",
+        remotes: Sequence[int] = (),
+    ) -> None:
         self.name = name
         self.port = 0
+        self.leaf_port = 0
+        """Where it takes leaf nodes, as soon as it has started; the port it has is kept."""
         self.lines: list[str] = []
         """What it logged."""
         self._store = store
         self._cluster_port = cluster_port
         self._routes = routes
+        self._domain = domain
+        self._remotes = remotes
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
         self._logged = asyncio.Event()
@@ -53,13 +69,20 @@ class Node:
 
     def _config(self) -> Path:
         self._store.mkdir(parents=True, exist_ok=True)
+        domain = f", domain: {self._domain}" if self._domain else ""
         text = (
             f"server_name: {self.name}\nlisten: 127.0.0.1:{self.port or -1}\n"
-            f'jetstream {{ store_dir: "{self._store}", max_mem: 256M, max_file: 1G }}\n'
+            f'jetstream {{ store_dir: "{self._store}", max_mem: 256M, max_file: 1G{domain} }}\n'
         )
         if self._routes:
             others = ", ".join(f'"nats://127.0.0.1:{port}"' for port in self._routes if port != self._cluster_port)
-            text += f"cluster {{ name: test, listen: 127.0.0.1:{self._cluster_port}, routes: [{others}] }}\n"
+            name = self._domain or "test"
+            text += f"cluster {{ name: {name}, listen: 127.0.0.1:{self._cluster_port}, routes: [{others}] }}\n"
+        if self._remotes:
+            urls = ", ".join(f'"nats-leaf://127.0.0.1:{port}"' for port in self._remotes)
+            text += f"leafnodes {{ reconnect: 1, remotes: [{{ urls: [{urls}] }}] }}\n"
+        elif self._domain:
+            text += f"leafnodes {{ listen: 127.0.0.1:{self.leaf_port or -1}, no_advertise: true }}\n"
         path = self._store / "server.conf"
         path.write_text(text)
         return path
@@ -74,6 +97,8 @@ class Node:
         await self.logged("Server is ready")
         found = next(match for line in self.lines if (match := _CLIENTS.search(line)))
         self.port = int(found[1])
+        if taken := [match for line in self.lines if (match := _LEAVES.search(line))]:
+            self.leaf_port = int(taken[0][1])
 
     async def _read(self, process: asyncio.subprocess.Process) -> None:
         assert process.stderr
@@ -117,11 +142,15 @@ class Node:
 
 
 class Nodes:
-    """A cluster of three."""
+    """A cluster of three; see `Node`."""
 
-    def __init__(self, store: Path) -> None:
+    def __init__(self, store: Path, *, domain: str = "", remotes: Sequence[int] = ()) -> None:
         ports = free_ports(3)
-        self.nodes = [Node(store / f"n{n}", f"n{n}", ports[n - 1], ports) for n in (1, 2, 3)]
+        prefix = f"{domain}-n" if domain else "n"
+        self.nodes = [
+            Node(store / f"n{n}", f"{prefix}{n}", ports[n - 1], ports, domain=domain, remotes=remotes)
+            for n in (1, 2, 3)
+        ]
 
     @property
     def urls(self) -> tuple[str, ...]:
@@ -200,9 +229,9 @@ async def pause() -> None:
 
 
 @asynccontextmanager
-async def node(store: Path) -> AsyncIterator[Node]:
-    """One server."""
-    one = Node(store)
+async def node(store: Path, *, domain: str = "", remotes: Sequence[int] = ()) -> AsyncIterator[Node]:
+    """One server; see `Node`."""
+    one = Node(store, f"{domain}-n1" if domain else "n1", domain=domain, remotes=remotes)
     try:
         await one.start()
         yield one
@@ -211,9 +240,9 @@ async def node(store: Path) -> AsyncIterator[Node]:
 
 
 @asynccontextmanager
-async def nodes(store: Path) -> AsyncIterator[Nodes]:
-    """Three servers that have chosen a leader among them."""
-    three = await _started(store)
+async def nodes(store: Path, *, domain: str = "", remotes: Sequence[int] = ()) -> AsyncIterator[Nodes]:
+    """Three servers that have chosen a leader among them; see `Node`."""
+    three = await _started(store, domain, remotes)
     try:
         leading = [
             asyncio.create_task(one.logged("Self is new JetStream cluster metadata leader")) for one in three.nodes
@@ -228,12 +257,78 @@ async def nodes(store: Path) -> AsyncIterator[Nodes]:
         await three.kill()
 
 
-async def _started(store: Path) -> Nodes:
+async def _started(store: Path, domain: str, remotes: Sequence[int]) -> Nodes:
     """Three servers; tried again when somebody else took a port before they did."""
     for attempt in range(5):
-        three = Nodes(store / str(attempt))
+        three = Nodes(store / str(attempt), domain=domain, remotes=remotes)
         found = await asyncio.gather(*(one.start() for one in three.nodes), return_exceptions=True)
         if not any(found):
             return three
         await three.kill()
     raise RuntimeError(f"no cluster: {found}")
+
+
+class Wire:
+    """The line between two sites: a TCP proxy that can be cut and mended.
+
+    Args:
+        target: the port at the other end; it may be set later.
+    """
+
+    def __init__(self, target: int = 0) -> None:
+        self.target = target
+        self.port = 0
+        self._whole = True
+        self._ends: set[asyncio.StreamWriter] = set()
+
+    async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one connection, until either end or the wire breaks."""
+        self._ends.add(writer)
+        try:
+            if self._whole:
+                other_reader, other = await asyncio.open_connection("127.0.0.1", self.target)
+                self._ends.add(other)
+                try:
+                    await asyncio.wait(
+                        [asyncio.create_task(_carry(reader, other)), asyncio.create_task(_carry(other_reader, writer))],
+                        return_when=asyncio.ALL_COMPLETED,
+                    )
+                finally:
+                    self._ends.discard(other)
+                    other.close()
+        except OSError:
+            pass  # nobody at the other end: the connection ends, as it would without a proxy
+        finally:
+            self._ends.discard(writer)
+            writer.close()
+
+    def cut(self) -> None:
+        """End all connections; new ones end at once."""
+        self._whole = False
+        for end in tuple(self._ends):
+            end.transport.abort()
+
+    def mend(self) -> None:
+        """Let new connections through."""
+        self._whole = True
+
+
+async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(OSError):
+        while data := await reader.read(65_536):
+            writer.write(data)
+            await writer.drain()
+    writer.close()
+
+
+@asynccontextmanager
+async def wire(target: int = 0) -> AsyncIterator[Wire]:
+    """A proxy on a port of its own."""
+    one = Wire(target)
+    server = await asyncio.start_server(one.accept, "127.0.0.1", 0)
+    one.port = server.sockets[0].getsockname()[1]
+    try:
+        yield one
+    finally:
+        server.close()
+        one.cut()

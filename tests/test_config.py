@@ -306,6 +306,18 @@ def test_servers_of_chat_logs() -> None:
     assert found.replicas == 1
 
 
+def test_domains_of_chat_logs(tmp_path: Path) -> None:
+    """A name per cluster, from wherever; a comma makes no list of it."""
+    file = tmp_path / "godwit.toml"
+    file.write_text(
+        'clusters = ["main", "aws"]\n[nats.servers]\nmain = ["nats://a:1"]\naws = ["nats://a:1"]\n'
+        '[nats.domains]\nmain = "north"\naws = "far"\n',
+        encoding="utf-8",
+    )
+    found = config.load(file, {"GODWIT_NATS__DOMAINS__AWS": "south"}).settings.nats
+    assert found.domains == {"main": "north", "aws": "south"}
+
+
 @pytest.mark.parametrize(
     ("given", "text"),
     [
@@ -313,6 +325,9 @@ def test_servers_of_chat_logs() -> None:
         ("nats.servers.moon=nats://a:1", "nats.servers.moon: there is no cluster moon"),
         ("nats.servers.main=a:1", "nats.servers.main = 'a:1' cannot be: expected nats://HOST:PORT"),
         ("nats.servers.main.tcp=a:1", "there is no setting nats.servers.main.tcp"),
+        ("nats.domains.main=far", "nats.domains.main: nats.servers names no servers for main"),
+        ("nats.domains.main.x=far", "there is no setting nats.domains.main.x"),
+        ("nats.domains=far", "nats.domains = 'far' (--set) cannot be: expected cluster=domain"),
         ("nats.replicas=2", "nats.replicas = '2' (--set) cannot be: expected one of 1, 3, 5"),
         ("node.url=here", "node.url = 'here' cannot be"),
         ("node.host=0.0.0.0", "node.host = 0.0.0.0 says no address that others could use"),
@@ -323,6 +338,14 @@ def test_half_a_network_is_refused(given: str, text: str) -> None:
     with pytest.raises(InvalidSetting) as refused:
         config.load(None, {}, [given])
     assert text in str(refused.value)
+
+
+@pytest.mark.parametrize("domain", ["a.b", "a,b", "", "*"])
+def test_domains_that_cannot_be(domain: str) -> None:
+    """They are parts of subjects."""
+    sets = ["clusters=main", "nats.servers.main=nats://a:1", f"nats.domains.main={domain}"]
+    with pytest.raises(InvalidSetting, match=r"nats\.domains\.main = '.*' cannot be: expected letters, digits"):
+        config.load(None, {}, sets)
 
 
 @pytest.fixture

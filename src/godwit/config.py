@@ -40,7 +40,7 @@ _DOMAINS = "nats.domains"
 _STORE = "store.url"
 _FILE = "_file"
 _TREES = {_PUBLIC: 2, _SERVERS: 1, _DOMAINS: 1}
-"""Settings that are trees, of lists but for the domains, and how deep they go: sources override each other leaf by leaf."""
+"""Settings that are trees, and how deep they go: sources override each other leaf by leaf. Domains are no lists."""
 
 _PORTS = frozenset({"edge.tcp_port", "edge.ws_port", "directory.port", "node.port"})
 _MAY_BE_ZERO = frozenset(
