@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "godwit"
 
 FLOORS = {
-    **dict.fromkeys(("errors", "values", "clock", "settings", "buckets"), 0),
+    **dict.fromkeys(("errors", "values", "clock", "settings", "buckets", "ending"), 0),
     **dict.fromkeys(("tmi", "chat", "rollout"), 1),
     **dict.fromkeys(("chatlog", "store", "wire"), 2),
     **dict.fromkeys(("edge", "control", "web", "client", "drill"), 3),
@@ -27,7 +27,7 @@ FLOORS = {
 }
 """Every module and package directly under `godwit`. Imports go down; beside each other only on floors 0 and 4."""
 
-OUTSIDERS = {"errors", "values", "clock", "settings", "buckets", "tmi", "wire"}
+OUTSIDERS = {"errors", "values", "clock", "settings", "buckets", "ending", "tmi", "wire"}
 """All that rooms may know that are not part of the server."""
 
 MUST_NOT = {

@@ -25,6 +25,7 @@ from godwit.crowd import EdgeCrowd
 from godwit.edge import metrics
 from godwit.edge.backend import room_id
 from godwit.edge.node import GROUP
+from godwit.ending import end
 from godwit.errors import InvalidSetting, StoreUnavailable
 from godwit.ground import Ground, LogCollector, open_ground
 from godwit.network import Network, Places
@@ -231,8 +232,7 @@ class App:
 
     async def _end_work(self) -> None:
         if self._working is not None:
-            self._working.cancel()
-            await asyncio.wait([self._working])
+            await end(self._working)
 
     def _ready(self, web: server.Running) -> dict[str, Any]:
         return {

@@ -20,6 +20,7 @@ from godwit.control.ports import Crowd
 from godwit.control.repair import Repair
 from godwit.control.verifier import Verifier
 from godwit.control.wishes import Wishes
+from godwit.ending import end
 from godwit.errors import ChatLogUnavailable, InvalidRequest, StoreUnavailable
 from godwit.network import Places
 from godwit.settings import Settings
@@ -141,8 +142,7 @@ class Steering:
     async def look_away(self) -> None:
         """Have the chatters leave, before the edges send everybody away."""
         if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.wait([self._watching])
+            await end(self._watching)
         await self.outside.close()
 
     async def watch_in_turn(self) -> None:
@@ -154,16 +154,14 @@ class Steering:
                 if leads and watching is None:
                     watching = asyncio.create_task(self.outside.run(), name="outside")
                 elif watching is not None and (watching.done() or not leads):
-                    watching.cancel()
-                    await asyncio.wait([watching])
+                    await end(watching)
                     if not watching.cancelled():
                         watching.result()
                     watching = None
                 await asyncio.sleep(TURN)
         finally:
             if watching is not None:
-                watching.cancel()
-                await asyncio.wait([watching])
+                await end(watching)
             await self.outside.close()
 
     async def resign(self) -> None:

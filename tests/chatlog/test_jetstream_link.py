@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from structlog.testing import capture_logs
 
 from godwit.chatlog.jetstream_link import Link, NoAnswer, _Client
 from godwit.errors import ChatLogUnavailable
@@ -184,3 +185,29 @@ def test_headers() -> None:
     raw = b"Nats-Stream: s\r\nNats-Msg-Id:room:1:2\r\nEmpty:\r\nUtf: h\xc3\xa9\r\n\r\n"
     assert _Client._parse_header_lines(raw) == Client._parse_header_lines(raw)
     assert _Client._parse_header_lines(raw)["Nats-Msg-Id"] == "room:1:2"
+
+
+@pytest.mark.parametrize("serves", [True, False])
+async def test_closes_at_any_moment_of_connecting(told: Told, server: Node, serves: bool) -> None:
+    """nats-py does not always hear that it is cancelled; that is heard here all the same."""
+    url = server.url if serves else "nats://127.0.0.1:1"
+    for turns in range(60):
+        link = told.link(url)
+        link.begin()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        with capture_logs() as logs:
+            async with asyncio.timeout(DEADLINE):
+                await link.close()
+        assert not [entry for entry in logs if entry["event"] == "tasks_go_on"]
+        assert not link.up
+
+
+async def test_closes_although_the_server_hangs(link: Link, server: Node) -> None:
+    server.pause()
+    for _ in range(300):
+        link.tell("somebody", b"x" * 100_000)
+    await asyncio.sleep(0)
+    async with asyncio.timeout(DEADLINE):
+        await link.close()
+    assert not link.up

@@ -14,10 +14,11 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection
+from structlog.testing import capture_logs
 
 from godwit.errors import InvalidRequest, StoreNotPrepared, StoreUnavailable
 from godwit.rollout.values import Hold
-from godwit.store import postgres
+from godwit.store import database, postgres
 from godwit.store.migrations import Migrated, _head, migrate, needs_migration
 from godwit.store.schema import metadata
 from godwit.store.sql import SqlStore
@@ -201,6 +202,33 @@ async def test_a_server_that_hangs(databases: Databases, monkeypatch: pytest.Mon
     monkeypatch.setattr(postgres, "CONNECT", 5.0)
     assert (await store.placement("room")).segment == MAIN
     await store.close()
+
+
+async def test_closing_does_not_wait_for_a_server_that_hangs(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither for what is under way nor for a farewell."""
+    monkeypatch.setattr(database, "LAST", 0.1)
+    monkeypatch.setattr(database, "FAREWELL", 0.1)
+    store = SqlStore(await databases.empty_store())
+    await store.open()
+    await store.set_default(MAIN, hold_until=0.0)
+    processes = databases.server.backends()
+    try:
+        for pid in processes:
+            os.kill(pid, signal.SIGSTOP)
+        asking = asyncio.create_task(store.placement("room"))
+        await asyncio.sleep(0)
+        with capture_logs() as logs:
+            await store.close()
+        assert logs == []
+    finally:
+        for pid in processes:
+            os.kill(pid, signal.SIGCONT)
+    with pytest.raises(StoreUnavailable, match="closed before it answered"):
+        await asking
+    with pytest.raises(StoreUnavailable, match="not open"):
+        await store.placement("room")
 
 
 async def test_all_connections_busy(databases: Databases, monkeypatch: pytest.MonkeyPatch) -> None:

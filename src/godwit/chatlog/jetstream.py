@@ -23,6 +23,7 @@ from godwit.chatlog.jetstream_records import Stored, encode, of_answer, stays
 from godwit.chatlog.jetstream_release import Releases
 from godwit.chatlog.jetstream_streams import Api, ApiError, Layout, lifetime, margin
 from godwit.chatlog.jetstream_views import Doubt, View, Views
+from godwit.ending import end
 from godwit.errors import AppendUnknown, ChatLogUnavailable, DeadLog
 from godwit.settings import LogSettings, NatsSettings
 from godwit.values import Record
@@ -117,9 +118,7 @@ class JetStreamLog:
 
     async def close(self) -> None:
         """Disconnect; whoever waits is told."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(*self._tasks)
         if self._slow_told:
             self._slow_told.cancel()
         await self._link.close()

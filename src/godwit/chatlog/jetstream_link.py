@@ -202,6 +202,7 @@ class Link:
                         user_credentials=self._credentials or None,
                     )
                 self._client, self._ended = client, ended
+                _heed()
                 self.connections += 1
                 await self._subscribe_anew(client)
                 await self._connected()
@@ -212,6 +213,10 @@ class Link:
                 refused.append(f"{_shown(server)}: {str(why) or type(why).__name__}")
                 self._client = client
                 await self._disconnect()
+                _heed()
+            except asyncio.CancelledError:
+                self._client = client  # for `close`
+                raise
         raise ChatLogUnavailable(f"no NATS server of {self._name} answers: {'; '.join(refused) or 'none configured'}")
 
     async def _disconnect(self) -> None:
@@ -336,6 +341,7 @@ class Link:
         try:
             try:
                 await client.publish(subject, payload, f"{self._inbox}.{token}", headers)
+                _heed()
             except (OSError, nats.errors.Error) as error:
                 if client.is_closed:
                     self._ended.set()  # nats-py tells so late if the peer hangs

@@ -19,6 +19,7 @@ import typer
 
 from godwit.cli import collecting, logs, ready
 from godwit.cli.options import Config, Set
+from godwit.ending import end
 from godwit.errors import GodwitError, InvalidRequest
 
 if TYPE_CHECKING:
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
 READY = "godwit: ready"
 """The line on stderr that says that everything listens and the ready file is written."""
+
+
+UNDONE = 60.0
+"""Seconds that a program may take to undo a start; ending a network of many takes its time."""
 
 
 class Ports(StrEnum):
@@ -38,7 +43,7 @@ class Ports(StrEnum):
 class Program(Protocol):
     """What is served (`godwit.app.App`)."""
 
-    async def start(self) -> Mapping[str, Any]:
+    def start(self) -> Coroutine[Any, Any, Mapping[str, Any]]:
         """Listen everywhere; returns what the ready file says."""
         ...
 
@@ -115,12 +120,11 @@ async def run(program: Program, path: Path | None, announce: Callable[[Mapping[s
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ask)
-    starting = asyncio.ensure_future(program.start())
+    starting = asyncio.create_task(program.start(), name="start")
     stopping = asyncio.create_task(asked.wait())
     await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if not starting.done():
-        starting.cancel()
-        await asyncio.wait([starting])
+        await end(starting, again=UNDONE)
         return
     try:
         told = starting.result()

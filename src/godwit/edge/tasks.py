@@ -8,6 +8,8 @@ from typing import Any
 
 import structlog
 
+from godwit.ending import end
+
 log = structlog.get_logger()
 
 
@@ -35,10 +37,7 @@ class Tasks:
 
     async def close(self) -> None:
         """Cancel what runs and wait until it has ended."""
-        running = list(self._running)
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        await end(*self._running)
 
     async def _run(
         self, work: Coroutine[Any, Any, None], name: str, failed: Callable[[Exception], None] | None

@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry
 from godwit import __version__
 from godwit.clock import Clock, SystemClock
 from godwit.control.ports import Crowd
+from godwit.ending import end
 from godwit.errors import InvalidRequest, StoreUnavailable
 from godwit.ground import PATIENCE, Ground, LogCollector, open_ground, require_shared
 from godwit.network import Places
@@ -211,8 +212,7 @@ class Process(ABC):
 
     async def _end_work(self) -> None:
         if self._working is not None:
-            self._working.cancel()
-            await asyncio.wait([self._working])
+            await end(self._working)
 
 
 async def _endless(name: str, work: Awaitable[None]) -> None:

@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from godwit.control.meters import PREFIX, Reading
 from godwit.control.ports import Presence
+from godwit.ending import end
 from godwit.errors import StoreUnavailable
 from godwit.roles import inside
 from godwit.store.nodes_base import Node
@@ -150,9 +151,7 @@ class RemoteControllers:
 
     async def close(self) -> None:
         """Wait for none of them any more."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(*self._tasks)
 
     async def _wake(self, node: Node) -> None:
         try:

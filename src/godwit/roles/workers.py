@@ -18,6 +18,7 @@ from typing import Any
 
 import structlog
 
+from godwit.ending import end
 from godwit.errors import InvalidRequest, UnknownCluster
 from godwit.ground import require_shared
 from godwit.roles.child import Child
@@ -106,8 +107,7 @@ class Workers:
             return
         self._stopped = True
         if self._keeping is not None:
-            self._keeping.cancel()
-            await asyncio.wait([self._keeping])
+            await end(self._keeping)
         edge = self._settings.edge
         patience = edge.drain_spread + edge.reconnect_grace + 30.0
         await asyncio.gather(*(child.stop(patience) for child in self._children))

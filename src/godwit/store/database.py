@@ -16,6 +16,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedEr
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from godwit.ending import end
 from godwit.errors import InvalidRequest, StoreNotPrepared, StoreUnavailable
 from godwit.store import postgres
 from godwit.store.urls import is_postgres
@@ -31,6 +32,12 @@ CHUNK = 500
 
 CONNECTIONS = 5
 """How many connections to PostgreSQL a process keeps, unless it is told otherwise."""
+
+LAST = 10.0
+"""Seconds that transactions under way are given when the store is closed."""
+
+FAREWELL = 3.0
+"""Seconds that its connections are then given to be closed in an orderly way."""
 
 TRIES = 5
 """How often a transaction is tried that was in the way of another one."""
@@ -126,8 +133,9 @@ class Database:
     async def close(self) -> None:
         """End what is under way, then close all connections; later calls raise `StoreUnavailable`."""
         self._open = False
-        await asyncio.gather(*self._running, return_exceptions=True)
-        await self._engine.dispose()
+        await end(*self._running, grace=LAST)
+        # A server that hangs takes no farewell.
+        await end(asyncio.create_task(self._engine.dispose(), name="store closes"), grace=FAREWELL)
 
     async def _read(self, work: Work[Result]) -> Result:
         """Do `work` in a transaction that only reads."""
@@ -197,7 +205,10 @@ class Database:
         task = asyncio.create_task(call)
         self._running.add(task)
         task.add_done_callback(self._ended)
-        return await asyncio.shield(task)
+        await asyncio.wait([task])  # it runs on if its caller is cancelled
+        if task.cancelled():
+            raise StoreUnavailable("the store was closed before it answered")
+        return task.result()
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)

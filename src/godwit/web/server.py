@@ -10,8 +10,13 @@ from collections.abc import Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
+from godwit.ending import end
+
 GRACE = 3
 """Seconds that requests under way are given at a stop."""
+
+LAST = 2.0
+"""Seconds more after which it is ended as it is."""
 
 BACKLOG = 1024
 """Connections that may wait to be accepted."""
@@ -51,7 +56,7 @@ class Running:
     async def stop(self) -> None:
         """Accept nothing more, give requests under way `GRACE` seconds, and end. May be called twice."""
         self._server.should_exit = True
-        await self._task
+        await end(self._task, grace=GRACE + LAST)
 
     async def wait_stopped(self) -> None:
         """Wait for its end, whoever caused it; raises what it died of."""
