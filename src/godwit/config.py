@@ -21,7 +21,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from godwit.errors import InvalidSetting
-from godwit.settings import Settings, rows
+from godwit.settings import LimitSettings, Settings, rows
 from godwit.store.urls import shown as without_password
 from godwit.store.urls import with_password
 
@@ -53,10 +53,7 @@ _MAY_BE_ZERO = frozenset(
         "move.drain",
         "node.port",
     }
-) | {
-    f"limits.{name}"
-    for name in ("joins", "verified_joins", "join_window", "logins", "verified_logins", "login_window", "address_joins")
-}
+) | {f"limits.{item.name}" for item in fields(LimitSettings) if item.name != "preset"}
 _CLUSTER = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
 _URL = re.compile(r"https?://[^\s/]+(/\S*)?")
 _NATS_URL = re.compile(r"(nats|tls|ws|wss)://[^\s/]+")

@@ -183,6 +183,24 @@ class LimitSettings:
     address_joins: int = _setting(
         0, "JOINs of all anonymous connections from one address per window; 0: the preset's, which is none but in 2016."
     )
+    messages: int = _setting(0, "Messages and commands of an ordinary account per window; 0: the preset's.")
+    known_messages: int = _setting(0, "The same of a known bot; 0: the preset's.")
+    verified_messages: int = _setting(0, "The same of a verified bot; 0: the preset's.")
+    elevated_messages: int = _setting(
+        0, "The same in channels where the account is moderator, VIP or owner; 0: the preset's."
+    )
+    message_window: float = _setting(0.0, "Seconds after which these are there again whole; 0: the preset's.")
+    penalty: float = _setting(
+        0.0,
+        "Seconds for which an account that is past them is ignored, or in 2016 its address locked out; "
+        "0: the preset's.",
+    )
+    channel_interval: float = _setting(
+        0.0, "Seconds between two messages of an account to a channel where it is nothing special; 0: the preset's."
+    )
+    whispers_per_second: int = _setting(0, "Whispers of an account per second; 0: the preset's.")
+    whispers_per_minute: int = _setting(0, "Whispers of an account per minute; 0: the preset's.")
+    whisper_recipients: int = _setting(0, "Different accounts that an account may whisper to a day; 0: the preset's.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
-"""What processes tell each other of accounts by hearsay: JOINs that are free, and what was charged.
+"""What processes tell each other of accounts by hearsay: JOINs that are free, what was charged, who is ignored.
 
 Free JOINs are told in the turn of the loop in which SERVERCHANGE goes out; one that is lost only costs a
-charged JOIN. Charges are collected for a tenth of a second: so long another process does not know of them.
+charged JOIN. Charges are collected for a tenth of a second: so long another process does not know of them. Of
+messages only those are told of who say much; who is ignored, and which address is locked out, is told at once.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from godwit.chat.limits import Limits
+from godwit.chat.speech import Said, Speech
 from godwit.chatlog.hearsay import Hearsay
 
 TOPIC = "accounts"
@@ -30,6 +32,10 @@ Charged = tuple[str, str, int]
 """Account, its role, and how many JOINs or logins it was charged."""
 
 
+Punished = tuple[str, float]
+"""An account or an address, and for how many seconds."""
+
+
 class Told(msgspec.Struct, frozen=True, array_like=True):
     """What a process tells."""
 
@@ -37,6 +43,9 @@ class Told(msgspec.Struct, frozen=True, array_like=True):
     tickets: tuple[Ticket, ...] = ()
     joins: tuple[Charged, ...] = ()
     logins: tuple[Charged, ...] = ()
+    said: tuple[Said, ...] = ()
+    ignored: tuple[Punished, ...] = ()
+    locked: tuple[Punished, ...] = ()
 
 
 class Accounts:
@@ -44,14 +53,15 @@ class Accounts:
 
     Args:
         name: of this process, unique for ever.
-        limits: where what others tell is put down.
+        limits, speech: where what others tell is put down.
         now: the time in seconds, which never runs backwards.
     """
 
-    def __init__(self, name: str, hearsay: Hearsay, limits: Limits, now: Callable[[], float]) -> None:
+    def __init__(self, name: str, hearsay: Hearsay, limits: Limits, speech: Speech, now: Callable[[], float]) -> None:
         self._name = name
         self._hearsay = hearsay
         self._limits = limits
+        self._speech = speech
         self._now = now
         self._tickets: list[Ticket] = []
         self._joins: Counter[tuple[str, str]] = Counter()
@@ -82,6 +92,18 @@ class Accounts:
         self._logins[account, bot] += 1
         self._soon()
 
+    def said_much(self) -> None:
+        """Somebody has said so much that others should know."""
+        self._soon()
+
+    def ignored(self, account: str, seconds: float) -> None:
+        """An account is ignored for so long."""
+        self._send(Told(self._name, ignored=((account, seconds),)))
+
+    def locked_out(self, address: str, seconds: float) -> None:
+        """An address is locked out for so long."""
+        self._send(Told(self._name, locked=((address, seconds),)))
+
     def _soon(self) -> None:
         if self._later is None:
             self._later = self._loop.call_later(COLLECT, self._tell_charges)
@@ -92,16 +114,20 @@ class Accounts:
 
     def _tell(self) -> None:
         for message in self._messages():
-            self._hearsay.tell(TOPIC, msgspec.msgpack.encode(message))
+            self._send(message)
+
+    def _send(self, message: Told) -> None:
+        self._hearsay.tell(TOPIC, msgspec.msgpack.encode(message))
 
     def _messages(self) -> Iterator[Told]:
         tickets, joins, logins = self._tickets, _list(self._joins), _list(self._logins)
+        said = self._speech.news()
         self._tickets = []
         self._joins.clear()
         self._logins.clear()
-        for start in range(0, max(len(tickets), len(joins), len(logins)), LARGE):
+        for start in range(0, max(len(tickets), len(joins), len(logins), len(said)), LARGE):
             some = slice(start, start + LARGE)
-            yield Told(self._name, tuple(tickets[some]), tuple(joins[some]), tuple(logins[some]))
+            yield Told(self._name, tuple(tickets[some]), tuple(joins[some]), tuple(logins[some]), tuple(said[some]))
 
     def _heard(self, payload: bytes) -> None:
         told = msgspec.msgpack.decode(payload, type=Told)
@@ -114,6 +140,12 @@ class Accounts:
             limits.joined_elsewhere(account, bot, count, now)
         for account, bot, count in told.logins:
             limits.logged_in_elsewhere(account, bot, count, now)
+        for account, count, ordinary in told.said:
+            self._speech.said_elsewhere(account, count, ordinary, now)
+        for account, seconds in told.ignored:
+            self._speech.ignore(account, seconds, now)
+        for address, seconds in told.locked:
+            self._speech.lock_out(address, seconds, now)
 
 
 def _list(charges: Counter[tuple[str, str]]) -> list[Charged]:

@@ -25,7 +25,10 @@ log = structlog.get_logger()
 
 def login_requested(session: Session, event: LoginRequested) -> None:
     """Check a login; the protocol keeps what the client sends meanwhile (LOGIN-7)."""
-    if event.token is None:
+    if session.node.pace.locked_out(session):
+        session.node.counts.logins_over += 1
+        _refuse(session, LoginFailure.UNSUCCESSFUL)
+    elif event.token is None:
         _accept(session, Account("", event.nick))
     else:
         session.node.tasks.start(

@@ -29,6 +29,7 @@ class Counts:
     joins_free: int = 0
     joins_over: int = 0
     logins_over: int = 0
+    messages_over: int = 0
     gaps: int = 0
     slow_readers: int = 0
     overdue: int = 0
@@ -79,6 +80,7 @@ _COUNTERS = {
     "serverchanges": "SERVERCHANGE lines sent.",
     "joins_over": "JOINs that were dropped because they were past the client's limit.",
     "logins_over": "Logins that were refused because they were past the account's limit.",
+    "messages_over": "Messages and commands that were refused or ignored because they were past a limit.",
     "gaps": "Gap notices sent.",
     "slow_readers": "Connections cut because they did not read.",
     "overdue": "Connections closed because they did not log in or answer a PING in time.",

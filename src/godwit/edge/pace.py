@@ -1,4 +1,4 @@
-"""What clients may do in a while, counted for all nodes of a process: JOINs, logins, and SERVERCHANGE to them.
+"""What clients may do in a while, counted for all nodes of a process: JOINs, logins, what they say, and SERVERCHANGE.
 
 SERVERCHANGE makes a client join again, so it goes out at most at a share of the client's JOIN limit
 (LIMIT-6). What is past that waits in the client's lane, in order, an entry for each connection and channel;
@@ -16,6 +16,7 @@ import structlog
 
 from godwit.buckets import Bucket
 from godwit.chat.limits import VERIFIED, Charge, Fading, Limit, Limits, table
+from godwit.chat.speech import Saying, Speech, Whispering, Whispers, speech_table, whisper_table
 from godwit.chatlog.hearsay import Hearsay
 from godwit.edge.accounts import Accounts
 from godwit.edge.deadlines import Wheel
@@ -45,6 +46,11 @@ def tokens(limit: Limit, share: float) -> tuple[float, float]:
     if size >= 1.0:
         return size / LATE, size
     return max(most - 1.0, most / 2) / limit.seconds, 1.0
+
+
+def address_of(session: Session) -> str:
+    """The address that a connection comes from, without the port; '' if it is not known."""
+    return session.connection.peer.rpartition(":")[0]
 
 
 class _Lane:
@@ -84,10 +90,14 @@ class Pace:
 
     Attributes:
         limits: JOINs and logins.
+        speech: messages and commands.
+        whispers: whispers.
     """
 
     def __init__(self, settings: Settings, now: Callable[[], float], hearsay: Hearsay | None = None) -> None:
         self.limits = Limits(table(settings.limits))
+        self.speech = Speech(speech_table(settings.limits), shares=hearsay is not None)
+        self.whispers = Whispers(whisper_table(settings.limits))
         self._now = now
         self._tokens: dict[bool, tuple[float, float]] = {}
         for bot in ("", VERIFIED):
@@ -98,7 +108,7 @@ class Pace:
         self._wheel = Wheel(now())
         self._accounts: Accounts | None = None
         if hearsay and self.limits.table:
-            self._accounts = Accounts(uuid4().hex, hearsay, self.limits, now)
+            self._accounts = Accounts(uuid4().hex, hearsay, self.limits, self.speech, now)
 
     def stop(self) -> None:
         """Tell and hear nothing any more."""
@@ -114,7 +124,7 @@ class Pace:
 
     def join(self, session: Session, channel: str) -> Charge:
         """Charge a JOIN to the client, unless a move caused it (LIMIT-3, LIMIT-5)."""
-        address = "" if session.account else session.connection.peer.rpartition(":")[0]
+        address = "" if session.account else address_of(session)
         charge = self.limits.join(session.client, session.bot, channel, session.node.cluster, self._now(), address)
         if charge is Charge.CHARGED and self._accounts and session.account:
             self._accounts.joined(session.account, session.bot)
@@ -134,6 +144,41 @@ class Pace:
         self.limits.grant(session.account, channel, cluster, epoch, self._now())
         if self._accounts:
             self._accounts.grant(session.account, channel, cluster, epoch)
+
+    # saying something -------------------------------------------------------------------------
+
+    def message(self, session: Session, channel: str, elevated: bool, *, shown: bool = True) -> Saying:
+        """Count something that a connection says in a channel (LIMIT-7 to LIMIT-9).
+
+        Args:
+            elevated: it is moderator, VIP or owner there.
+            shown: it is a message; a command is held against no limit of the channel.
+        """
+        speech, now = self.speech, self._now()
+        saying = speech.say(session.account, session.producer, session.bot, channel if shown else "", elevated, now)
+        if saying is Saying.LOCKED_OUT:
+            self._lock_out(address_of(session), now)
+        elif self._accounts:
+            if saying is Saying.IGNORED_FIRST and speech.table:
+                self._accounts.ignored(session.account, speech.table.penalty)
+            elif speech.has_news:
+                self._accounts.said_much()
+        return saying
+
+    def whisper(self, session: Session, recipient: str) -> Whispering:
+        """Count a whisper to an account, named by its user id (LIMIT-10)."""
+        return self.whispers.whisper(session.account, recipient, self._now())
+
+    def locked_out(self, session: Session) -> bool:
+        """Say whether a connection comes from an address that is locked out (LIMIT-8)."""
+        return self.speech.locked_out(address_of(session), self._now())
+
+    def _lock_out(self, address: str, now: float) -> None:
+        table = self.speech.table
+        if table is not None and address:
+            self.speech.lock_out(address, table.penalty, now)
+            if self._accounts:
+                self._accounts.locked_out(address, table.penalty)
 
     # being told -------------------------------------------------------------------------------
 

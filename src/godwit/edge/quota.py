@@ -1,0 +1,55 @@
+"""Whether somebody may say something now; who may not is told, or not, as the limits have it (LIMIT-7 to LIMIT-10)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from godwit.chat.speech import Saying, Whispering
+
+if TYPE_CHECKING:
+    from godwit.edge.session import Session
+
+log = structlog.get_logger()
+
+WHISPERS = "jtv"
+"""The channel that NOTICEs about whispers are sent to."""
+
+
+def may_say(session: Session, channel: str, elevated: bool) -> bool:
+    """Count a message to a channel and say whether it may be appended; if not, all that is to be done was done.
+
+    Args:
+        elevated: the sender is moderator, VIP or owner of the channel.
+    """
+    return _counted(session, channel, elevated, shown=True)
+
+
+def may_command(session: Session, channel: str, name: str, elevated: bool) -> bool:
+    """The same for a command that was typed in a channel, named without its slash."""
+    return _counted(session, channel, elevated, shown=False)
+
+
+def may_whisper(session: Session, recipient: str) -> bool:
+    """Count a whisper to an account, named by its user id; says whether it may be delivered."""
+    whispering = session.node.pace.whisper(session, recipient)
+    if whispering is Whispering.FINE:
+        return True
+    session.notice(WHISPERS, whispering.value)
+    return False
+
+
+def _counted(session: Session, channel: str, elevated: bool, *, shown: bool) -> bool:
+    saying = session.node.pace.message(session, channel, elevated, shown=shown)
+    if saying is Saying.FINE:
+        return True
+    session.node.counts.messages_over += 1
+    if saying is Saying.TOO_FAST:
+        session.notice(channel, "msg_ratelimit")
+    elif saying is Saying.IGNORED_FIRST:
+        log.warning("message_limit", nick=session.nick, channel=channel, cluster=session.node.cluster)
+    elif saying is Saying.LOCKED_OUT:
+        log.warning("locked_out", nick=session.nick, channel=channel, peer=session.connection.peer)
+        session.connection.close("message limit")
+    return False
