@@ -17,6 +17,7 @@
     │   ├── AppendUnknown        a time-out: the append may still land
     │   └── DeadLog              the stream named by the segment is gone or another one (rule L2)
     ├── StoreUnavailable         the store did not answer
+    │   └── EdgeUnavailable      an edge did not: what it knows of its clients is missing; names it and says what to do
     └── ClientError              a chat client could not do what its user asked; never raised itself
         ├── LoginRefused         the server refused the nick or the token: trying again is of no use
         ├── JoinFailed           the client could not get into the channel; says why
@@ -95,6 +96,10 @@ class DeadLog(ChatLogUnavailable):
 
 class StoreUnavailable(GodwitError):
     """The store did not answer."""
+
+
+class EdgeUnavailable(StoreUnavailable):
+    """An edge did not answer: what only it knows is missing, as if it were of the store; the message names it."""
 
 
 class ClientError(GodwitError):

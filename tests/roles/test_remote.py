@@ -11,7 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from godwit.control.ports import Presence
-from godwit.errors import StoreUnavailable
+from godwit.errors import EdgeUnavailable
 from godwit.roles import inside
 from godwit.roles.remote import RemoteControllers, RemoteCrowd, RemoteReadings, http_client
 from godwit.store.nodes_base import Node
@@ -58,6 +58,7 @@ class Processes:
     def __init__(self) -> None:
         self.nodes: list[Node] = []
         self.woken = 0
+        self.ended: list[Node] = []
         self._apps: dict[str, httpx.ASGITransport] = {}
         self.http = httpx.AsyncClient(transport=httpx.MockTransport(self._serve))
 
@@ -70,6 +71,12 @@ class Processes:
         app = inside.build((), registry, TOKEN, crowd=Some(members), wake=self._wake)
         self._apps[name] = httpx.ASGITransport(app)
         self.nodes.append(Node(name, "edge", f"s-{name}", 0.0, 9.0, cluster="main", url=f"http://{name}"))
+
+    async def look(self) -> None:
+        """Find out who has ended meanwhile."""
+        for node in self.ended:
+            self.nodes.remove(node)
+        self.ended.clear()
 
     def _wake(self) -> None:
         self.woken += 1
@@ -91,7 +98,7 @@ def two() -> Processes:
 
 
 async def test_all_edges_count_together(two: Processes) -> None:
-    crowd = RemoteCrowd(lambda: two.nodes, two.http, TOKEN)
+    crowd = RemoteCrowd(lambda: two.nodes, two.look, two.http, TOKEN)
     assert await crowd.presence(["den", "room"]) == [Presence("den", 1, 2, 10.0), Presence("room", 3, 2, 20.0)]
     assert await crowd.left_behind("room", "aws") == ["aws0", "aws1", "aws0"]
     assert await crowd.views(["room", "den", "none"]) == {
@@ -101,7 +108,7 @@ async def test_all_edges_count_together(two: Processes) -> None:
 
 
 async def test_without_edges_nobody_is_there(two: Processes) -> None:
-    crowd = RemoteCrowd(list, two.http, TOKEN)
+    crowd = RemoteCrowd(list, two.look, two.http, TOKEN)
     assert await crowd.presence(["room"]) == [Presence("room")]
     assert await crowd.left_behind("room", "main") == []
     assert await crowd.views(["room"]) == {}
@@ -109,16 +116,26 @@ async def test_without_edges_nobody_is_there(two: Processes) -> None:
 
 async def test_silence_of_one_edge_is_not_nobody(two: Processes) -> None:
     two.nodes.append(Node("dead", "edge", "s", 0.0, 9.0, url="http://dead"))
-    crowd = RemoteCrowd(lambda: two.nodes, two.http, TOKEN)
-    with pytest.raises(StoreUnavailable, match="edge dead at http://dead does not say who is there"):
+    crowd = RemoteCrowd(lambda: two.nodes, two.look, two.http, TOKEN)
+    with pytest.raises(EdgeUnavailable, match="edge dead at http://dead does not say who is there"):
         await crowd.presence(["room"])
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(EdgeUnavailable):
         await crowd.left_behind("room", "main")
 
 
+async def test_who_has_ended_meanwhile_is_left_out(two: Processes) -> None:
+    """It said so to the store, and took its clients with it."""
+    gone = Node("gone", "edge", "s", 0.0, 9.0, url="http://gone")
+    two.nodes.append(gone)
+    two.ended.append(gone)
+    crowd = RemoteCrowd(lambda: two.nodes, two.look, two.http, TOKEN)
+    assert await crowd.presence(["room"]) == [Presence("room", 3, 2, 20.0)]
+    assert two.ended == []
+
+
 async def test_strangers_are_told_nothing(two: Processes) -> None:
-    with pytest.raises(StoreUnavailable, match="401"):
-        await RemoteCrowd(lambda: two.nodes, two.http, "wrong").views(["room"])
+    with pytest.raises(EdgeUnavailable, match="401"):
+        await RemoteCrowd(lambda: two.nodes, two.look, two.http, "wrong").views(["room"])
     answer = await two.http.post(
         "http://one/inside/presence", content=b"[]", headers={"Authorization": f"Bearer {TOKEN}"}
     )

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from godwit.errors import StoreUnavailable
+from godwit.errors import EdgeUnavailable, StoreUnavailable
 from godwit.values import Move, Segment
 from tests.web.conftest import World
 from tests.web.test_directory import one_line_error
@@ -408,6 +408,20 @@ async def test_a_store_that_does_not_answer(
     response = await http.get("/channels/alice")
     assert response.status_code == 503
     assert one_line_error(response) == "the store does not answer; try again"
+
+
+async def test_an_edge_that_does_not_answer(
+    world: World, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """503 too, and it is named: its operator can do something about it."""
+
+    async def silent(channel: str) -> bool:
+        raise EdgeUnavailable("edge e1 at http://e1 does not answer: look at its log")
+
+    monkeypatch.setattr(world.store, "is_live", silent)
+    response = await http.get("/channels/alice")
+    assert response.status_code == 503
+    assert one_line_error(response) == "edge e1 at http://e1 does not answer: look at its log"
 
 
 async def test_a_bot_is_added_with_its_role(http: httpx.AsyncClient) -> None:

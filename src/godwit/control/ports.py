@@ -28,7 +28,7 @@ class Presence(msgspec.Struct, frozen=True):
 
 
 class Crowd(Protocol):
-    """What edges know of their channels. All methods raise `StoreUnavailable` when there is no answer."""
+    """What edges know of their channels. All methods raise `EdgeUnavailable` when one does not answer."""
 
     async def presence(self, channels: Sequence[str]) -> list[Presence]:
         """Who is there, in the order asked for."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal
 
@@ -30,10 +31,11 @@ class Controller(Process):
             self._ground.logs,
             self._clock,
             self.places,
-            RemoteCrowd(self._member.edges, self._http, self._settings.auth.admin_token),
+            RemoteCrowd(self._member.edges, self._member.look, self._http, self._settings.auth.admin_token),
             holder=self._member.node.name,
             reading=self._readings,
             changed=_nobody,
+            skip_seal=os.environ.get("GODWIT_DEMO_FAULT") == "skip-seal",
         )
         self._registry.register(_Collector(steering))
         return Addresses()

@@ -57,7 +57,7 @@ class Directory(Process):
             self._ground.logs,
             self._clock,
             self.places,
-            RemoteCrowd(self._member.edges, self._http, settings.auth.admin_token),
+            RemoteCrowd(self._member.edges, self._member.look, self._http, settings.auth.admin_token),
             holder=self._member.node.name,
             reading=dict,
             changed=_nobody,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 import httpx
@@ -14,8 +14,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from godwit.control.meters import PREFIX, Reading
 from godwit.control.ports import Presence
 from godwit.ending import end
-from godwit.errors import StoreUnavailable
+from godwit.errors import EdgeUnavailable
 from godwit.roles import inside
+from godwit.roles.member import ALIVE
 from godwit.store.nodes_base import Node
 from godwit.values import Segment
 
@@ -41,11 +42,18 @@ class RemoteCrowd:
     """A `Crowd` over the edges of all processes.
 
     One edge that does not answer is enough for there to be no answer: whoever counts members must not take silence
-    for nobody.
+    for nobody. One that has said meanwhile that it ends is left out.
+
+    Args:
+        edges: those that run, as far as is known.
+        look: finds out anew which run.
     """
 
-    def __init__(self, edges: Nodes, http: httpx.AsyncClient, admin_token: str) -> None:
+    def __init__(
+        self, edges: Nodes, look: Callable[[], Awaitable[None]], http: httpx.AsyncClient, admin_token: str
+    ) -> None:
         self._edges = edges
+        self._look = look
         self._http = http
         self._headers = {"Authorization": f"Bearer {admin_token}"}
 
@@ -70,10 +78,20 @@ class RemoteCrowd:
 
     async def _ask_all(self, what: str, question: Any, kind: type[Answer]) -> list[tuple[Node, Answer]]:
         edges = self._edges()
-        answers = await asyncio.gather(*(self._ask(edge, what, question, kind) for edge in edges))
-        return list(zip(edges, answers, strict=True))
+        asked = await asyncio.gather(*(self._ask(edge, what, question, kind) for edge in edges))
+        found = list(zip(edges, asked, strict=True))
+        if any(isinstance(answer, EdgeUnavailable) for _, answer in found):
+            await self._look()
+        running = {edge.session for edge in self._edges()}
+        answers: list[tuple[Node, Answer]] = []
+        for edge, answer in found:
+            if not isinstance(answer, EdgeUnavailable):
+                answers.append((edge, answer))
+            elif edge.session in running:
+                raise answer
+        return answers
 
-    async def _ask(self, edge: Node, what: str, question: Any, kind: type[Answer]) -> Answer:
+    async def _ask(self, edge: Node, what: str, question: Any, kind: type[Answer]) -> Answer | EdgeUnavailable:
         try:
             answer = await self._http.post(
                 f"{edge.url}{inside.PATH}/{what}", content=msgspec.json.encode(question), headers=self._headers
@@ -81,7 +99,10 @@ class RemoteCrowd:
             answer.raise_for_status()
             return msgspec.json.decode(answer.content, type=kind)
         except (httpx.HTTPError, msgspec.MsgspecError) as error:
-            raise StoreUnavailable(f"edge {edge.name} at {edge.url} does not say who is there: {error!r}") from error
+            return EdgeUnavailable(
+                f"edge {edge.name} at {edge.url} does not say who is there ({str(error) or type(error).__name__}): "
+                f"look at its log, and start it again if it has died; it is left out {ALIVE:g} s after its last sign of life"
+            )
 
 
 class RemoteReadings:

@@ -14,7 +14,14 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from godwit.errors import ChatLogUnavailable, InvalidRequest, MoveRefused, StoreUnavailable, UnknownCluster
+from godwit.errors import (
+    ChatLogUnavailable,
+    EdgeUnavailable,
+    InvalidRequest,
+    MoveRefused,
+    StoreUnavailable,
+    UnknownCluster,
+)
 
 MAX_BODY = 1_048_576
 """Longest request body in bytes; 10,000 channels in one look-up take about a quarter of it."""
@@ -74,8 +81,13 @@ def _invalid(_: Request, error: Exception) -> Response:
 
 
 def _unavailable(_: Request, error: Exception) -> Response:
-    what = "store" if isinstance(error, StoreUnavailable) else "chat log"
-    return refusal(503, f"the {what} does not answer; try again", {"Retry-After": "1"})
+    if isinstance(error, EdgeUnavailable):
+        text = str(error)
+    elif isinstance(error, StoreUnavailable):
+        text = "the store does not answer; try again"
+    else:
+        text = "the chat log does not answer; try again"
+    return refusal(503, text, {"Retry-After": "1"})
 
 
 class Guard:
