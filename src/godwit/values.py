@@ -152,6 +152,17 @@ ActKind = Literal[
 ]
 """What an act does."""
 
+Family = Literal["sanction", "role", "host", "setting"]
+"""What an act or a change is about, if it lasts: of one family and target the one with the later position is in force."""
+
+FAMILIES: dict[str, Family] = {
+    **dict.fromkeys(("ban", "timeout", "lift"), "sanction"),
+    **dict.fromkeys(("mod", "unmod", "vip", "unvip"), "role"),
+    **dict.fromkeys(("host", "unhost"), "host"),
+    "set": "setting",
+}
+"""The families by kind; `set` is a change of one setting. Other acts pass, and have no rows (rules R2, R3)."""
+
 
 class Act(msgspec.Struct, frozen=True, tag="act"):
     """An act of moderators on one account, or on the whole room if `target` is empty.

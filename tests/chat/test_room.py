@@ -219,15 +219,15 @@ def test_ban(room: RoomState, log: Log) -> None:
     assert log.reason(message(2)) == "banned"
     assert log.reason(message(1, "q")) == "banned"
     assert log.reason(message(1, "r", "8")) == ""
-    assert room.ruling("7") == Ruling("act1", "7", Position(1, 12), 1002.0)
-    assert room.ruling("8") is None
+    assert room.ruling("sanction", "7") == Ruling("act1", "ban", "7", Position(1, 12), 1002.0)
+    assert room.ruling("sanction", "8") is None
 
 
 def test_lift(room: RoomState, log: Log) -> None:
     log(act(1, "ban"))
     log(act(2, "lift"))
     assert log.reason(message(1)) == ""
-    assert room.ruling("7") == Ruling("act2", "7", Position(1, 12), 1002.0, lifted=True)
+    assert room.ruling("sanction", "7") == Ruling("act2", "lift", "7", Position(1, 12), 1002.0)
 
 
 def test_timeout_ends_by_log_time(log: Log) -> None:
@@ -261,7 +261,7 @@ def test_later_act_wins(log: Log) -> None:
 @pytest.mark.parametrize("kind", ["clear", "delete"])
 def test_other_acts_sanction_nobody(room: RoomState, log: Log, kind: str) -> None:
     assert log.reason(act(1, kind)) == ""
-    assert room.ruling("7") is None
+    assert room.ruling("sanction", "7") is None
     log(act(2, "ban"))
     assert log.reason(act(3, kind)) == ""
     assert log.reason(message(1)) == "banned"
@@ -287,8 +287,8 @@ def test_settings(room: RoomState, log: Log) -> None:
 # rows of the store (rule R3) --------------------------------------------------------------------
 
 
-def row(number: int, position: Position, *, lifted: bool = False, seconds: int = 0, since: float = 0.0) -> Ruling:
-    return Ruling(f"act{number}", "7", position, since, seconds, lifted=lifted)
+def row(number: int, position: Position, kind: str = "ban", *, seconds: int = 0, since: float = 0.0) -> Ruling:
+    return Ruling(f"act{number}", kind, "7", position, since, seconds)
 
 
 def test_row_before_the_beginning(room: RoomState, log: Log) -> None:
@@ -309,10 +309,9 @@ def test_row_counts_from_its_position_on(room: RoomState, log: Log) -> None:
 def test_rows_come_in_any_order(room: RoomState, log: Log) -> None:
     """Of several that lie behind, the latest counts, loaded at once or one after the other."""
     room.load([row(3, Position(1, 5)), row(1, Position(0, 3))])
-    room.load([row(2, Position(1, 4), lifted=True)])
-    assert room.ruling("7") is None, "rows are taken with the next record, or when somebody asks"
+    room.load([row(2, Position(1, 4), "lift")])
     assert log.reason(message(1)) == "banned"
-    assert room.ruling("7") == row(3, Position(1, 5))
+    assert room.ruling("sanction", "7") == row(3, Position(1, 5))
 
 
 def test_row_that_is_older_than_what_was_read(log: Log, room: RoomState) -> None:
@@ -322,14 +321,14 @@ def test_row_that_is_older_than_what_was_read(log: Log, room: RoomState) -> None
 
 
 def test_row_of_a_record_that_is_read_as_well(log: Log, room: RoomState) -> None:
-    room.load([row(1, Position(1, 11), seconds=5, since=1001.0)])
+    room.load([row(1, Position(1, 11), "timeout", seconds=5, since=1001.0)])
     log(act(1, "timeout", seconds=5))
     assert log.reason(message(1)) == "timedout"
     assert log.reason(message(2), after=5.0) == ""
 
 
 def test_timeout_row_has_its_log_time(room: RoomState, log: Log) -> None:
-    room.load([row(1, Position(1, 3), seconds=60, since=1000.0)])
+    room.load([row(1, Position(1, 3), "timeout", seconds=60, since=1000.0)])
     assert log.reason(message(1), after=59.0) == "timedout"
     assert log.reason(message(2), after=1.0) == ""
 
@@ -434,11 +433,11 @@ def rows_of(outcomes: list[Outcome]) -> list[Ruling]:
     return [
         Ruling(
             outcome.record.id,
+            outcome.record.kind,
             outcome.record.target,
             outcome.position,
             outcome.time,
-            outcome.record.seconds if outcome.record.kind == "timeout" else 0,
-            lifted=outcome.record.kind == "lift",
+            outcome.record.seconds,
         )
         for outcome in outcomes
         if isinstance(outcome, Valid) and isinstance(outcome.record, Act)

@@ -551,7 +551,7 @@ class StoreSuite:
         await rival.place_sanction("s1", Position(2, 40), 8.5)
         placed = msgspec.structs.replace(waiting, position=Position(2, 40), time=8.5)
         assert await store.sanctions("room") == [placed]
-        assert await store.sanctioned(["other", "room"]) == {"room"}
+        assert await store.sanctions_among(["other", "room"]) == {"room": [placed]}
         await store.place_sanction("s1", Position(1, 3), 1.5)
         await store.place_sanction("s1", Position(3, 50), 9.5)
         await store.add_sanction(waiting)

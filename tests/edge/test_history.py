@@ -308,9 +308,9 @@ def test_void_lines_are_not_shown(logs: Logs) -> None:
 
 def test_rows_of_the_store(logs: Logs) -> None:
     """A ban counts from its position on, also if its record is not among those read (rule R3)."""
-    before = Ruling("old", "7", Position(0, 5))
+    before = Ruling("old", "ban", "7", Position(0, 5))
     assert names(logs.run(Position(1, 3), before)) == ""
-    within = Ruling("new", "7", Position(2, 22), lifted=False)
+    within = Ruling("new", "ban", "7", Position(2, 22))
     assert names(logs.run(Position(2, 23), within)) == "abcd"
 
 
@@ -444,7 +444,7 @@ def test_rulings_are_bounded(logs: Logs, monkeypatch: pytest.MonkeyPatch) -> Non
     recall = Reads(logs).recall
     kept = []
     for number in range(1, 7):
-        recall.ruled(Ruling(f"r{number}", "7", Position(3, number)))
+        recall.ruled(Ruling(f"r{number}", "ban", "7", Position(3, number)))
         kept.append("".join(ruling.id for ruling in recall.rulings))
     assert kept == ["r1", "r1r2", "r1r2r3", "r1r2r3r4", "r3r4r5", "r3r4r5r6"]
 

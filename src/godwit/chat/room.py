@@ -9,9 +9,10 @@ Rules kept here (`docs/architecture.md`, "The chain" and "The room"):
   seal of `e` lies between. An open alone means nothing.
 - C2: the first valid seal decides.
 - L6: of records with the same producer and number, or an older number, only the first is valid.
-- R1: only facts with a position decide whether a valid record is shown: bans and timeouts.
-- R2, R3: of acts on one account the one with the later position wins; a row of the store counts
-  from its position on.
+- R1: only facts with a position decide whether a valid record is shown: bans and timeouts. Roles, hosting and
+  settings are known here, and decide nothing about records.
+- R2, R3: of rulings of one family on one target the one with the later position wins; a row of the store
+  counts from its position on.
 """
 
 from __future__ import annotations
@@ -21,27 +22,49 @@ from typing import Literal
 
 import msgspec
 
-from godwit.values import Act, Change, Entry, Message, Open, Position, Produced, Seal, Segment
+from godwit.values import FAMILIES, Act, Change, Entry, Family, Message, Open, Position, Produced, Seal, Segment
 
 PRODUCER_MEMORY = 600.0
 """Seconds of log time for which a producer that is silent is remembered (well above any duplicate window)."""
 
 
+Role = Literal["", "mod", "vip"]
+"""What an account is in a channel that it does not own."""
+
+
 class Ruling(msgspec.Struct, frozen=True):
-    """A ban or timeout as it stands for one account.
+    """What an act or a change of settings says about one subject, from its position on.
 
     Attributes:
+        kind: as in `Act`; `set` for a setting.
+        target: user id; '' for hosting; a setting's name.
         since: log time of the act.
-        seconds: length of a timeout; 0 for a ban.
-        lifted: it was taken back.
+        seconds: length of a timeout; value of a setting.
+        login: of the account concerned, or of the channel that is hosted.
     """
 
     id: str
+    kind: str
     target: str
     position: Position
     since: float = 0.0
     seconds: int = 0
-    lifted: bool = False
+    login: str = ""
+
+    @property
+    def order(self) -> tuple[Position, float, str]:
+        """What decides between two; rows that operators bring all have the position (0, 0)."""
+        return self.position, self.since, self.id
+
+
+def rulings_of(record: Produced, position: Position, time: float) -> list[Ruling]:
+    """What a valid record says that lasts: each has a row in the store (rule R2)."""
+    if isinstance(record, Change):
+        return [Ruling(record.id, "set", name, position, time, value) for name, value in record.settings.items()]
+    if isinstance(record, Act) and (family := FAMILIES.get(record.kind)):
+        target = "" if family == "host" else record.target
+        return [Ruling(record.id, record.kind, target, position, time, record.seconds, record.target_login)]
+    return []
 
 
 class Valid(msgspec.Struct, frozen=True):
@@ -69,30 +92,50 @@ Outcome = Valid | Void | Sealed | None
 
 
 class RoomState:
-    """A channel's state, as far as its records decide it."""
+    """A channel's state, as far as its records decide it.
 
-    __slots__ = ("_numbers", "_pruned", "_rows", "_rulings", "position", "sealed", "segment", "settings")
+    Attributes:
+        settings: setting -> value, of those that were ever set; never changed in place.
+        hosting: login of the channel that is hosted, '' for none.
+    """
+
+    __slots__ = (
+        "_numbers", "_pruned", "_roles", "_rows", "_sanctions", "_standing", "hosting", "position", "sealed",
+        "segment", "settings",
+    )  # fmt: skip
 
     def __init__(self, segment: Segment) -> None:
         self.segment = segment
         self.position = Position(segment.epoch, segment.at)
         self.sealed: Seal | None = None
         self.settings: dict[str, int] = {}
+        self.hosting = ""
         self._numbers: dict[str, tuple[int, float]] = {}
-        self._rulings: dict[str, Ruling] = {}
+        self._sanctions: dict[str, Ruling] = {}
+        self._roles: dict[str, Ruling] = {}
+        self._standing: dict[Family, dict[str, Ruling]] = {
+            "sanction": self._sanctions, "role": self._roles, "host": {}, "setting": {},
+        }  # fmt: skip
         self._rows: list[Ruling] = []
         self._pruned = 0.0
 
     def load(self, rows: Iterable[Ruling]) -> None:
-        """Take rulings from the store; each counts from its position on (rule R3)."""
-        known = {row.id: row for row in (*self._rows, *rows)}
-        self._rows = sorted(known.values(), key=lambda row: row.position)
+        """Take rows of the store; each counts from its position on (rule R3)."""
+        known = {(row.id, row.target): row for row in (*self._rows, *rows)}
+        self._rows = sorted(known.values(), key=lambda row: row.order)
+        self._take_rows()
+
+    def reach(self, sequence: int) -> None:
+        """Everything up to that sequence of the segment's log has been applied, or has expired (rules L4, L5)."""
+        self.position = max(self.position, Position(self.segment.epoch, sequence))
+        self._take_rows()
 
     def follow(self, to: Segment) -> None:
         """Go on with the next segment; everything known of the room stays."""
         self.segment = to
         self.position = Position(to.epoch, to.at)
         self.sealed = None
+        self._take_rows()
 
     def apply(self, entry: Entry) -> Outcome:
         """Take the next record of the segment's log and say what it does."""
@@ -113,25 +156,34 @@ class RoomState:
         if isinstance(record, Message):
             if reason := self.sanctioned(record.author.user_id, entry.time):
                 return Void(record, reason)
-        elif isinstance(record, Act):
-            self._act(record, entry.time)
-        elif isinstance(record, Change):
-            self.settings = {**self.settings, **record.settings}
+        else:
+            for ruling in rulings_of(record, self.position, entry.time):
+                self._rule(ruling)
         return Valid(record, self.position, entry.time)
 
     def sanctioned(self, user_id: str, time: float) -> Literal["banned", "timedout"] | None:
         """Whether the account may not talk at the log time `time`."""
-        self._take_rows()
-        ruling = self._rulings.get(user_id)
-        if ruling is None or ruling.lifted:
+        ruling = self._sanctions.get(user_id)
+        if ruling is None or ruling.kind == "lift":
             return None
-        if not ruling.seconds:
+        if ruling.kind == "ban":
             return "banned"
         return "timedout" if max(time - ruling.since, 0.0) < ruling.seconds else None  # R4
 
-    def ruling(self, user_id: str) -> Ruling | None:
-        """What stands against an account, lifted or not."""
-        return self._rulings.get(user_id)
+    def ruling(self, family: Family, target: str) -> Ruling | None:
+        """What stands about a subject, be it that something was taken back."""
+        return self._standing[family].get(target)
+
+    def rulings(self, family: Family) -> list[Ruling]:
+        """All that stands in a family, be it that something was taken back."""
+        return list(self._standing[family].values())
+
+    def role(self, user_id: str) -> Role:
+        """What an account is here, beside the owner."""
+        ruling = self._roles.get(user_id)
+        if ruling is None:
+            return ""
+        return "mod" if ruling.kind == "mod" else "vip" if ruling.kind == "vip" else ""
 
     def _first(self, record: Produced, time: float) -> bool:
         """Whether it is the first of its number, in its producer's order (rule L6)."""
@@ -145,15 +197,17 @@ class RoomState:
             self._pruned = time
         return True
 
-    def _act(self, act: Act, time: float) -> None:
-        if act.kind in ("ban", "timeout", "lift"):
-            seconds = act.seconds if act.kind == "timeout" else 0
-            self._rule(Ruling(act.id, act.target, self.position, time, seconds, lifted=act.kind == "lift"))
-
     def _rule(self, ruling: Ruling) -> None:
-        known = self._rulings.get(ruling.target)
-        if known is None or known.position < ruling.position:
-            self._rulings[ruling.target] = ruling
+        family = FAMILIES[ruling.kind]
+        standing = self._standing[family]
+        known = standing.get(ruling.target)
+        if known is not None and known.order >= ruling.order:
+            return
+        standing[ruling.target] = ruling
+        if family == "setting":
+            self.settings = {**self.settings, ruling.target: ruling.seconds}
+        elif family == "host":
+            self.hosting = ruling.login if ruling.kind == "host" else ""
 
     def _take_rows(self) -> None:
         taken = 0

@@ -100,10 +100,7 @@ class Outside:
         ids = await self._room_ids([question.channel for question in questions if not question.known])
         places = await self._places([question.channel for question in questions])
         since = asked_at - self.settings.log.max_age - CLOCKS_DIFFER
-        sanctions = {
-            channel: await self.store.sanctions(channel, since=since)
-            for channel in await self.store.sanctioned(list(places))
-        }
+        sanctions = await self.store.sanctions_among(list(places), since=since)
         return [
             Answer(ids.get(channel, ""), *places[channel], sanctions.get(channel, []), asked_at)
             if (channel := question.channel) in places

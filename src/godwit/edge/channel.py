@@ -17,17 +17,18 @@ Calls may come from within calls of the backend only for `live`, which queues th
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from math import inf
 
 import msgspec
 
 from godwit.chat.outbox import Outbox
-from godwit.chat.room import RoomState, Ruling, Sealed, Valid, Void
+from godwit.chat.room import Role, RoomState, Ruling, Sealed, Valid, Void, rulings_of
 from godwit.chatlog.base import Page
 from godwit.chatlog.tail import Current, Dead, Hole, Skipped, Tail, TailEvent
 from godwit.edge.attendance import Attendance
+from godwit.edge.deferred import Deferred
 from godwit.edge.history import DOUBTS, Recall
 from godwit.edge.ports import Audience, Backend, Member, Shown
 from godwit.settings import EdgeSettings, LogSettings, MoveSettings
@@ -83,6 +84,7 @@ class EdgeChannel:
         self._move = move
         self._edge = edge
         self._outbox = Outbox(edge.pending_per_sender, log.hold, log.append_timeout / 5)
+        self._deferred = Deferred(edge.pending_per_sender, log.hold)
         self._room: RoomState | None = None
         self._tail = Tail("", 0)
         self._placement: Placement | None = None
@@ -136,9 +138,38 @@ class EdgeChannel:
         self._settle()
         return True
 
+    def when_known(
+        self,
+        producer: str,
+        call: Callable[[], None],
+        otherwise: Callable[[], None],
+        ready: Callable[[], bool] = lambda: True,
+    ) -> bool:
+        """Have something done once the room's state is known: at once, or when it has been read; in order per producer.
+
+        Args:
+            otherwise: called instead if it stays unknown for as long as a record is held, or is given up.
+            ready: whether it could be done, as far as it is not the channel's matter; see `look_again`.
+
+        Returns:
+            False if too much of its producer waits already.
+        """
+        if self.known and not self._deferred.waits(producer) and ready():
+            call()
+            return True
+        if not self._deferred.put(producer, call, otherwise, ready, self._backend.now()):
+            return False
+        self._settle()
+        return True
+
+    def look_again(self) -> None:
+        """What somebody waits for may be ready now."""
+        self._settle()
+
     def tick(self) -> None:
         """Try again what failed, give up what was held too long, end what is over."""
         now = self._backend.now()
+        self._deferred.give_up(now)
         for record, tried in self._outbox.give_up(now):
             self._undelivered(record, tried)
         if self._uncommitted and not self._committing:
@@ -154,6 +185,7 @@ class EdgeChannel:
 
     def abandon(self) -> None:
         """The channel is given up here: tell the producers of what is pending (the promise "said aloud")."""
+        self._deferred.abandon()
         for record, tried in self._outbox.abandon():
             if record.producer != self._producer:
                 self._undelivered(record, tried)
@@ -171,7 +203,7 @@ class EdgeChannel:
         newest = placement.segment
         self._stored_epoch = max(self._stored_epoch, newest.epoch)
         self._attendance.confirm(newest.epoch, asked_at)
-        self._recall.rulings = [_ruling(row) for row in sanctions if row.position]
+        self._recall.rulings = [ruling for row in sanctions if (ruling := _ruling(row))]
         horizon = asked_at - 2 * self._log.hold  # what was written before that will not be appended any more
         self._unplaced = {row.id for row in sanctions if not row.position and row.time >= horizon}
         self._recall.learn(chain)
@@ -313,9 +345,33 @@ class EdgeChannel:
         return self._recall.since
 
     @property
+    def known(self) -> bool:
+        """Whether the room's state is known as it is now, so that who may do what can be decided."""
+        return self.state is State.LIVE and self._fresh(self._backend.now())
+
+    @property
     def settings(self) -> dict[str, int]:
-        """The room's settings."""
+        """The room's settings, of those that were ever set."""
         return self._room.settings if self._room else {}
+
+    @property
+    def hosting(self) -> str:
+        """Login of the channel that is hosted, '' for none."""
+        return self._room.hosting if self._room else ""
+
+    def role(self, user_id: str) -> Role:
+        """What an account is here, beside the owner: `mod`, `vip` or ''."""
+        return self._room.role(user_id) if self._room else ""
+
+    def roles(self, role: Role) -> list[str]:
+        """The logins of all who have a role here, sorted."""
+        rulings = self._room.rulings("role") if self._room else []
+        return sorted(ruling.login for ruling in rulings if ruling.kind == role)
+
+    def sanction(self, user_id: str) -> Ruling | None:
+        """The ban or timeout that was last laid on an account and not lifted; the timeout may be over."""
+        ruling = self._room.ruling("sanction", user_id) if self._room else None
+        return None if ruling is None or ruling.kind == "lift" else ruling
 
     @property
     def rowless(self) -> bool:
@@ -325,12 +381,14 @@ class EdgeChannel:
     @property
     def idle(self) -> bool:
         """Nobody is here and nothing is pending."""
-        return not (self.members or self._attendance.waiting or self._outbox or self._uncommitted or self._placing)
+        pending = self._outbox or self._deferred or self._uncommitted or self._placing
+        return not (self.members or self._attendance.waiting or pending)
 
     @property
     def needs_tick(self) -> bool:
         """Whether a tick is due soon: something is waiting, in trouble or ending."""
-        waiting = self._attendance.waiting or self._outbox or self._uncommitted or self._placing or self._unplaced
+        pending = self._outbox or self._deferred or self._uncommitted or self._placing
+        waiting = self._attendance.waiting or pending or self._unplaced
         troubled = self._trouble or self._behind or self.state is not State.LIVE or self._tail.wants_read
         return bool(waiting or troubled or self._attendance.overstay())
 
@@ -364,7 +422,7 @@ class EdgeChannel:
         if self.state is not State.LIVE:
             return
         if not self._fresh(now):
-            if not self._trouble and (self._attendance.waiting or self._outbox):
+            if not self._trouble and (self._attendance.waiting or self._outbox or self._deferred):
                 self._ask()
             return
         if self._attendance.waiting:
@@ -374,6 +432,8 @@ class EdgeChannel:
         if self._evicting and self._placement and self._placement.segment == self._room.segment:
             self._evicting = False
             self._attendance.evict(self._placement, now)
+        if self._deferred:
+            self._deferred.release()
         if self._outbox:
             self._append(now)
 
@@ -534,6 +594,7 @@ class EdgeChannel:
             self._begin(later[0])
             self._commit(later[0])  # changes nothing; the answer says where members are to be sent (C5)
         else:
+            self._room.reach(self._tail.position)
             self.state = State.LIVE
 
     def _apply(self, entry: Entry) -> None:
@@ -559,7 +620,7 @@ class EdgeChannel:
             if position > self._reached:
                 self._audience.shown(shown)
         elif isinstance(record, Act):
-            self._complete(record, position, outcome.time)
+            self._complete(outcome)
             if position > self._reached:
                 self._audience.acted(record, position, outcome.time)
         elif isinstance(record, Arrive):
@@ -570,22 +631,24 @@ class EdgeChannel:
         elif isinstance(record, UserNotice):
             if position > self._reached:
                 self._audience.announced(record, position, outcome.time)
-        elif position > self._reached:
-            self._audience.changed(record, self.settings)
+        else:
+            self._complete(outcome)
+            if position > self._reached:
+                self._audience.changed(record, self.settings)
         self._reached = max(self._reached, position)
         if mine and record.producer != self._producer:
             self._audience.acknowledged(record, position, outcome.time)
 
-    def _complete(self, act: Act, position: Position, time: float) -> None:
-        """Every reader sees to it that the act's row gets its position (rules R2, R3)."""
-        assert self._room
-        self._unplaced.discard(act.id)
-        ruling = self._room.ruling(act.target)
-        if ruling is None or ruling.id != act.id or any(row.id == act.id for row in self._recall.rulings):
-            return
-        self._recall.ruled(ruling)
-        self._placing[act.id] = (position, time)
-        self._backend.place_sanction(act.id, position, time)
+    def _complete(self, outcome: Valid) -> None:
+        """Every reader sees to it that the row of an act or a change gets its position (rules R2, R3)."""
+        record, position, time = outcome.record, outcome.position, outcome.time
+        self._unplaced.discard(record.id)
+        rulings = rulings_of(record, position, time)
+        if rulings and not self._recall.has_row(record.id):
+            for ruling in rulings:
+                self._recall.ruled(ruling)
+            self._placing[record.id] = (position, time)
+            self._backend.place_sanction(record.id, position, time)
 
     def _follow(self, to: Segment) -> None:
         """The first valid seal was met: go on in `to`, write there from now on (rules C2, C3, C6)."""
@@ -629,7 +692,8 @@ class EdgeChannel:
             self._audience.voided(record, "unsent")
 
 
-def _ruling(row: Sanction) -> Ruling:
-    assert row.position
-    seconds = row.seconds if row.kind == "timeout" else 0
-    return Ruling(row.id, row.target, row.position, row.time, seconds, lifted=row.kind == "lift")
+def _ruling(row: Sanction) -> Ruling | None:
+    """What a row says; None if nobody knows yet from where on."""
+    if row.position is None:
+        return None
+    return Ruling(row.id, row.kind, row.target, row.position, row.time, row.seconds, row.target_login)

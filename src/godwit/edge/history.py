@@ -63,7 +63,7 @@ class Backfill:
     Args:
         chain: segments from the one to begin with up to the one in which `until` lies.
         until: position at which the history begins.
-        rulings: bans and timeouts that the store knows, by position.
+        rulings: what stands in the channel, as the store knows it.
     """
 
     __slots__ = ("_doubts", "_room", "_tail", "chain", "done", "failed", "lines", "since", "until")
@@ -171,7 +171,7 @@ class Recall:
         self.chain: list[Segment] = []
         """The channel's segments, as far as they are known."""
         self.rulings: list[Ruling] = []
-        """Bans and timeouts that the store knows."""
+        """What stands in the channel, as the store knows it."""
         self._history = History(Position(0, 0), most)
         self._read = read
         self._number = 0
@@ -198,6 +198,10 @@ class Recall:
         self.rulings.append(ruling)
         if len(self.rulings) > 2 * RULINGS:
             del self.rulings[:RULINGS]
+
+    def has_row(self, ruling_id: str) -> bool:
+        """Whether the store is known to have the position of a ruling."""
+        return any(ruling.id == ruling_id for ruling in reversed(self.rulings))
 
     def add(self, shown: Shown) -> None:
         """Keep a line; while older ones are read, all, that the two ends meet."""

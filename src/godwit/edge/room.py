@@ -150,6 +150,29 @@ class Room:
         self._backend.call(self.channel.leave, session)
         self.audience.left(session)
 
+    def when_known(self, session: Session, call: Callable[[], None], otherwise: Callable[[], None]) -> bool:
+        """Have something done for a connection once all is known that decides it, at once if it is (MSG-11).
+
+        What one connection wants is done in the order in which it came.
+
+        Args:
+            otherwise: called instead, with nothing done, if that takes too long or the channel is given up.
+
+        Returns:
+            False if too much of the connection's waits already, or the room was closed.
+        """
+        self._backend.asked_by(session.producer)
+        taken = self._backend.open
+
+        def wait() -> None:
+            nonlocal taken
+            taken = self.channel.when_known(
+                session.producer, lambda: session.guard(call), lambda: session.guard(otherwise)
+            )
+
+        self._backend.call(wait)
+        return taken
+
     def submit(self, record: Produced) -> bool:
         """Take a record to append; False if too many of its producer wait already, or the room was closed."""
         self._backend.asked_by(record.producer)

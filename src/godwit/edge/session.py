@@ -141,10 +141,20 @@ class Session:
                 _HANDLERS[type(event)](self, event)
             self.drain()
         except Exception:
-            # One session's fault must not reach the others.
-            log.exception("session_failed", nick=self.nick, peer=self.connection.peer)
-            self.node.counts.sessions_failed += 1
-            self.connection.close("internal error")
+            self._failed()
+
+    def guard(self, call: Callable[[], None]) -> None:
+        """Do something on behalf of the client, of which others must not learn if it fails."""
+        try:
+            call()
+        except Exception:
+            self._failed()
+
+    def _failed(self) -> None:
+        """End this connection: one session's fault must not reach the others."""
+        log.exception("session_failed", nick=self.nick, peer=self.connection.peer)
+        self.node.counts.sessions_failed += 1
+        self.connection.close("internal error")
 
     def drain(self) -> None:
         """Send what the protocol has to say, behind the lines that wait in channels."""

@@ -305,17 +305,20 @@ class Store(Protocol):
         """
         ...
 
-    async def sanctioned(self, channels: Sequence[str]) -> set[str]:
-        """Those of the channels that have sanctions at all: most have none."""
-        ...
-
     async def sanctions(self, channel: str, *, since: float | None = None) -> list[Sanction]:
         """A channel's rows that decide.
 
-        The newest placed row of each target by position, then those without a position in the order in
-        which they were added. With `since`, a log time: also every row placed since then and the newest
-        before it, which is what a reader that replays the log from there needs (rule R3).
+        The newest placed row of each family and target by position (of equal ones, as operators bring them, by time,
+        then id), then those without a position in the order in which they were added. With `since`, a log time: also
+        every row placed since then and the newest before it, which is what a reader that replays the log from there
+        needs (rule R3).
         """
+        ...
+
+    async def sanctions_among(
+        self, channels: Sequence[str], *, since: float | None = None
+    ) -> dict[str, list[Sanction]]:
+        """`sanctions` of many channels; without those that have none."""
         ...
 
     # audit ----------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from godwit.store.base import AuditEntry, Sanction, Token
 from godwit.store.memory_nodes import MemoryNodes
 from godwit.store.memory_rollouts import MemoryRollouts
 from godwit.store.tokens import token_hash, token_id
-from godwit.values import Account, Position, is_counted
+from godwit.values import FAMILIES, Account, Position, is_counted
 
 
 class MemoryStore(MemoryRollouts, MemoryNodes):
@@ -103,24 +103,20 @@ class MemoryStore(MemoryRollouts, MemoryNodes):
         if row and row.position is None:
             self._sanctions[sanction_id] = msgspec.structs.replace(row, position=position, time=time)
 
-    async def sanctioned(self, channels: Sequence[str]) -> set[str]:
-        """Those of the channels that have sanctions at all."""
-        return {row.channel for row in self._sanctions.values()}.intersection(channels)
-
     async def sanctions(self, channel: str, *, since: float | None = None) -> list[Sanction]:
-        """The rows that decide: the newest placed one per target, those placed since, all without a position."""
-        rows = [row for row in self._sanctions.values() if row.channel == channel]
-        placed = [row for _, _, row in sorted((row.position, row.id, row) for row in rows if row.position is not None)]
-        newest = {row.target: row for row in placed}
-        before = {row.target: row for row in placed if since is not None and row.time < since}
-        return [
-            *(
-                row
-                for row in placed
-                if row in (newest[row.target], before.get(row.target)) or (since is not None and row.time >= since)
-            ),
-            *(row for row in rows if row.position is None),
-        ]
+        """The rows that decide: the newest placed one of each subject, those placed since, all without a position."""
+        return _deciding([row for row in self._sanctions.values() if row.channel == channel], since)
+
+    async def sanctions_among(
+        self, channels: Sequence[str], *, since: float | None = None
+    ) -> dict[str, list[Sanction]]:
+        """`sanctions` of many channels; without those that have none."""
+        found: dict[str, list[Sanction]] = {}
+        wanted = set(channels)
+        for row in self._sanctions.values():
+            if row.channel in wanted:
+                found.setdefault(row.channel, []).append(row)
+        return {channel: _deciding(rows, since) for channel, rows in found.items()}
 
     # audit ----------------------------------------------------------------------------------
 
@@ -132,3 +128,20 @@ class MemoryStore(MemoryRollouts, MemoryNodes):
         """The audit, newest first."""
         found = [entry for entry in reversed(self._audit) if subject in (None, entry.subject)]
         return found[:limit]
+
+
+def _deciding(rows: Sequence[Sanction], since: float | None) -> list[Sanction]:
+    """The rows of one channel that decide."""
+    order = sorted((row.position, row.time, row.id, row) for row in rows if row.position is not None)
+    placed = [row for *_, row in order]
+    newest = {_subject(row): row for row in placed}
+    before = {_subject(row): row for row in placed if since is not None and row.time < since}
+    wanted = {row.id for row in (*newest.values(), *before.values())}
+    return [
+        *(row for row in placed if row.id in wanted or (since is not None and row.time >= since)),
+        *(row for row in rows if row.position is None),
+    ]
+
+
+def _subject(row: Sanction) -> tuple[str, str]:
+    return FAMILIES[row.kind], row.target

@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, false, func, insert, or_, select, update
+from sqlalchemy import Row, Select, case, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from godwit.store.base import AuditEntry, Sanction
 from godwit.store.database import Database, chunks
 from godwit.store.schema import audit, sanctions
-from godwit.values import Position
+from godwit.values import FAMILIES, Position
+
+_FAMILY = case(FAMILIES, value=sanctions.c.kind)
+"""The family of a row: of one family and target the one with the later position is in force."""
 
 
 def _sanction(row: Row[Any]) -> Sanction:
@@ -30,6 +33,29 @@ def _sanction(row: Row[Any]) -> Sanction:
     )
 
 
+def _deciding(channels: Sequence[str], since: float | None) -> tuple[Select[Any], Select[Any]]:
+    """The rows of channels that have no position, and those with one that decide."""
+    rows = sanctions.c
+    here = select(sanctions).where(rows.channel.in_(channels))
+    subject = (rows.channel, _FAMILY, rows.target)
+    by_position = (rows.epoch.desc(), rows.sequence.desc(), rows.time.desc(), rows.id.desc())
+    age = func.row_number().over(partition_by=subject, order_by=by_position).label("age")
+    placed_ones = here.where(rows.epoch.is_not(None)).add_columns(age)
+    if since is not None:
+        old = rows.time < since
+        before = func.row_number().over(partition_by=(*subject, old), order_by=by_position).label("age_before")
+        placed_ones = placed_ones.add_columns(before)
+    placed = placed_ones.subquery()
+    wanted = placed.c.age == 1
+    if since is not None:
+        wanted = or_(wanted, placed.c.time >= since, placed.c.age_before == 1)
+    newest = select(placed).where(wanted)
+    return (
+        here.where(rows.epoch.is_(None)).order_by(rows.number),
+        newest.order_by(placed.c.epoch, placed.c.sequence, placed.c.time, placed.c.id),
+    )
+
+
 class Moderation(Database):
     """The part of `SqlStore` that keeps acts of moderators and operators."""
 
@@ -44,39 +70,26 @@ class Moderation(Database):
         unplaced = update(sanctions).where(sanctions.c.id == sanction_id, sanctions.c.epoch.is_(None))
         await self._change(unplaced.values(epoch=position.epoch, sequence=position.sequence, time=time))
 
-    async def sanctioned(self, channels: Sequence[str]) -> set[str]:
-        """Those of the channels that have sanctions at all."""
-
-        async def work(connection: AsyncConnection) -> set[str]:
-            found: set[str] = set()
-            for names in chunks(channels):
-                here = select(sanctions.c.channel).where(sanctions.c.channel.in_(names)).distinct()
-                found |= set(await connection.scalars(here))
-            return found
-
-        return await self._read(work)
-
     async def sanctions(self, channel: str, *, since: float | None = None) -> list[Sanction]:
-        """The rows that decide: the newest placed one per target, those placed since, all without a position."""
-        rows = sanctions.c
-        here = select(sanctions).where(rows.channel == channel)
-        by_position = (rows.epoch.desc(), rows.sequence.desc(), rows.id.desc())
-        old = rows.time < since if since is not None else false()
-        age = func.row_number().over(partition_by=rows.target, order_by=by_position).label("age")
-        age_before = func.row_number().over(partition_by=(rows.target, old), order_by=by_position).label("age_before")
-        placed = here.where(rows.epoch.is_not(None)).add_columns(age, age_before).subquery()
-        wanted = placed.c.age == 1
-        if since is not None:
-            wanted = or_(wanted, placed.c.time >= since, placed.c.age_before == 1)
-        newest = select(placed).where(wanted).order_by(placed.c.epoch, placed.c.sequence, placed.c.id)
-        waiting = here.where(rows.epoch.is_(None)).order_by(rows.number)
+        """The rows that decide: the newest placed one of each subject, those placed since, all without a position."""
+        return (await self.sanctions_among([channel], since=since)).get(channel, [])
 
-        async def work(connection: AsyncConnection) -> list[Sanction]:
-            # Those without a position first: one that is placed in between is then there twice, not missing.
-            late = [_sanction(row) for row in await connection.execute(waiting)]
-            found = [_sanction(row) for row in await connection.execute(newest)]
-            known = {row.id for row in found}
-            return found + [row for row in late if row.id not in known]
+    async def sanctions_among(
+        self, channels: Sequence[str], *, since: float | None = None
+    ) -> dict[str, list[Sanction]]:
+        """`sanctions` of many channels; without those that have none."""
+
+        async def work(connection: AsyncConnection) -> dict[str, list[Sanction]]:
+            found: dict[str, list[Sanction]] = {}
+            for names in chunks(channels):
+                waiting, newest = _deciding(names, since)
+                # Those without a position first: one that is placed in between is then there twice, not missing.
+                late = [_sanction(row) for row in await connection.execute(waiting)]
+                placed = [_sanction(row) for row in await connection.execute(newest)]
+                known = {row.id for row in placed}
+                for row in (*placed, *(row for row in late if row.id not in known)):
+                    found.setdefault(row.channel, []).append(row)
+            return found
 
         return await self._read(work)
 
