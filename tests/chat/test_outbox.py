@@ -83,7 +83,7 @@ def test_failed_append_is_tried_again_later(box: Outbox) -> None:
     box.put(record(1), 0.0)
     box.put(record(2), 0.0)
     [sent] = box.due(1, 0.0)
-    box.landed_nowhere(sent, 5.0)
+    box.refused(sent, 5.0)
     assert ids(box.due(1, 5.9)) == []
     assert ids(box.due(1, 6.0)) == ["p1"]
 
@@ -94,12 +94,13 @@ def test_failure_of_another_append_changes_nothing(box: Outbox) -> None:
     [old] = box.due(1, 0.0)
     box.resend()
     [new] = box.due(2, 0.0)
-    box.landed_nowhere(old, 0.0)
+    box.refused(old, 0.0)
+    box.unanswered(old, 0.0)
     assert ids(box.due(2, 5.0)) == []
-    box.landed_nowhere(record(9, epoch=2), 0.0)
-    box.landed_nowhere(record(1, "q", epoch=2), 0.0)
+    box.refused(record(9, epoch=2), 0.0)
+    box.unanswered(record(1, "q", epoch=2), 0.0)
     assert ids(box.due(2, 5.0)) == []
-    box.landed_nowhere(new, 0.0)
+    box.refused(new, 0.0)
     assert ids(box.due(2, 5.0)) == ["p1"]
 
 
@@ -109,7 +110,7 @@ def test_resend(box: Outbox) -> None:
         box.put(record(number), 0.0)
         box.put(record(number, "q"), 0.0)
     [sent, _] = box.due(1, 0.0)
-    box.landed_nowhere(sent, 0.0)
+    box.unanswered(sent, 0.0)
     box.resend()
     again = list(box.due(2, 0.0))
     assert ids(again) == ["p1", "q1"]
@@ -139,13 +140,36 @@ def test_held_too_long_behind_another(box: Outbox) -> None:
     assert box.give_up(11.0) == [(record(1, epoch=1), True), (record(2), False)]
 
 
-def test_one_that_failed_still_counts_as_tried(box: Outbox) -> None:
+def test_one_that_timed_out_still_counts_as_tried(box: Outbox) -> None:
     """A time-out means unknown, and a resend does not make it known."""
     box.put(record(1), 0.0)
     [sent] = box.due(1, 0.0)
-    box.landed_nowhere(sent, 0.0)
+    box.unanswered(sent, 0.0)
+    [sent] = box.due(1, 1.0)
+    box.refused(sent, 1.0)
     box.resend()
     assert box.give_up(11.0) == [(record(1, epoch=1), True)]
+
+
+def test_one_that_was_in_flight_at_the_seal_counts_as_tried(box: Outbox) -> None:
+    """What becomes of that try is not asked any more."""
+    box.put(record(1), 0.0)
+    [old] = box.due(1, 0.0)
+    box.resend()
+    [new] = box.due(2, 0.0)
+    box.refused(old, 0.0)
+    box.refused(new, 0.0)
+    assert box.give_up(11.0) == [(record(1, epoch=2), True)]
+
+
+def test_one_that_was_always_refused_was_not_said(box: Outbox) -> None:
+    """Nor does it lie in a hole (rule L4)."""
+    box.put(record(1), 0.0)
+    for now in (0.0, 1.0):
+        [sent] = box.due(1, now)
+        box.refused(sent, now)
+    assert box.lose() == []
+    assert box.give_up(11.0) == [(record(1, epoch=1), False)]
 
 
 def test_lose(box: Outbox) -> None:
@@ -179,16 +203,20 @@ def test_producer_that_comes_again(box: Outbox) -> None:
     assert box.give_up(20.0) == []
 
 
-STEPS = ("put p", "put q", "due", "fail", "land", "resend", "lose", "give up", "abandon")
+STEPS = ("put p", "put q", "due", "refuse", "time out", "land", "resend", "lose", "give up", "abandon")
 
 
 @given(st.lists(st.sampled_from(STEPS), max_size=60))
 def test_any_order_of_events(steps: list[str]) -> None:
-    """Of each producer what is sent never goes back, at most one is in flight, and all is accounted for."""
+    """Of each producer what is sent never goes back, at most one is in flight, and all is accounted for.
+
+    Of what is given up it is said whether some try of it may have landed.
+    """
     box = Outbox(most=5, hold=10.0, retry=1.0)
     now, epoch = 0.0, 1
     made = {"p": 0, "q": 0}
     flying: dict[str, Produced] = {}
+    doubtful: set[str] = set()
     ended: list[str] = []
     refused = 0
     last = {"p": 0, "q": 0}
@@ -205,9 +233,13 @@ def test_any_order_of_events(steps: list[str]) -> None:
                 assert sent.number >= last[sent.producer]
                 last[sent.producer] = sent.number
                 flying[sent.producer] = sent
-        elif step == "fail":
+        elif step in ("refuse", "time out"):
             for sent in flying.values():
-                box.landed_nowhere(sent, now)
+                if step == "refuse":
+                    box.refused(sent, now)
+                else:
+                    box.unanswered(sent, now)
+                    doubtful.add(sent.id)
             flying.clear()
         elif step == "land":
             for sent in flying.values():
@@ -217,9 +249,12 @@ def test_any_order_of_events(steps: list[str]) -> None:
         elif step == "resend":
             epoch += 1
             box.resend()
+            doubtful |= {sent.id for sent in flying.values()}
             flying.clear()
         else:
             gone = box.give_up(now) if step == "give up" else box.lose() if step == "lose" else box.abandon()
+            risky = doubtful | {sent.id for sent in flying.values()}
+            assert all(tried == (lost.id in risky) for lost, tried in gone)
             ended += [lost.id for lost, _ in gone]
             flying = {producer: sent for producer, sent in flying.items() if sent.id not in ended}
     assert len(ended) == len(set(ended))

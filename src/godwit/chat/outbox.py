@@ -3,7 +3,8 @@
 Rules kept here (`docs/architecture.md`, "The chat log" and "The chain"):
 
 - L6: one append per producer and channel is in flight; a time-out means unknown, so the append is
-  tried again under the same id, and after `hold` seconds its producer is told that it is unknown.
+  tried again under the same id, and after `hold` seconds its producer is told that it is unknown, or that
+  it was not said if each try was refused.
 - C6: on a seal everything pending is appended again, to the new segment, in order, before anything newer.
 - L4: what may lie in a hole is not appended again.
 """
@@ -19,12 +20,15 @@ from godwit.values import Produced
 
 
 class _Pending:
-    __slots__ = ("flying", "record", "retry_at", "since", "tried")
+    __slots__ = ("doubtful", "flying", "record", "retry_at", "since", "tried")
 
     def __init__(self, record: Produced, since: float) -> None:
         self.record = record
         self.since = since
         self.tried = False
+        """Whether it may lie in a log."""
+        self.doubtful = False
+        """Whether the answer to some try will never come."""
         self.flying = False
         self.retry_at = 0.0
 
@@ -79,21 +83,38 @@ class Outbox:
         self._drop(record.producer, lane)
         return True
 
-    def landed_nowhere(self, record: Produced, now: float) -> None:
-        """An append of `record` failed or timed out: try again later."""
+    def unanswered(self, record: Produced, now: float) -> None:
+        """An append of `record` timed out and may still land: try again later."""
+        if pending := self._tried(record):
+            pending.doubtful = True
+            self._later(pending, now)
+
+    def refused(self, record: Produced, now: float) -> None:
+        """This try of `record` was not stored: try again later."""
+        if pending := self._tried(record):
+            pending.tried = pending.doubtful
+            self._later(pending, now)
+
+    def _tried(self, record: Produced) -> _Pending | None:
+        """The one that was tried as `record`, if it is still the first of its producer."""
         lane = self._lanes.get(record.producer)
         if lane and lane[0].record.number == record.number and lane[0].record.epoch == record.epoch:
-            lane[0].flying = False
-            lane[0].retry_at = now + self._retry
+            return lane[0]
+        return None
+
+    def _later(self, pending: _Pending, now: float) -> None:
+        pending.flying = False
+        pending.retry_at = now + self._retry
 
     def resend(self) -> None:
         """A new segment began: everything pending goes there, in order (rule C6)."""
         for lane in self._lanes.values():
+            lane[0].doubtful |= lane[0].flying
             lane[0].flying = False
             lane[0].retry_at = 0.0
 
     def give_up(self, now: float) -> list[tuple[Produced, bool]]:
-        """Drop what has been held for too long (L6); returns each with whether it was tried, so may land yet."""
+        """Drop what has been held for too long (L6); returns each with whether it may have landed, or may yet."""
         return self._take(lambda pending: now - pending.since > self._hold)
 
     def lose(self) -> list[tuple[Produced, bool]]:
@@ -101,7 +122,7 @@ class Outbox:
         return self._take(lambda pending: pending.tried)
 
     def abandon(self) -> list[tuple[Produced, bool]]:
-        """Drop everything; returns each with whether it was tried."""
+        """Drop everything; returns each with whether it may have landed."""
         return self._take(lambda pending: True)
 
     def _take(self, which: Callable[[_Pending], bool]) -> list[tuple[Produced, bool]]:

@@ -300,12 +300,12 @@ class EdgeChannel:
             self._tail.known(sequence)
 
     def append_failed(self, segment: Segment, record: Produced) -> None:
-        """An append was refused: nothing was stored."""
-        self.append_unknown(segment, record)
+        """An append was refused: nothing was stored, and it is tried again."""
+        self._outbox.refused(record, self._backend.now())
 
     def append_unknown(self, segment: Segment, record: Produced) -> None:
         """An append timed out: it may still land, and is tried again under the same id (rule L6)."""
-        self._outbox.landed_nowhere(record, self._backend.now())
+        self._outbox.unanswered(record, self._backend.now())
 
     # what others may know -------------------------------------------------------------------
 
