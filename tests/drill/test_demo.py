@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from godwit.drill import demo
 from godwit.drill.demo import Drill
 from godwit.drill.faults import Fault
 from godwit.drill.result import DemoOptions, Result, Snapshot
-from godwit.drill.server import Ready
+from godwit.drill.server import UP, Ready
 from tests.drill.toy import Sabotage, Toy
 
 SMALL = DemoOptions(channels=2, talkers=4, followers=4, legacy=4, moves=2)
@@ -67,6 +69,56 @@ async def test_green_in_other_sizes(options: DemoOptions) -> None:
     result = await _drill(options)
     assert result.problems == ()
     assert result.ok
+
+
+async def test_many_edges(tmp_path: Path) -> None:
+    """Clients are spread over them, at home and where they follow to."""
+    async with Toy(edges=2) as toy:
+        result = await _watched(toy, tmp_path, {name: edge.pid for name, edge in toy.ready.processes.items()})
+    assert result.problems == ()
+    assert {node.name: node.connections for node in result.nodes} == {
+        "edge-main-1": 6,
+        "edge-main-2": 6,
+        "edge-aws-1": 4,
+        "edge-aws-2": 2,
+    }
+
+
+async def test_a_process_that_ends_turns_it_red(tmp_path: Path) -> None:
+    """Even if nobody missed anything."""
+    async with Toy(edges=2) as toy:
+        pids = {name: edge.pid for name, edge in toy.ready.processes.items()}
+        result = await _watched(toy, tmp_path, pids | {"edge-aws-2": 1})
+    assert result.problems == ("edge-aws-2 ended by itself, and may have been started again",)
+    assert not result.ok
+
+
+async def test_an_edge_without_clients_turns_it_red(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then the clients were not told of it, or all went the same way."""
+    monkeypatch.setattr("godwit.drill.doors.Doors.away", lambda doors, part, cluster: 0)
+    async with Toy(edges=2) as toy:
+        result = await _watched(toy, tmp_path, {name: edge.pid for name, edge in toy.ready.processes.items()})
+    assert result.problems == ("nobody came to edge-aws-2",)
+
+
+async def test_without_a_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody knows where to go; that is a problem, not an exception."""
+    monkeypatch.setattr("godwit.drill.doors.PATIENCE", 0.0)
+    async with Toy() as toy:
+        toy.listed["aws"] *= 0
+        drill = Drill(SMALL, toy.ready, None, time.monotonic())
+        await drill.run()
+    assert drill.result().problems[0].startswith("the directory: the directory names () as aws")
+
+
+async def _watched(toy: Toy, directory: Path, pids: dict[str, int]) -> Result:
+    """A drill against a toy of many edges, of whom the network says that they have these process ids at the end."""
+    told = {name: {"role": "edge", "pid": pid} for name, pid in pids.items()}
+    (directory / "processes.json").write_text(json.dumps(told), encoding="utf-8")
+    toy.ready = msgspec.structs.replace(toy.ready, directory=str(directory))
+    drill = Drill(SMALL, toy.ready, None, time.monotonic())
+    await drill.run()
+    return drill.result()
 
 
 @pytest.mark.usefixtures("impatient")
@@ -135,16 +187,24 @@ async def test_a_server_that_does_not_start(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize("end", ["", "the server ended with status 3"])
-async def test_the_servers_end_counts(monkeypatch: pytest.MonkeyPatch, end: str) -> None:
-    """A whole run is green only if the server ends well."""
+@pytest.mark.parametrize("nodes", [False, True])
+async def test_the_servers_end_counts(monkeypatch: pytest.MonkeyPatch, end: str, nodes: bool) -> None:
+    """A whole run is green only if the server ends well, be it one process or many."""
+    phases: list[str] = []
     async with Toy() as toy:
 
         class FakeServer:
             """Is there already; ends as the test wants."""
 
-            def __init__(self, directory: Path, settings: dict[str, str], fault: Fault) -> None:
-                assert Path(settings["store.path"]).parent == directory
+            def __init__(
+                self, directory: Path, settings: dict[str, str], fault: Fault, command: tuple[str, ...] = (), *_: float
+            ) -> None:
                 assert directory.is_dir()
+                assert settings["limits.preset"] == "off"
+                if nodes:
+                    assert command == (*UP, "--dir", str(directory / "nodes"))
+                else:
+                    assert (settings["store.path"], command) == (str(directory / "godwit.sqlite3"), ())
 
             async def start(self) -> Ready:
                 """Say where the toy is."""
@@ -155,6 +215,7 @@ async def test_the_servers_end_counts(monkeypatch: pytest.MonkeyPatch, end: str)
                 return end
 
         monkeypatch.setattr(demo, "Server", FakeServer)
-        result = await demo.run(SMALL)
+        result = await demo.run(replace(SMALL, nodes=nodes), lambda seen: phases.append(seen.phase))
+    assert (phases[0], phases[-1]) == ("starting", "done")
     assert result.problems == ((end,) if end else ())
     assert result.ok == (not end)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from godwit.drill.plan import FOLLOWING, PLAIN, TAGGED, channel_names, deal
+from godwit.drill.plan import FOLLOWING, PLAIN, TAGGED, channel_names, deal, turns
 from godwit.values import is_channel, is_login
 
 
@@ -43,3 +43,13 @@ def test_listeners_sit_in_two_channels() -> None:
     """Where there are two."""
     assert all(len(set(part.channels)) == 2 for part in deal(3, 1, 9, 9) if not part.talks)
     assert all(part.channels == ("drill000",) for part in deal(1, 1, 2, 2))
+
+
+def test_turns_are_dealt_evenly() -> None:
+    """Among those who follow, and among all; drawn by the seed."""
+    parts = deal(20, 40, 80, 81)
+    dealt = turns(parts, 1)
+    assert sorted(dealt.values()) == list(range(201))
+    following = [dealt[part.name] for part in parts if part.role == "follower"]
+    assert sorted(following) == list(range(100))
+    assert dealt == turns(parts, 1) != turns(parts, 2)

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from godwit.drill.ledger import Count
-from godwit.drill.result import DemoOptions, Result, help_of, judge
+from godwit.drill.result import DemoOptions, Node, Result, help_of, judge
 from godwit.errors import InvalidSetting
 
 OPTIONS = DemoOptions(channels=2, talkers=2, followers=1, legacy=1, moves=2)
@@ -55,6 +55,21 @@ def test_red_otherwise() -> None:
     assert _judge(told=(8, 7)).problems == ("8 had to see SERVERCHANGE, 7 did",)
     assert not _judge(problems=("the server ended with status 1",)).ok
     assert not _judge(Count()).ok
+
+
+def test_many_processes() -> None:
+    """The verdict says how many, and how the clients were spread."""
+    edges = [Node(f"edge-main-{number}", "edge", "main", number) for number in (1, 2)]
+    nodes = (Node("postgres", "postgres", "", 0), *edges)
+    result = judge(OPTIONS, GOOD, moves=4, told=(8, 8), seconds=1.234, problems=[], nodes=nodes)
+    assert result.verdict.endswith("; 3 processes, connections: edge-main-1 1, edge-main-2 2; 1.2 s")
+    assert msgspec.to_builtins(result)["nodes"][2] == {
+        "name": "edge-main-2",
+        "role": "edge",
+        "cluster": "main",
+        "connections": 2,
+    }
+    assert msgspec.to_builtins(_judge())["nodes"] == ()
 
 
 def test_red_verdict() -> None:

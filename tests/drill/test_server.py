@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from godwit.drill.faults import FAULT_VARIABLE, Fault
-from godwit.drill.server import ClusterAddresses, Server, ServerFailed
+from godwit.drill.server import ClusterAddresses, Process, Ready, Server, ServerFailed
 
 READY = {
     "pid": 1,
@@ -47,7 +48,7 @@ async def test_start_and_stop(tmp_path: Path) -> None:
 async def test_options_and_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings go along as options; skip-seal as a variable, which is not passed on otherwise."""
     monkeypatch.setenv(FAULT_VARIABLE, "left over")
-    script = f"print(*arguments[:2], *arguments[4:], os.environ.get({FAULT_VARIABLE!r}), file=sys.stderr); ready()"
+    script = f"print(*arguments[2:], os.environ.get({FAULT_VARIABLE!r}), file=sys.stderr); ready()"
     said = []
     faults: list[Fault] = ["none", "drop", "skip-seal"]
     for fault in faults:
@@ -55,7 +56,7 @@ async def test_options_and_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         await server.start()
         await server.stop()
         said.append(server.last_words)
-    assert said == [f"--ports auto --set move.drain=1 {fault}" for fault in (None, None, "skip-seal")]
+    assert said == [f"--set move.drain=1 {fault}" for fault in (None, None, "skip-seal")]
     assert os.environ[FAULT_VARIABLE] == "left over"
 
 
@@ -109,3 +110,53 @@ async def test_it_is_not_ready_in_time(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr("godwit.drill.server.START_PATIENCE", 0.05)
     with pytest.raises(ServerFailed, match="TimeoutError"):
         await _server(tmp_path, "while True: signal.pause()").start()
+
+
+async def test_many_may_take_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the factor that is given."""
+    monkeypatch.setattr("godwit.drill.server.STOP_PATIENCE", 0.05)
+    script = PRELUDE + "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nready()\nwhile True: signal.pause()"
+    server = Server(tmp_path, {}, command=(sys.executable, "-c", script), patience=3)
+    await server.start()
+    assert "did not end within 0.15 s" in await server.stop()
+
+
+async def test_a_start_that_is_cancelled(tmp_path: Path) -> None:
+    """It leaves nothing behind."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    server = _server(tmp_path, f"open({str(pipe)!r}, 'w').write(str(os.getpid()))\nwhile True: signal.pause()")
+    starting = asyncio.create_task(server.start())
+    pid = int(await asyncio.to_thread(pipe.read_text, "utf-8"))
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_edges() -> None:
+    """Those of one process have no name; those of many have their process's."""
+    alone = ClusterAddresses("127.0.0.1:2", "ws://127.0.0.1:3/")
+    assert Ready("", "", {"main": alone}).edges("main") == {"": alone}
+    many = Ready(
+        "",
+        "",
+        {"main": alone},
+        processes={
+            "nats-main-1": Process("nats", 1, "main"),
+            "edge-main-1": Process("edge", 2, "main", "127.0.0.1:2", "ws://127.0.0.1:3/"),
+            "edge-aws-1": Process("edge", 3, "aws", "127.0.0.1:4", "ws://127.0.0.1:5/"),
+        },
+    )
+    assert many.edges("main") == {"edge-main-1": alone}
+
+
+def test_who_has_ended(tmp_path: Path) -> None:
+    """Who has another process id than at the start, or none."""
+    ready = Ready("", "", {}, str(tmp_path), {name: Process("edge", pid) for pid, name in enumerate("abc", 1)})
+    pids = {"a": 1, "b": 0, "c": 7}
+    told = {name: {"role": "edge", "pid": pid, "more": "things"} for name, pid in pids.items()}
+    (tmp_path / "processes.json").write_text(json.dumps(told), encoding="utf-8")
+    assert ready.ended() == ["b", "c"]
+    assert Ready("", "", {}).ended() == []

@@ -12,8 +12,9 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Literal
 
+from godwit.drill.doors import plain
 from godwit.drill.lines import read
-from godwit.drill.server import ClusterAddresses, Ready
+from godwit.drill.server import ClusterAddresses, Process, Ready
 from godwit.values import Position
 from godwit.wire.connection import Connection
 from godwit.wire.listener import Listener, listen_tcp, listen_ws
@@ -111,10 +112,19 @@ class ToySession:
 
 
 class Toy:
-    """The server. Enter it, and `ready` says where it is."""
+    """The server. Enter it, and `ready` says where it is.
 
-    def __init__(self, sabotage: Sabotage = "") -> None:
+    Attributes:
+        listed: what the directory says of each cluster; tests change it.
+
+    Args:
+        edges: listeners of each cluster; with several, `ready` calls each a process.
+    """
+
+    def __init__(self, sabotage: Sabotage = "", edges: int = 1) -> None:
         self.sabotage = sabotage
+        self.edges = edges
+        self.listed: dict[str, list[ClusterAddresses]] = {}
         self.rooms: dict[str, ToyRoom] = {}
         self.ready: Ready
         self._moves: list[dict[str, Any]] = []
@@ -124,16 +134,25 @@ class Toy:
 
     async def __aenter__(self) -> Toy:
         """Listen."""
-        clusters = {}
         for cluster in ("main", "aws"):
-            tcp = await listen_tcp("127.0.0.1", 0, partial(ToySession, self, cluster))
-            ws = await listen_ws("127.0.0.1", 0, partial(ToySession, self, cluster))
-            self._listeners += [tcp, ws]
-            clusters[cluster] = ClusterAddresses(f"127.0.0.1:{tcp.port}", f"ws://127.0.0.1:{ws.port}/")
+            self.listed[cluster] = [await self._listen(cluster) for _ in range(self.edges)]
         self._http = await asyncio.start_server(self._serve_http, "127.0.0.1", 0)
         port = self._http.sockets[0].getsockname()[1]
-        self.ready = Ready(f"http://127.0.0.1:{port}", "secret", clusters)
+        clusters = {cluster: edges[0] for cluster, edges in self.listed.items()}
+        processes = {
+            f"edge-{cluster}-{number}": Process("edge", 1000 + number, cluster, edge.tcp, edge.ws)
+            for cluster, edges in self.listed.items()
+            for number, edge in enumerate(edges, 1)
+            if self.edges > 1
+        }
+        self.ready = Ready(f"http://127.0.0.1:{port}", "secret", clusters, processes=processes)
         return self
+
+    async def _listen(self, cluster: str) -> ClusterAddresses:
+        tcp = await listen_tcp("127.0.0.1", 0, partial(ToySession, self, cluster))
+        ws = await listen_ws("127.0.0.1", 0, partial(ToySession, self, cluster))
+        self._listeners += [tcp, ws]
+        return ClusterAddresses(f"127.0.0.1:{tcp.port}", f"ws://127.0.0.1:{ws.port}/")
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -185,11 +204,13 @@ class Toy:
     def _destination(self, member: ToySession, room: ToyRoom) -> str:
         if "twitch.tv/tags" not in member.caps:
             return ""
-        addresses = self.ready.clusters[room.home]
-        websocket = addresses.ws.removeprefix("ws://").removesuffix("/")
-        return (
-            f"@godwit-cluster={room.home};godwit-epoch={room.epoch};godwit-tcp={addresses.tcp};godwit-ws={websocket} "
-        )
+        servers = self._servers(room.home)
+        tcp, ws = (",".join(servers[key]) for key in ("servers", "websockets_servers"))
+        return f"@godwit-cluster={room.home};godwit-epoch={room.epoch};godwit-tcp={tcp};godwit-ws={ws} "
+
+    def _servers(self, cluster: str) -> dict[str, list[str]]:
+        edges = self.listed[cluster]
+        return {"servers": [edge.tcp for edge in edges], "websockets_servers": [plain(edge.ws) for edge in edges]}
 
     async def _serve_http(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
@@ -210,6 +231,8 @@ class Toy:
             if self.sabotage == "refuse":
                 return 409, {"error": "it is moving already"}
             return 202, self.move(parts[1], json.loads(body)["to"])
+        if parts[0] == "servers":
+            return 200, self._servers(path.rpartition("=")[2])
         if parts[0] == "moves" and int(parts[1][1:]) < len(self._moves):
             return 200, self._moves[int(parts[1][1:])]
         return 404, {"error": "there is no such thing"}

@@ -33,6 +33,9 @@ def up(
         Path | None,
         typer.Option("--ready-file", envvar=ready.VARIABLE, help="Where to write addresses and admin token."),
     ] = None,
+    with_parent: Annotated[
+        bool, typer.Option("--end-with-parent", hidden=True, help="For a process that starts this one, and ends it.")
+    ] = False,
 ) -> None:
     """Start a whole network on this machine, for trying: the real NATS and PostgreSQL, and every role.
 
@@ -44,7 +47,12 @@ def up(
     if not nodes:
         raise InvalidRequest("say --nodes for a network of many processes; 'godwit serve' runs one process")
     from godwit.local.nodes import LocalNetwork, Size
+    from godwit.roles.child import end_with_parent
 
+    if with_parent:
+        # Ctrl-C is for whoever started us, who ends us in order; should he die, we are told.
+        os.setsid()
+        end_with_parent()
     named = tuple(name.strip() for name in clusters.split(",") if name.strip())
     logs.to_stderr(logging.INFO)
     path = ready.path_of(ready_file, os.environ).absolute()

@@ -11,13 +11,13 @@ from pathlib import Path
 import msgspec
 
 from godwit.drill.crowd import Crowd, until
+from godwit.drill.doors import Doors, NotListed, find
 from godwit.drill.faults import Tamper
 from godwit.drill.ledger import Count, Ledger, Role, add
-from godwit.drill.link import SocketLink
 from godwit.drill.operator import DONE, ENDED, ApiError, MoveSeen, Operator
-from godwit.drill.plan import Transport, channel_names, deal
+from godwit.drill.plan import channel_names, deal, turns
 from godwit.drill.result import ChannelView, DemoOptions, Result, Snapshot, judge
-from godwit.drill.server import Ready, Server, ServerFailed
+from godwit.drill.server import MANY, UP, Ready, Server, ServerFailed
 from godwit.drill.talkers import Client, Room
 from godwit.drill.witness import Witness
 from godwit.errors import MoveRefused
@@ -44,27 +44,27 @@ FRESH = 2.0
 """The live table expects messages only this many seconds after their acknowledgement."""
 
 
-async def run(options: DemoOptions, report: Callable[[Snapshot], None] | None = None) -> Result:
+SETTINGS = {"limits.preset": "off", "move.drain": "1", "edge.reconnect_grace": "0.2", "edge.drain_spread": "0.2"}
+"""Of the server, or of every process."""
+
+
+async def run(
+    options: DemoOptions, report: Callable[[Snapshot], None] | None = None, keep: Path | None = None
+) -> Result:
     """Run a demo from start to end.
 
     Args:
         report: called a few times a second with how it stands.
+        keep: a directory for the files of a network of many processes; without one they go with it.
 
     Returns:
         What was found; a server that does not come up or end well is a problem in it, never an exception.
     """
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="godwit-demo-") as directory:
-        server = Server(
-            Path(directory),
-            {
-                "store.path": str(Path(directory, "godwit.sqlite3")),
-                "limits.preset": "off",
-                "move.drain": "1",
-                "edge.reconnect_grace": "0.2",
-            },
-            options.fault,
-        )
+        server = _server(options, Path(directory), keep or Path(directory, "nodes"))
+        if report is not None:
+            report(Snapshot("starting", 0.0, 0, (), Count()))
         try:
             ready = await server.start()
         except ServerFailed as failure:
@@ -84,6 +84,17 @@ async def run(options: DemoOptions, report: Callable[[Snapshot], None] | None = 
         if bad_end:
             drill.problems.append(bad_end)
         return drill.result()
+
+
+def _server(options: DemoOptions, directory: Path, files: Path) -> Server:
+    """What the demo runs over.
+
+    Args:
+        files: of a network of many processes.
+    """
+    if options.nodes:
+        return Server(directory, SETTINGS, options.fault, (*UP, "--dir", str(files)), MANY)
+    return Server(directory, {"store.path": str(directory / "godwit.sqlite3"), **SETTINGS}, options.fault)
 
 
 class MoveRow(msgspec.Struct):
@@ -125,6 +136,7 @@ class Drill:
         self._told = [0, 0]
         self._moving = asyncio.Semaphore(MOVING)
         self._operator = Operator(ready.api, ready.admin_token, MOVING)
+        self._doors: Doors | None = None
         self._counts: dict[str, Count] = {}
         self._verdict = Count()
 
@@ -138,9 +150,9 @@ class Drill:
         async with asyncio.TaskGroup() as tasks:
             reporting = tasks.create_task(self._keep_reporting()) if self._report is not None else None
             try:
-                await self._connect(tasks)
-                await self._talk_and_move()
-                await self._finish()
+                if await self._connect(tasks):
+                    await self._talk_and_move()
+                    await self._finish()
             finally:
                 self._phase = "counting"
                 self._crowd.leave()
@@ -162,22 +174,28 @@ class Drill:
             told=(self._told[0], self._told[1]),
             seconds=time.monotonic() - self._started,
             problems=self.problems,
+            nodes=self._doors.nodes() if self._doors is not None else (),
         )
 
     # Stages ----------------------------------------------------------------------------------
 
-    async def _connect(self, tasks: asyncio.TaskGroup) -> None:
+    async def _connect(self, tasks: asyncio.TaskGroup) -> bool:
+        """Bring everybody in; says whether the directory told where."""
         options = self._options
-        addresses: dict[Transport, str] = {
-            "tcp": self._ready.clusters[HOME].tcp,
-            "ws": self._ready.clusters[HOME].ws,
-        }
+        parts = deal(options.channels, options.talkers, options.followers, options.legacy)
+        try:
+            doors = await find(self._operator, self._ready, (HOME, AWAY), turns(parts, options.seed))
+        except (OSError, ApiError, NotListed, msgspec.MsgspecError) as error:
+            self.problems.append(f"the directory: {error}")
+            return False
+        self._doors = doors
         clients = [
-            Client(part, HOME, addresses, SocketLink.open, self._witness, tasks)
-            for part in deal(options.channels, options.talkers, options.followers, options.legacy)
+            Client(part, HOME, doors.home(part, HOME), doors.open, self._witness, tasks, doors.away(part, HOME))
+            for part in parts
         ]
         self._crowd = Crowd(clients, self._ledger, self.problems, options.seed)
         await self._crowd.connect()
+        return True
 
     async def _talk_and_move(self) -> None:
         self._phase = "talking"
@@ -201,14 +219,30 @@ class Drill:
         await until(lambda: all(said(channel) >= number for channel, number in enough.items()), LAST_PATIENCE)
 
     async def _finish(self) -> None:
-        """Wait for what is still under way, and see how the moves stand."""
+        """Wait for what is still under way, and see how the moves and the processes stand."""
         self._phase = "finishing"
         await self._crowd.finish(self._channels, LAST_PATIENCE)
+        self._look_at_processes()
         for row in self._rows:
             if row.seen is not None:
                 row.seen = await self._look(row.seen)
                 if row.state not in DONE:
                     self.problems.append(f"the move of #{row.channel} to {row.target} stands at {row.state}")
+
+    def _look_at_processes(self) -> None:
+        """Nobody ends here, and every edge has something to do."""
+        try:
+            ended = self._ready.ended()
+        except (OSError, msgspec.MsgspecError) as error:
+            self.problems.append(f"the processes: {error}")
+            return
+        self.problems.extend(f"{name} ended by itself, and may have been started again" for name in ended)
+        assert self._doors is not None
+        clients = self._crowd.clients
+        came = {HOME: len(clients), AWAY: sum(client.part.role == "follower" for client in clients)}
+        for cluster, number in came.items():
+            if cluster == HOME or self._options.moves:
+                self.problems.extend(f"nobody came to {name}" for name in self._doors.unused(cluster, number))
 
     # Moves -----------------------------------------------------------------------------------
 

@@ -37,6 +37,13 @@ class MoveSeen(msgspec.Struct, frozen=True):
     error: str = ""
 
 
+class Listed(msgspec.Struct, frozen=True):
+    """What the directory says of a cluster: `host:port` of each edge, for TCP and for WebSocket."""
+
+    servers: tuple[str, ...]
+    websockets_servers: tuple[str, ...]
+
+
 class Operator:
     """Speaks to the API, each call in a thread of a small pool of its own.
 
@@ -71,6 +78,10 @@ class Operator:
     async def look(self, move: MoveSeen) -> MoveSeen:
         """The move as it is now."""
         return await self._call("GET", f"/moves/{move.id}")
+
+    async def servers(self, cluster: str) -> Listed:
+        """The addresses of a cluster, as the directory tells clients."""
+        return msgspec.json.decode(await self.ask("GET", f"/servers?cluster={cluster}"), type=Listed)
 
     async def ask(self, method: str, path: str, body: Any = None, kind: str = "application/json") -> bytes:
         """Send a request and return the answer's body.

@@ -6,6 +6,8 @@ with a login and anonymous, following and not.
 
 from __future__ import annotations
 
+import random
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -70,6 +72,17 @@ def deal(channels: int, talkers: int, followers: int, legacy: int) -> list[Part]
         capabilities = TAGGED if index % 4 in (1, 2) else PLAIN
         parts.append(Part(name, "legacy", _transport(index), capabilities, _two(names, index)))
     return parts
+
+
+def turns(parts: Iterable[Part], seed: int) -> dict[str, int]:
+    """A number for each part, by name: its turn when a cluster's edges are dealt out, round and round.
+
+    Those who follow have the first turns, so that they are spread as evenly as all are.
+    """
+    drawn = list(parts)
+    random.Random(f"{seed} turns").shuffle(drawn)
+    drawn.sort(key=lambda part: part.role != "follower")
+    return {part.name: turn for turn, part in enumerate(drawn)}
 
 
 def _transport(index: int) -> Transport:

@@ -33,6 +33,9 @@ class DemoOptions:
         default="none",
         metadata={"help": "Do something wrong, to see that it is found: skip-seal, drop, repeat or swap."},
     )
+    nodes: bool = _option(
+        False, "Over a network of many processes: NATS, PostgreSQL, two edges per cluster, two controllers."
+    )
 
     def __post_init__(self) -> None:
         """Check the numbers.
@@ -59,6 +62,19 @@ def help_of(option: str) -> str:
     return next(str(item.metadata["help"]) for item in fields(DemoOptions) if item.name == option)
 
 
+class Node(msgspec.Struct, frozen=True):
+    """One of the processes that a demo ran over.
+
+    Attributes:
+        connections: how many clients came to it, if it is an edge.
+    """
+
+    name: str
+    role: str
+    cluster: str
+    connections: int
+
+
 class Result(msgspec.Struct, frozen=True):
     """What a demo found; as JSON these are its keys.
 
@@ -70,6 +86,7 @@ class Result(msgspec.Struct, frozen=True):
             acknowledged message to its arrival at any client of the role that had to hear it.
         serverchange_expected: pairs of a move and a client that was on the cluster that was left.
         serverchange_seen: how many of these saw SERVERCHANGE for it.
+        nodes: the processes, if there were many.
         seconds: how long it all took.
         ok: everything was exact.
         problems: the first few offenders, in words.
@@ -91,6 +108,7 @@ class Result(msgspec.Struct, frozen=True):
     longest_silence_ms: dict[Role, float]
     serverchange_expected: int
     serverchange_seen: int
+    nodes: tuple[Node, ...]
     seconds: float
     ok: bool
     problems: tuple[str, ...]
@@ -107,10 +125,17 @@ class Result(msgspec.Struct, frozen=True):
             return (
                 f"godwit demo: OK: {self.sent} messages, {self.delivered} of {self.expected} lines delivered to "
                 f"{self.clients} clients through {self.moves} moves of {self.channels} channels; {counts}; "
-                f"longest silence: {silence}; {self.seconds:.1f} s"
+                f"longest silence: {silence}; {self._where}{self.seconds:.1f} s"
             )
         why = f"; first problem: {self.problems[0]}" if self.problems else ""
         return f"godwit demo: FAILED: {self.delivered} of {self.expected} lines delivered, {counts}{why}"
+
+    @property
+    def _where(self) -> str:
+        if not self.nodes:
+            return ""
+        edges = ", ".join(f"{node.name} {node.connections}" for node in self.nodes if node.role == "edge")
+        return f"{len(self.nodes)} processes, connections: {edges}; "
 
 
 def judge(
@@ -121,6 +146,7 @@ def judge(
     told: tuple[int, int],
     seconds: float,
     problems: list[str],
+    nodes: tuple[Node, ...] = (),
 ) -> Result:
     """Make the result: green only if everything is exact.
 
@@ -153,6 +179,7 @@ def judge(
         longest_silence_ms={role: round(count.longest_silence_ms.get(role, 0.0), 1) for role in ("follower", "legacy")},
         serverchange_expected=told[0],
         serverchange_seen=told[1],
+        nodes=nodes,
         seconds=round(seconds, 2),
         ok=count.exact and not found,
         problems=tuple(found[:NAMED_PROBLEMS]),

@@ -16,16 +16,22 @@ from godwit.drill.faults import FAULT_VARIABLE, Fault
 from godwit.errors import GodwitError
 
 START_PATIENCE = 30.0
-"""Seconds that the server may take to listen."""
+"""Seconds that one server may take to listen."""
 
 STOP_PATIENCE = 20.0
-"""Seconds that the server may take to end after SIGTERM."""
+"""Seconds that one server may take to end after SIGTERM."""
+
+MANY = 4.0
+"""A network of many processes may take this many times as long."""
 
 END_PATIENCE = 2.0
 """Seconds that a server may still take to end when it has closed its stderr."""
 
-SERVE = (sys.executable, "-m", "godwit", "serve")
+SERVE = (sys.executable, "-m", "godwit", "serve", "--ports", "auto")
 """The command that is started."""
+
+UP = (sys.executable, "-m", "godwit", "up", "--nodes", "--end-with-parent")
+"""The command that starts a network of many processes."""
 
 READY = "godwit: ready"
 """The line on stderr that says that the ready file is written."""
@@ -42,21 +48,66 @@ class ClusterAddresses(msgspec.Struct, frozen=True):
     ws: str
 
 
+class Process(msgspec.Struct, frozen=True):
+    """One of many processes.
+
+    Attributes:
+        cluster: of an edge or a log server.
+        tcp: where an edge listens, `host:port`.
+        ws: the same, a `ws://` URL.
+    """
+
+    role: str
+    pid: int
+    cluster: str = ""
+    tcp: str = ""
+    ws: str = ""
+
+
 class Ready(msgspec.Struct, frozen=True):
-    """The ready file, as far as a drill needs it."""
+    """The ready file, as far as a drill needs it.
+
+    Attributes:
+        directory: where a network of many processes has its files.
+        processes: by name; none if one process is everything.
+    """
 
     api: str
     admin_token: str
     clusters: dict[str, ClusterAddresses]
+    directory: str = ""
+    processes: dict[str, Process] = {}
+
+    def edges(self, cluster: str) -> dict[str, ClusterAddresses]:
+        """Where the edges of a cluster listen, by process name; one process has one, without a name."""
+        found = {
+            name: ClusterAddresses(process.tcp, process.ws)
+            for name, process in self.processes.items()
+            if process.role == "edge" and process.cluster == cluster
+        }
+        return found or {"": self.clusters[cluster]}
+
+    def ended(self) -> list[str]:
+        """Names of the processes that ended since the start; whoever looks after them may have started them again.
+
+        Raises:
+            OSError, msgspec.MsgspecError: the network does not tell.
+        """
+        if not self.processes:
+            return []
+        data = Path(self.directory, "processes.json").read_bytes()
+        now = msgspec.json.decode(data, type=dict[str, Process])
+        return [name for name, process in self.processes.items() if now[name].pid != process.pid]
 
 
 class Server:
-    """`godwit serve` as a child.
+    """`godwit serve` as a child, or `godwit up`.
 
     Args:
         directory: for its files.
         settings: `--set` of each.
         command: what to start, by default `SERVE`; the options are appended.
+        patience: how many times as long as one server it may take to start, and to end.
     """
 
     def __init__(
@@ -65,11 +116,13 @@ class Server:
         settings: Mapping[str, str],
         fault: Fault = "none",
         command: Sequence[str] | None = None,
+        patience: float = 1.0,
     ) -> None:
         self._directory = directory
         self._settings = settings
         self._fault = fault
         self._command = command or SERVE
+        self._patience = patience
         self._process: asyncio.subprocess.Process | None = None
         self._said: deque[str] = deque(maxlen=5)
         self._reading: asyncio.Task[None] | None = None
@@ -82,7 +135,7 @@ class Server:
             ServerFailed: it ended, or was not ready in time.
         """
         ready_file = self._directory / "ready.json"
-        command = [*self._command, "--ports", "auto", "--ready-file", str(ready_file)]
+        command = [*self._command, "--ready-file", str(ready_file)]
         for key, value in self._settings.items():
             command += ["--set", f"{key}={value}"]
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
@@ -99,9 +152,12 @@ class Server:
         )
         self._reading = asyncio.create_task(self._read(self._process))
         try:
-            async with asyncio.timeout(START_PATIENCE):
+            async with asyncio.timeout(self._patience * START_PATIENCE):
                 await self._is_ready.wait()
             return msgspec.json.decode(ready_file.read_bytes(), type=Ready)
+        except asyncio.CancelledError:
+            await self.stop()
+            raise
         except (OSError, TimeoutError, msgspec.MsgspecError) as error:
             await self.stop()
             raise ServerFailed(f"the server is not ready ({error!r}): {self.last_words}") from error
@@ -125,8 +181,9 @@ class Server:
         if not ended_before:
             process.terminate()
         slow = False
+        patience = self._patience * STOP_PATIENCE
         try:
-            async with asyncio.timeout(STOP_PATIENCE):
+            async with asyncio.timeout(patience):
                 await process.wait()
         except TimeoutError:
             slow = True
@@ -135,7 +192,7 @@ class Server:
         if self._reading is not None:
             await self._reading
         if slow:
-            return f"the server did not end within {STOP_PATIENCE:g} s of SIGTERM: {self.last_words}"
+            return f"the server did not end within {patience:g} s of SIGTERM: {self.last_words}"
         if ended_before:
             return f"the server ended by itself with status {process.returncode}: {self.last_words}"
         return f"the server ended with status {process.returncode}: {self.last_words}" if process.returncode else ""

@@ -100,6 +100,7 @@ class Client:
     Args:
         addresses: of the cluster to begin at, per transport.
         tasks: owns what the client does on its own (following).
+        turn: which address it takes where SERVERCHANGE names several: counted round and round.
     """
 
     def __init__(
@@ -110,6 +111,7 @@ class Client:
         dial: Dial,
         witness: Witness,
         tasks: asyncio.TaskGroup,
+        turn: int = 0,
     ) -> None:
         self.part = part
         self.rooms = {channel: Room(cluster) for channel in part.channels}
@@ -120,6 +122,7 @@ class Client:
         self._dial = dial
         self._witness = witness
         self._tasks = tasks
+        self._turn = turn
         self._opening = asyncio.Lock()
         self._leaving = False
 
@@ -279,7 +282,8 @@ class Client:
             self._listen(self.sides[cluster], channel, room)
             self._leave_others(channel, room)
             return
-        address = tags.get(f"godwit-{self.part.transport}", "").partition(",")[0]
+        listed = tags.get(f"godwit-{self.part.transport}", "").split(",")
+        address = listed[self._turn % len(listed)]
         self._tasks.create_task(self._join_elsewhere(channel, room, cluster, address))
 
     async def _join_elsewhere(self, channel: str, room: Room, cluster: str, address: str) -> None:

@@ -20,6 +20,7 @@ import structlog
 
 from godwit.chatlog.jetstream_prepare import prepare
 from godwit.config import load
+from godwit.ending import end
 from godwit.errors import InvalidRequest
 from godwit.local.nats import NatsCluster, free_ports
 from godwit.local.postgres import Postgres
@@ -31,6 +32,9 @@ log = structlog.get_logger()
 
 READY = "godwit: ready"
 """What a process of Godwit says when it works."""
+
+FAULT_VARIABLE = "GODWIT_DEMO_FAULT"
+"""The one variable of Godwit's that its processes are given: settings come from the file."""
 
 REST = 0.5
 """Seconds before what died is started again."""
@@ -111,8 +115,7 @@ class LocalNetwork:
             return
         self._stopped = True
         if self._keeping is not None:
-            self._keeping.cancel()
-            await asyncio.wait([self._keeping])
+            await end(self._keeping)
         for role in ("edge", "directory", "controller"):
             found = [child for name, child in self._children.items() if self._about[name]["role"] == role]
             await asyncio.gather(*(child.stop(60.0) for child in found))
@@ -191,7 +194,9 @@ class LocalNetwork:
             command += ["--cluster", about["cluster"]]
         own = self._own_sets(name, settings)
         command += [word for one in (*self._sets, *sets, *own) for word in ("--set", one)]
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("GODWIT_")}
+        environment = {
+            key: value for key, value in os.environ.items() if not key.startswith("GODWIT_") or key == FAULT_VARIABLE
+        }
         child = Child(name, command, READY, file=self.directory / f"{name}.log", how={"env": environment})
         self._note(name, role, child, **about)
 

@@ -75,7 +75,7 @@ class Child:
             limit=LINE,
             # Ctrl-C in a terminal goes to the whole group: whoever started it ends it, in order.
             start_new_session=True,
-            preexec_fn=_end_with_parent if _libc else None,
+            preexec_fn=end_with_parent if _libc else None,
             **self._how,
         )
         self._reading = asyncio.create_task(self._read(self._process), name=f"reads {self.name}")
@@ -135,7 +135,7 @@ class Child:
                 into.close()
 
 
-def _end_with_parent() -> None:
-    """Runs in the child: it is to be told to end if this process dies without doing so."""
+def end_with_parent() -> None:
+    """Have this process told to end (SIGTERM) when the one that started it dies, on Linux."""
     if _libc:
         _libc.prctl(_END_WITH_PARENT, signal.SIGTERM)
