@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from godwit.chat.limits import Charge, Limit, Limits, Table
+from godwit.chat.speech import Saying, Speech, SpeechTable
 from godwit.chatlog.hearsay import ENDED, LocalHearsay
 from godwit.edge.accounts import LARGE, TOPIC, Accounts, Told
 from godwit.edge.neighbours import TOPIC as PRESENCE
@@ -14,6 +15,7 @@ from tests.edge.test_pace import joined, limited
 from tests.edge.world import world
 
 SMALL = Table(Limit(4, 10.0), Limit(8, 10.0), Limit(3, 10.0), Limit(3, 10.0))
+SPOKEN = SpeechTable(3, 5, 20, 8, seconds=30.0, penalty=600.0)
 
 
 class Process:
@@ -21,11 +23,19 @@ class Process:
 
     def __init__(self, name: str, hearsay: LocalHearsay) -> None:
         self.limits = Limits(SMALL)
-        self.accounts = Accounts(name, hearsay, self.limits, lambda: 100.0)
+        self.speech = Speech(SPOKEN, shares=True)
+        self.accounts = Accounts(name, hearsay, self.limits, self.speech, lambda: 100.0)
 
     def join(self, channel: str = "room", bot: str = "") -> Charge:
         """A JOIN of account 7 on aws, as it would be charged here."""
         return self.limits.join("7", bot, channel, "aws", 100.0)
+
+    def say(self) -> Saying:
+        """Account 7 says something where it is an ordinary member."""
+        saying = self.speech.say("7", "c1", "", "room", False, 100.0)
+        if self.speech.has_news:
+            self.accounts.said_much()
+        return saying
 
 
 @pytest.fixture
@@ -141,3 +151,23 @@ async def test_at_the_end_nobody_hears_anything() -> None:
         topics = [TOPIC, ENDED, PRESENCE, *(f"{PRESENCE}.{node.name}" for node in net.nodes.values())]
         assert all(net.hearsay.heard(topic) for topic in topics)
     assert not any(net.hearsay.heard(topic) for topic in topics)
+
+
+@pytest.mark.row("LIMIT-7")
+async def test_what_is_said_counts_in_all_processes_soon(hearsay: LocalHearsay, ear: Ear) -> None:
+    one, two = Process("one", hearsay), Process("two", hearsay)
+    assert [one.say(), one.say()] == [Saying.FINE, Saying.FINE]
+    assert (await told(ear))[0].said == (("7", 2, 2),)
+    assert [two.say(), two.say()] == [Saying.FINE, Saying.IGNORED_FIRST]
+    assert one.say() is Saying.FINE  # it was not told of the other's yet, and is not punished by hearsay
+
+
+@pytest.mark.row("LIMIT-7", "LIMIT-8")
+async def test_who_is_ignored_or_locked_out_is_so_in_all_processes_at_once(hearsay: LocalHearsay, ear: Ear) -> None:
+    one, two = Process("one", hearsay), Process("two", hearsay)
+    one.accounts.ignored("7", 600.0)
+    one.accounts.locked_out("192.0.2.1", 600.0)
+    assert len(await told(ear, 2)) == 2
+    assert two.say() is Saying.IGNORED
+    assert two.speech.locked_out("192.0.2.1", 101.0)
+    assert one.say() is Saying.FINE  # who tells has put it down itself
