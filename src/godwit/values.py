@@ -333,7 +333,13 @@ def is_counted(user_id: str) -> bool:
 
 
 class Account(msgspec.Struct, frozen=True):
-    """Somebody who may log in."""
+    """Somebody who may log in.
+
+    Attributes:
+        badges: what is shown of it in every channel, as `name/version`, such as `partner/1` and `turbo/1`.
+        suspended: it may say nothing anywhere.
+        channel_suspended: the channel of its name is closed.
+    """
 
     user_id: str
     login: str
@@ -341,6 +347,9 @@ class Account(msgspec.Struct, frozen=True):
     color: str = ""
     user_type: str = ""
     bot: Literal["", "known", "verified"] = ""
+    badges: tuple[str, ...] = ()
+    suspended: bool = False
+    channel_suspended: bool = False
 
 
 class Relation(msgspec.Struct, frozen=True, gc=False):
@@ -359,3 +368,17 @@ class Relation(msgspec.Struct, frozen=True, gc=False):
     subscriber: bool = False
     months: int = 0
     tier: str = ""
+
+
+class Emote(msgspec.Struct, frozen=True):
+    """A word that clients show as a picture.
+
+    Attributes:
+        code: the word, as it is written in chat.
+        id: by which clients find the picture.
+        channel: where it may be used; '' for everywhere.
+    """
+
+    code: str
+    id: str
+    channel: str = ""

@@ -15,6 +15,7 @@ import pytest
 from godwit.errors import InvalidRequest, MoveRefused, StoreUnavailable
 from godwit.store.base import AuditEntry, Sanction, Store
 from godwit.values import Account, Addresses, Move, Placement, Position, Segment, derived_id
+from tests.conformance.people import PeopleSuite
 
 MakeStore = Callable[[], Awaitable[Store]]
 
@@ -27,7 +28,7 @@ def sanction(name: str, target: str = "7", **changes: object) -> Sanction:
     return msgspec.structs.replace(Sanction(name, "room", "ban", target, f"user{target}", "1"), **changes)
 
 
-class StoreSuite:
+class StoreSuite(PeopleSuite):
     """Tests by family; the fixtures give two stores on the same data."""
 
     @pytest.fixture
@@ -595,11 +596,28 @@ class StoreSuite:
     # audit ----------------------------------------------------------------------------------
 
     async def test_audit(self, store: Store, rival: Store) -> None:
-        """Newest first, by subject, at most so many."""
+        """Newest first, numbered from 1, by subject, at most so many."""
         lines = [AuditEntry(float(n), "ann", "move", f"#c{n % 2}", "why", "from main") for n in range(4)]
         for line in lines:
             await store.audit(line)
+        lines = [msgspec.structs.replace(line, number=n + 1) for n, line in enumerate(lines)]
         assert await rival.audit_log() == lines[::-1]
         assert await rival.audit_log(subject="#c1") == [lines[3], lines[1]]
         assert await rival.audit_log(limit=1) == [lines[3]]
         assert await rival.audit_log(subject="#c9") == []
+
+    async def test_audit_is_searched(self, store: Store) -> None:
+        """By who acted, what was done, since when and, for the next page, behind a line."""
+        lines = [AuditEntry(float(n), f"actor{n % 2}", f"action{n % 3}", "room") for n in range(6)]
+        for line in lines:
+            await store.audit(line)
+
+        async def found(**wanted: object) -> list[int]:
+            return [entry.number for entry in await store.audit_log(**wanted)]  # type: ignore[arg-type]
+
+        assert await found(actor="actor1") == [6, 4, 2]
+        assert await found(action="action2") == [6, 3]
+        assert await found(actor="actor1", action="action2", subject="room") == [6]
+        assert await found(since=3.0) == [6, 5, 4]
+        assert await found(before=3) == [2, 1]
+        assert await found(before=5, actor="actor0", limit=1) == [3]

@@ -23,7 +23,7 @@ from godwit.store.database import begin_explicitly, sqlite_url
 from godwit.store.migrations import Migrated, _config, _head, migrate, needs_migration
 from godwit.store.schema import metadata
 from godwit.store.sql import SqlStore
-from godwit.values import Move, Placement, Segment
+from godwit.values import Account, Move, Placement, Segment
 
 HEAD = _head()
 """The newest revision."""
@@ -61,7 +61,7 @@ async def test_from_nothing(file: Path) -> None:
     """A file is made, without a copy of one that was not there."""
     assert await needs_migration(sqlite_url(file))
     assert files_beside(file) == {}
-    assert await migrate(sqlite_url(file)) == Migrated("", "0004", None)
+    assert await migrate(sqlite_url(file)) == Migrated("", HEAD, None)
     assert not await needs_migration(sqlite_url(file))
     assert list(files_beside(file)) == [file.name]
 
@@ -71,7 +71,7 @@ async def test_from_an_empty_file(file: Path) -> None:
     execute(file, "SELECT 1")
     assert files_beside(file) == {file.name: b""}
     assert await needs_migration(sqlite_url(file))
-    assert await migrate(sqlite_url(file)) == Migrated("", "0004", None)
+    assert await migrate(sqlite_url(file)) == Migrated("", HEAD, None)
     assert list(files_beside(file)) == [file.name]
 
 
@@ -110,7 +110,7 @@ async def test_copy(file: Path) -> None:
     """A file with something in it is copied first, its write-ahead log included, with the same rights."""
     with contextlib.closing(older_file(file)):
         copy = file.with_name(f"godwit.sqlite3.before-{HEAD}")
-        assert await migrate(sqlite_url(file)) == Migrated("", "0004", copy)
+        assert await migrate(sqlite_url(file)) == Migrated("", HEAD, copy)
     assert execute(copy, "SELECT * FROM older") == [("kept",)]
     assert execute(copy, "SELECT count(*) FROM sqlite_master WHERE name = 'placements'") == [(0,)]
     assert execute(file, "SELECT * FROM older") == [("kept",)]
@@ -124,6 +124,7 @@ INSERT INTO segments VALUES ('moved', 8, 'main', 0, 'm1', 0, 0.0, NULL, NULL);
 INSERT INTO segments VALUES ('moved', 9, 'aws', 3, 'a1', 0, 50.0, 40.0, NULL);
 INSERT INTO live VALUES ('moved', 1, 5.0), ('rowless', 1, 6.0), ('off', 0, 7.0);
 INSERT INTO moves VALUES (1, 'm1', 'moved', 0, 0, 'aws', 'draining', NULL, 9, 3, 'a1', 0, 0, 'ann', '', '', 0, 5, '[]');
+INSERT INTO accounts VALUES ('7', 'ann', 'Ann', '#FF0000', 'staff', 'known');
 """
 
 
@@ -138,7 +139,7 @@ async def test_from_before_rollouts(file: Path) -> None:
     with contextlib.closing(sqlite3.connect(file)) as older:
         older.executescript(_BEFORE_ROLLOUTS)
     copy = file.with_name(f"godwit.sqlite3.before-{HEAD}")
-    assert await migrate(sqlite_url(file)) == Migrated("0001", "0004", copy)
+    assert await migrate(sqlite_url(file)) == Migrated("0001", HEAD, copy)
     assert execute(copy, "SELECT count(*) FROM placements") == [(1,)]
     store = SqlStore(sqlite_url(file))
     await store.open()
@@ -149,6 +150,7 @@ async def test_from_before_rollouts(file: Path) -> None:
     ]
     assert await store.segments("rowless") == [main]
     assert (await store.placement("off")).default
+    assert await store.account("ann") == Account("7", "ann", "Ann", "#FF0000", "staff", "known")
     assert await store.moves(unfinished=True) == [
         Move("m1", "moved", "aws", "draining", epoch=9, at=3, stream="a1", by="ann", version=5)
     ]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import msgspec
-from sqlalchemy import Row, delete, false, select, update
+from sqlalchemy import Row, bindparam, delete, false, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from godwit.store import refusals
 from godwit.store.base import Token
 from godwit.store.database import Database, chunks
-from godwit.store.schema import accounts, counters, tokens
+from godwit.store.people_base import AccountFacts
+from godwit.store.schema import accounts, counters, relations, tokens
 from godwit.store.tokens import token_hash, token_id
 from godwit.values import Account, is_counted
 
@@ -21,7 +22,17 @@ _USER_ID = "user_id"
 
 
 def _account(row: Row[Any]) -> Account:
-    return msgspec.convert(row._mapping, Account)
+    return Account(
+        user_id=row.user_id,
+        login=row.login,
+        display_name=row.display_name,
+        color=row.color,
+        user_type=row.user_type,
+        bot=row.bot,
+        badges=tuple(row.badges or ()),
+        suspended=row.suspended,
+        channel_suspended=row.channel_suspended,
+    )
 
 
 def _token(row: Row[Any]) -> Token:
@@ -39,7 +50,7 @@ class Accounts(Database):
             stored = (await connection.execute(by_login)).one_or_none()
             if stored is not None:
                 return _account(stored)
-            new = await self._numbered(connection, account)
+            (new,) = await self._numbered(connection, [account])
             await connection.execute(self._insert_new(accounts).values(msgspec.to_builtins(new)))
             stored = (await connection.execute(by_login)).one_or_none()
             if stored is None:
@@ -47,18 +58,6 @@ class Accounts(Database):
             return _account(stored)
 
         return await self._write(work)
-
-    async def _numbered(self, connection: AsyncConnection, account: Account) -> Account:
-        """Choose a user id if there is none; keep the counter at the highest number seen."""
-        counter = update(counters).where(counters.c.name == _USER_ID)
-        await connection.execute(self._insert_new(counters).values(name=_USER_ID, value=0))
-        if not account.user_id:
-            chosen = counter.values(value=counters.c.value + 1).returning(counters.c.value)
-            return msgspec.structs.replace(account, user_id=str(await connection.scalar(chosen)))
-        if is_counted(account.user_id):
-            number = int(account.user_id)
-            await connection.execute(counter.where(counters.c.value < number).values(value=number))
-        return account
 
     async def account(self, login: str) -> Account | None:
         """The account of a login."""
@@ -68,14 +67,7 @@ class Accounts(Database):
     async def owners(self, logins: Sequence[str]) -> list[Account | None]:
         """The accounts of many logins, in the order asked for."""
 
-        async def look(connection: AsyncConnection) -> dict[str, Account]:
-            found: dict[str, Account] = {}
-            for names in chunks(logins):
-                rows = await connection.execute(select(accounts).where(accounts.c.login.in_(names)))
-                found |= {row.login: _account(row) for row in rows}
-            return found
-
-        found = await self._read(look)
+        found = await self._read(lambda connection: self._by_login(connection, logins))
         return [found.get(login) for login in logins]
 
     async def accounts(self, after: str = "", limit: int = 1000) -> list[Account]:
@@ -83,9 +75,81 @@ class Accounts(Database):
         query = select(accounts).where(accounts.c.login > after).order_by(accounts.c.login).limit(limit)
         return [_account(row) for row in await self._fetch(query)]
 
+    async def add_accounts(self, new: Sequence[Account]) -> list[Account | None]:
+        """`add_account` for many in one write, in their order; None where the user id belongs to another login."""
+
+        async def work(connection: AsyncConnection) -> dict[str, Account]:
+            found = await self._by_login(connection, [account.login for account in new])
+            missing = {account.login: account for account in new if account.login not in found}
+            if missing:
+                rows = await self._numbered(connection, [missing[login] for login in sorted(missing)])
+                await connection.execute(self._insert_new(accounts), [msgspec.to_builtins(row) for row in rows])
+                found |= await self._by_login(connection, list(missing))
+            return found
+
+        found = await self._write(work) if new else {}
+        return [found.get(account.login) for account in new]
+
+    async def _by_login(self, connection: AsyncConnection, logins: Sequence[str]) -> dict[str, Account]:
+        found: dict[str, Account] = {}
+        for names in chunks(logins):
+            rows = await connection.execute(select(accounts).where(accounts.c.login.in_(names)))
+            found |= {row.login: _account(row) for row in rows}
+        return found
+
+    async def _numbered(self, connection: AsyncConnection, new: Sequence[Account]) -> list[Account]:
+        """Choose user ids for those that have none, above all that was seen; the counter is the highest number seen."""
+        given = [int(account.user_id) for account in new if is_counted(account.user_id)]
+        nameless = [account for account in new if not account.user_id]
+        counter = update(counters).where(counters.c.name == _USER_ID)
+        await connection.execute(self._insert_new(counters).values(name=_USER_ID, value=0))
+        if given:
+            await connection.execute(counter.where(counters.c.value < max(given)).values(value=max(given)))
+        if not nameless:
+            return list(new)
+        chosen = counter.values(value=counters.c.value + len(nameless)).returning(counters.c.value)
+        last = await connection.scalar(chosen)
+        assert last is not None
+        numbers = iter(range(last - len(nameless) + 1, last + 1))
+        return [
+            account if account.user_id else msgspec.structs.replace(account, user_id=str(next(numbers)))
+            for account in new
+        ]
+
+    async def set_account(self, login: str, **facts: Unpack[AccountFacts]) -> Account | None:
+        """Change the facts that are given; returns the account as it is then."""
+        changed = update(accounts).where(accounts.c.login == login)
+
+        async def work(connection: AsyncConnection) -> Account | None:
+            if facts:
+                await connection.execute(changed.values(msgspec.to_builtins(facts)))
+            row = (await connection.execute(select(accounts).where(accounts.c.login == login))).one_or_none()
+            return None if row is None else _account(row)
+
+        return await self._write(work)
+
+    async def set_accounts(self, known: Sequence[Account]) -> None:
+        """Replace all facts of many accounts in one write, by login; unknown ones are passed over."""
+        names = [column.name for column in accounts.columns if column.name not in ("user_id", "login")]
+        changed = update(accounts).where(accounts.c.login == bindparam("whose"))
+        latest = {account.login: account for account in known}
+        rows = []
+        for login in sorted(latest):
+            values = msgspec.to_builtins(latest[login])
+            rows.append({f"new_{name}": values[name] for name in names} | {"whose": login})
+        every = changed.values({name: bindparam(f"new_{name}") for name in names})
+        if rows:
+            await self._write(lambda connection: connection.execute(every, rows))
+
     async def remove_account(self, login: str) -> bool:
-        """Remove an account and its tokens (by the foreign key); says whether it was there."""
-        return await self._change(delete(accounts).where(accounts.c.login == login)) > 0
+        """Remove an account with its relations, and its tokens (by the foreign key); says whether it was there."""
+        user_id = select(accounts.c.user_id).where(accounts.c.login == login)
+
+        async def work(connection: AsyncConnection) -> bool:
+            await connection.execute(delete(relations).where(relations.c.user_id.in_(user_id)))
+            return (await connection.execute(delete(accounts).where(accounts.c.login == login))).rowcount > 0
+
+        return await self._write(work)
 
     async def add_token(self, login: str, token: str, scopes: Sequence[str], now: float) -> Token:
         """Let `token` log in as `login`; only its hash is stored."""

@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from godwit.store.people_base import People
 from godwit.values import Account, Addresses, Move, MoveState, Placement, Position, Segment
 
 FINISHED: tuple[MoveState, ...] = ("settled", "cancelled", "failed")
@@ -51,7 +52,11 @@ class Sanction(msgspec.Struct, frozen=True):
 
 
 class AuditEntry(msgspec.Struct, frozen=True):
-    """Who did what, when and why."""
+    """Who did what, when and why.
+
+    Attributes:
+        number: its place in the audit, from 1, which the store gives it; 0 before.
+    """
 
     time: float
     actor: str
@@ -59,6 +64,7 @@ class AuditEntry(msgspec.Struct, frozen=True):
     subject: str
     reason: str = ""
     details: str = ""
+    number: int = 0
 
 
 class Token(msgspec.Struct, frozen=True):
@@ -71,7 +77,7 @@ class Token(msgspec.Struct, frozen=True):
     revoked: bool = False
 
 
-class Store(Protocol):
+class Store(People, Protocol):
     """What the roles share.
 
     Before the first `set_default` there is no answer to where a channel is: `StoreUnavailable`.
@@ -271,7 +277,7 @@ class Store(Protocol):
         ...
 
     async def remove_account(self, login: str) -> bool:
-        """Remove an account and its tokens; says whether it was there."""
+        """Remove an account with its tokens and relations; says whether it was there."""
         ...
 
     async def add_token(self, login: str, token: str, scopes: Sequence[str], now: float) -> Token:
@@ -327,6 +333,20 @@ class Store(Protocol):
         """Add a line to the audit."""
         ...
 
-    async def audit_log(self, *, subject: str | None = None, limit: int = 100) -> list[AuditEntry]:
-        """The audit, newest first."""
+    async def audit_log(
+        self,
+        *,
+        subject: str | None = None,
+        actor: str | None = None,
+        action: str | None = None,
+        since: float = 0.0,
+        before: int = 0,
+        limit: int = 100,
+    ) -> list[AuditEntry]:
+        """The audit, newest first: those lines that fit all that is asked for.
+
+        Args:
+            since: no line that is older, in seconds since the Unix epoch.
+            before: only lines with a lower number; 0 for all.
+        """
         ...

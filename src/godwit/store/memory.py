@@ -13,12 +13,13 @@ from godwit.clock import Clock
 from godwit.store import refusals
 from godwit.store.base import AuditEntry, Sanction, Token
 from godwit.store.memory_nodes import MemoryNodes
+from godwit.store.memory_people import MemoryPeople
 from godwit.store.memory_rollouts import MemoryRollouts
 from godwit.store.tokens import token_hash, token_id
-from godwit.values import FAMILIES, Account, Position, is_counted
+from godwit.values import FAMILIES, Account, Position
 
 
-class MemoryStore(MemoryRollouts, MemoryNodes):
+class MemoryStore(MemoryRollouts, MemoryPeople, MemoryNodes):
     """A `RolloutStore` and `NodeRegistry` that lives in the process; several roles share it by sharing the object."""
 
     def __init__(self, clock: Clock | None = None) -> None:
@@ -28,45 +29,21 @@ class MemoryStore(MemoryRollouts, MemoryNodes):
             clock: what the store itself has for the time; the machine's, unless it is given.
         """
         MemoryRollouts.__init__(self)
+        MemoryPeople.__init__(self)
         MemoryNodes.__init__(self, clock)
-        self._accounts: dict[str, Account] = {}
-        self._last_user_id = 0
         self._tokens: dict[str, Token] = {}
-        self._sanctions: dict[str, Sanction] = {}
         self._audit: list[AuditEntry] = []
 
     # accounts -------------------------------------------------------------------------------
 
-    async def add_account(self, account: Account) -> Account:
-        """Add an account, or return the one of that login."""
-        if account.login in self._accounts:
-            return self._accounts[account.login]
-        if not account.user_id:
-            account = msgspec.structs.replace(account, user_id=str(self._last_user_id + 1))
-        elif any(other.user_id == account.user_id for other in self._accounts.values()):
-            raise refusals.user_id_taken(account.user_id, account.login)
-        if is_counted(account.user_id):
-            self._last_user_id = max(self._last_user_id, int(account.user_id))
-        self._accounts[account.login] = account
-        return account
-
-    async def account(self, login: str) -> Account | None:
-        """The account of a login."""
-        return self._accounts.get(login)
-
-    async def owners(self, logins: Sequence[str]) -> list[Account | None]:
-        """The accounts of many logins, in the order asked for."""
-        return [self._accounts.get(login) for login in logins]
-
-    async def accounts(self, after: str = "", limit: int = 1000) -> list[Account]:
-        """Accounts sorted by login."""
-        logins = sorted(login for login in self._accounts if login > after)
-        return [self._accounts[login] for login in logins[:limit]]
-
     async def remove_account(self, login: str) -> bool:
-        """Remove an account and its tokens; says whether it was there."""
+        """Remove an account with its tokens and relations; says whether it was there."""
+        gone = self._accounts.pop(login, None)
+        if gone is None:
+            return False
+        self._relations = {key: relation for key, relation in self._relations.items() if key[1] != gone.user_id}
         self._tokens = {digest: token for digest, token in self._tokens.items() if token.login != login}
-        return self._accounts.pop(login, None) is not None
+        return True
 
     async def add_token(self, login: str, token: str, scopes: Sequence[str], now: float) -> Token:
         """Let `token` log in as `login`; only its hash is stored."""
@@ -122,11 +99,25 @@ class MemoryStore(MemoryRollouts, MemoryNodes):
 
     async def audit(self, entry: AuditEntry) -> None:
         """Add a line to the audit."""
-        self._audit.append(entry)
+        self._audit.append(msgspec.structs.replace(entry, number=len(self._audit) + 1))
 
-    async def audit_log(self, *, subject: str | None = None, limit: int = 100) -> list[AuditEntry]:
-        """The audit, newest first."""
-        found = [entry for entry in reversed(self._audit) if subject in (None, entry.subject)]
+    async def audit_log(
+        self,
+        *,
+        subject: str | None = None,
+        actor: str | None = None,
+        action: str | None = None,
+        since: float = 0.0,
+        before: int = 0,
+        limit: int = 100,
+    ) -> list[AuditEntry]:
+        """The audit, newest first: those lines that fit all that is asked for."""
+        found = [
+            entry
+            for entry in reversed(self._audit)
+            if subject in (None, entry.subject) and actor in (None, entry.actor) and action in (None, entry.action)
+            if entry.time >= since and (not before or entry.number < before)
+        ]
         return found[:limit]
 
 

@@ -95,11 +95,27 @@ class Moderation(Database):
 
     async def audit(self, entry: AuditEntry) -> None:
         """Add a line to the audit."""
-        await self._change(insert(audit).values(msgspec.to_builtins(entry)))
+        values = msgspec.to_builtins(entry)
+        del values["number"]
+        await self._change(insert(audit).values(values))
 
-    async def audit_log(self, *, subject: str | None = None, limit: int = 100) -> list[AuditEntry]:
-        """The audit, newest first."""
+    async def audit_log(
+        self,
+        *,
+        subject: str | None = None,
+        actor: str | None = None,
+        action: str | None = None,
+        since: float = 0.0,
+        before: int = 0,
+        limit: int = 100,
+    ) -> list[AuditEntry]:
+        """The audit, newest first: those lines that fit all that is asked for."""
         query = select(audit).order_by(audit.c.number.desc()).limit(limit)
-        if subject is not None:
-            query = query.where(audit.c.subject == subject)
+        for column, wanted in ((audit.c.subject, subject), (audit.c.actor, actor), (audit.c.action, action)):
+            if wanted is not None:
+                query = query.where(column == wanted)
+        if since:
+            query = query.where(audit.c.time >= since)
+        if before:
+            query = query.where(audit.c.number < before)
         return [msgspec.convert(row._mapping, AuditEntry) for row in await self._fetch(query)]

@@ -150,8 +150,32 @@ accounts = Table(
     Column("color", TEXT, nullable=False),
     Column("user_type", TEXT, nullable=False),
     Column("bot", TEXT, nullable=False),
+    Column("badges", JSON),
+    Column("suspended", Boolean, nullable=False, server_default=false()),
+    Column("channel_suspended", Boolean, nullable=False, server_default=false()),
 )
-"""Who may log in."""
+"""Who may log in; `badges` is empty in rows that are older than the column."""
+
+relations = Table(
+    "relations",
+    metadata,
+    Column("channel", TEXT, primary_key=True),
+    Column("user_id", TEXT, primary_key=True, index=True),
+    Column("follows_since", Double, nullable=False),
+    Column("subscriber", Boolean, nullable=False),
+    Column("months", Integer, nullable=False),
+    Column("tier", TEXT, nullable=False),
+)
+"""What ties accounts to channels."""
+
+emotes = Table(
+    "emotes",
+    metadata,
+    Column("channel", TEXT, primary_key=True),
+    Column("code", TEXT, primary_key=True),
+    Column("id", TEXT, nullable=False),
+)
+"""Words that are shown as pictures; those without a channel are everybody's."""
 
 counters = Table(
     "counters",
@@ -160,7 +184,7 @@ counters = Table(
     Column("value", BigInteger, nullable=False),
 )
 """Numbers that only grow: the highest `user_id` that any account ever had, the last number of the `feed`, the last that
-was forgotten (`feed floor`), and how far each webhook has come (`webhook NAME`)."""
+was forgotten (`feed floor`), how far each webhook has come (`webhook NAME`), and how often `emotes` have changed."""
 
 tokens = Table(
     "tokens",
@@ -197,7 +221,7 @@ audit = Table(
     metadata,
     Column("number", Integer, primary_key=True),
     Column("time", Double, nullable=False),
-    Column("actor", TEXT, nullable=False),
+    Column("actor", TEXT, nullable=False, index=True),
     Column("action", TEXT, nullable=False),
     Column("subject", TEXT, nullable=False, index=True),
     Column("reason", TEXT, nullable=False),

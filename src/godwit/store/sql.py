@@ -6,14 +6,16 @@ from godwit.errors import GodwitError, StoreUnavailable
 from godwit.store import postgres
 from godwit.store.accounts import Accounts
 from godwit.store.database import answering
+from godwit.store.emotes import Emotes
 from godwit.store.migrations import check_current
 from godwit.store.moderation import Moderation
 from godwit.store.nodes import Nodes
+from godwit.store.relations import Relations
 from godwit.store.rollouts import Rollouts
 from godwit.store.urls import shown
 
 
-class SqlStore(Rollouts, Accounts, Moderation, Nodes):
+class SqlStore(Rollouts, Accounts, Relations, Emotes, Moderation, Nodes):
     """A `RolloutStore` and `NodeRegistry` over an async engine; each call is one transaction.
 
     Several of them, in one process or in many, may share a database.
