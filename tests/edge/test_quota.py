@@ -95,5 +95,6 @@ async def test_whispers_past_a_limit() -> None:
         assert await ann.flush() == [
             "@msg-id=whisper_limit_per_sec :tmi.twitch.tv NOTICE #jtv :You are sending whispers too fast. "
             "Try again in a second.",
-            "@msg-id=godwit_whisper_recipients :tmi.twitch.tv NOTICE #jtv :You have whispered to too many people today.",
+            "@msg-id=godwit_whisper_recipients :tmi.twitch.tv NOTICE #jtv :You have whispered to too many people "
+            "today.",
         ]
