@@ -107,7 +107,7 @@ class Witness:
         self._pass_on(reader, message)
         if cheats and self._cheat == "repeat":
             self._pass_on(reader, message)
-        if self._held and message.channel == self._held[1].channel:
+        if self._held and (reader, message.channel) == (self._held[0], self._held[1].channel):
             held, self._held, self._cheat = self._held, None, "none"
             self._pass_on(*held)
 
