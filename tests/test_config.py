@@ -139,6 +139,7 @@ def test_texts_become_values(text: str, value: Any) -> None:
         ("log.hold=118", "log.hold = 118 and log.append_timeout = 5 are together longer than log.duplicate_window"),
         ("log.max_age=100", "log.duplicate_window = 120 is longer than log.max_age = 100"),
         ("move.lease=900", "must be shorter than log.max_age"),
+        ("move.lease=5", "move.lease = 5 must be longer than log.compare_interval = 5: else every channel would ask"),
         ("control.prometheus_url=localhost:9090", "expected http://HOST/... or https://HOST/..."),
         ("webhooks.urls=ftp://a.example/", "webhooks.urls = 'ftp://a.example/' cannot be"),
         ("webhooks.urls=https://a.example/hook", "webhooks.secret is missing"),

@@ -350,6 +350,11 @@ def _coherent(settings: Settings) -> None:
         raise InvalidSetting(
             f"move.lease = {move.lease:g} must be shorter than log.max_age = {log.max_age:g}: records would be missed"
         )
+    if move.lease <= log.compare_interval:
+        raise InvalidSetting(
+            f"move.lease = {move.lease:g} must be longer than log.compare_interval = {log.compare_interval:g}: else "
+            "every channel would ask the store all the time; change one of them"
+        )
 
 
 def _addressed(settings: Settings) -> None:

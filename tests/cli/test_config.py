@@ -38,6 +38,7 @@ def test_check(tmp_path: Path) -> None:
     assert "edge.ws_port" in run("config", "check", "--config", str(file), "--set", "edge.tcp_port=8999").refusal
     assert "is not loopback" in run("config", "check", "--set", "edge.host=0.0.0.0").refusal
     assert "did you mean edge.host?" in run("config", "check", "--set", "edge.hots=x").refusal
+    assert "longer than log.compare_interval" in run("config", "check", "--set", "move.lease=2").refusal
 
 
 def test_explain() -> None:

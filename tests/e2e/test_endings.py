@@ -78,7 +78,7 @@ async def test_a_crash_while_it_drains(tmp_path: Path) -> None:
         assert at_crash["move"]["state"] == "draining"
         await server.kill()
 
-    async with serve(tmp_path, "move.drain=0.1", "move.lease=0.1") as server:
+    async with serve(tmp_path, "move.drain=0.1", "move.lease=0.1", "log.compare_interval=0.05") as server:
         async with server.http() as api:
             answer = await api.get(f"/moves/{at_crash['move']['id']}/wait", params={"until": "settled"})
         assert answer.json()["state"] == "settled"

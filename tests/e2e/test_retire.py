@@ -12,7 +12,13 @@ from tests.e2e.harness import Server, raw_client, serve
 
 CHANNEL = "room"
 
-QUICK = ("move.drain=0.2", "move.lease=0.2", "edge.retire_spread=0.5", "edge.reconnect_grace=1")
+QUICK = (
+    "move.drain=0.2",
+    "move.lease=0.2",
+    "log.compare_interval=0.1",
+    "edge.retire_spread=0.5",
+    "edge.reconnect_grace=1",
+)
 
 
 class Follower:

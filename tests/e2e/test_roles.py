@@ -28,6 +28,7 @@ QUICK = (
     "limits.preset=off",
     "control.probes=false",
     "move.lease=2",
+    "log.compare_interval=1",
     "move.drain=1",
     "edge.drain_spread=0.5",
     "edge.reconnect_grace=1",

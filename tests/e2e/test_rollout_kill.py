@@ -16,7 +16,7 @@ CHANNELS = 300
 HOT = [f"room{number}" for number in range(0, CHANNELS, 50)]
 """Channels that somebody is in, spread over all waves."""
 
-QUICK = ("move.drain=0.3", "move.lease=0.3")
+QUICK = ("move.drain=0.3", "move.lease=0.3", "log.compare_interval=0.1")
 
 ROLLOUT = """
 name = "to-aws"

@@ -101,7 +101,7 @@ class RemoteCrowd:
         except (httpx.HTTPError, msgspec.MsgspecError) as error:
             return EdgeUnavailable(
                 f"edge {edge.name} at {edge.url} does not say who is there ({str(error) or type(error).__name__}): "
-                f"look at its log, and start it again if it has died; it is left out {ALIVE:g} s after its last sign of life"
+                f"look at its log, and start it anew if it died; it is left out {ALIVE:g} s after its last sign of life"
             )
 
 
