@@ -3,6 +3,8 @@
 PYTHON ?= python3
 WORKERS ?= 2
 SEEDS ?= 10000
+SEED ?= 1
+FAULTS ?= 100
 ARGS ?=
 
 BIN := .venv/bin
@@ -12,7 +14,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --universal
 NODE := tests/bots/node
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test check format docs soak bench lock clean
+.PHONY: help install demo serve test check format docs soak chaos bench lock clean
 
 help: ## list the chores
 	@echo "Usage: make WORD [ARGS='...']"
@@ -44,6 +46,9 @@ docs: .venv/.test ## write the generated documents anew
 
 soak: .venv/.test ## run SEEDS=n simulations of moves, crashes and delays
 	$(BIN)/python -m tests.model --seeds $(SEEDS) $(ARGS)
+
+chaos: .venv/.test ## break a network of real processes FAULTS=n times (SEED=n)
+	$(BIN)/python -m tests.chaos --seed $(SEED) --faults $(FAULTS) $(ARGS)
 
 bench: .venv/.test ## measure; prints the numbers that documents quote
 	$(BIN)/python -m bench $(ARGS)
