@@ -202,17 +202,21 @@ def test_append_of_unknown_fate_that_landed_unheard(world: World, main: Edge) ->
     assert (bob.lines, world.stored("main")) == ("a1", ["a1 1"])
 
 
-def test_held_too_long(world: World, main: Edge) -> None:
-    """Rule L6: what was tried may have been said; what never was, was not."""
+@pytest.mark.parametrize("answer", ["refused", "unknown"])
+def test_held_too_long(world: World, main: Edge, answer: str) -> None:
+    """Rule L6: what has had no answer may have been said; what was always refused, or never tried, was not."""
     ann = main.join("ann")
     main.failing.add("append")
+    if answer == "unknown":
+        main.lost.add("append")
     main.say(ann, "a1")
     main.say(ann, "a2")
     main.tick(LOG.hold)
     assert main.said == []
     main.tick(0.1)
-    assert main.said == ["unknown a1", "void a2 unsent"]
+    assert main.said == ["unknown a1" if answer == "unknown" else "void a1 unsent", "void a2 unsent"]
     main.failing.clear()
+    main.lost.clear()
     main.tick()
     assert world.stored("main") == []
     main.say(ann, "a3")
@@ -228,7 +232,7 @@ def test_abandon(world: World, main: Edge) -> None:
     main.held.add("append")
     main.say(bob, "b1")
     main.channel.abandon()
-    assert main.said == ["unknown a1", "void a2 unsent", "unknown b1"]
+    assert main.said == ["void a1 unsent", "void a2 unsent", "unknown b1"]
     main.failing.clear()
     main.release("append")
     main.channel.abandon()
