@@ -205,14 +205,34 @@ class PeopleSuite:
         assert await store.emotes("room") == [Emote("a", "3", "room")]
         assert await store.remove_emotes("", []) == 0
 
-    async def test_emotes_have_a_version(self, store: Store, rival: Store) -> None:
-        """It grows with each change, whoever made it."""
-        seen = [await store.emotes_version()]
-        await rival.set_emotes([Emote("a", "1")])
-        seen.append(await store.emotes_version())
-        await store.set_emotes([Emote("a", "2")])
-        seen.append(await rival.emotes_version())
-        await store.remove_emotes("", ["a"])
-        seen.append(await rival.emotes_version())
-        assert seen[0] == 0
-        assert sorted(set(seen)) == seen
+    # changes --------------------------------------------------------------------------------
+
+    async def test_changes_are_counted(self, store: Store, rival: Store) -> None:
+        """Whatever changes, whoever does it; accounts that come without facts are nobody's news."""
+        await store.add_account(Account("7", "ann"))
+        await store.add_accounts([Account("8", "bob"), Account("9", "cid")])
+        assert await rival.people_version() == 0
+        seen = [0]
+
+        async def news(by: Store) -> bool:
+            seen.append(await by.people_version())
+            return seen[-1] > seen[-2]
+
+        await rival.add_account(Account("10", "dan", bot="known"))
+        assert await news(store)
+        await rival.add_accounts([Account("11", "eve"), Account("12", "fay", suspended=True)])
+        assert await news(store)
+        await store.set_account("ann", color="#FF0000")
+        assert await news(rival)
+        await store.set_accounts([Account("8", "bob", "Bob")])
+        assert await news(rival)
+        await store.set_relations([Relation("room", "7", 5.0)], ["follow"])
+        assert await news(rival)
+        await store.set_emotes([Emote("a", "1")])
+        assert await news(rival)
+        await rival.remove_emotes("", ["a"])
+        assert await news(store)
+        await rival.remove_emotes("", ["a"])
+        await store.add_account(Account("", "gus"))
+        await store.set_account("nobody", color="#FF0000")
+        assert not await news(store)

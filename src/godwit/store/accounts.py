@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from godwit.store import refusals
 from godwit.store.base import Token
-from godwit.store.database import Database, chunks
-from godwit.store.people_base import AccountFacts
+from godwit.store.database import chunks
+from godwit.store.people import People
+from godwit.store.people_base import AccountFacts, has_facts
 from godwit.store.schema import accounts, counters, relations, tokens
 from godwit.store.tokens import token_hash, token_id
 from godwit.values import Account, is_counted
@@ -39,7 +40,7 @@ def _token(row: Row[Any]) -> Token:
     return Token(row.id, row.login, tuple(row.scopes), row.created, row.revoked)
 
 
-class Accounts(Database):
+class Accounts(People):
     """The part of `SqlStore` that knows who may log in."""
 
     async def add_account(self, account: Account) -> Account:
@@ -52,6 +53,8 @@ class Accounts(Database):
                 return _account(stored)
             (new,) = await self._numbered(connection, [account])
             await connection.execute(self._insert_new(accounts).values(msgspec.to_builtins(new)))
+            if has_facts(new):
+                await self._people_changed(connection)
             stored = (await connection.execute(by_login)).one_or_none()
             if stored is None:
                 raise refusals.user_id_taken(new.user_id, new.login)
@@ -85,6 +88,8 @@ class Accounts(Database):
                 rows = await self._numbered(connection, [missing[login] for login in sorted(missing)])
                 await connection.execute(self._insert_new(accounts), [msgspec.to_builtins(row) for row in rows])
                 found |= await self._by_login(connection, list(missing))
+                if any(map(has_facts, rows)):
+                    await self._people_changed(connection)
             return found
 
         found = await self._write(work) if new else {}
@@ -124,7 +129,11 @@ class Accounts(Database):
             if facts:
                 await connection.execute(changed.values(msgspec.to_builtins(facts)))
             row = (await connection.execute(select(accounts).where(accounts.c.login == login))).one_or_none()
-            return None if row is None else _account(row)
+            if row is None:
+                return None
+            if facts:
+                await self._people_changed(connection)
+            return _account(row)
 
         return await self._write(work)
 
@@ -138,8 +147,13 @@ class Accounts(Database):
             values = msgspec.to_builtins(latest[login])
             rows.append({f"new_{name}": values[name] for name in names} | {"whose": login})
         every = changed.values({name: bindparam(f"new_{name}") for name in names})
+
+        async def work(connection: AsyncConnection) -> None:
+            await connection.execute(every, rows)
+            await self._people_changed(connection)
+
         if rows:
-            await self._write(lambda connection: connection.execute(every, rows))
+            await self._write(work)
 
     async def remove_account(self, login: str) -> bool:
         """Remove an account with its relations, and its tokens (by the foreign key); says whether it was there."""

@@ -6,22 +6,20 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import Row, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from godwit.store.database import Database, chunks
-from godwit.store.schema import counters, emotes
+from godwit.store.database import chunks
+from godwit.store.people import People
+from godwit.store.schema import emotes
 from godwit.values import Emote
-
-_VERSION = "emotes"
-"""Name of the counter."""
 
 
 def _emote(row: Row[Any]) -> Emote:
     return Emote(row.code, row.id, row.channel)
 
 
-class Emotes(Database):
+class Emotes(People):
     """The part of `SqlStore` that knows which words are pictures."""
 
     async def set_emotes(self, new: Sequence[Emote]) -> None:
@@ -30,8 +28,8 @@ class Emotes(Database):
         rows = [msgspec.to_builtins(latest[key]) for key in sorted(latest)]
 
         async def work(connection: AsyncConnection) -> None:
-            await self._changed(connection)
             await connection.execute(self._put(emotes, "channel", "code"), rows)
+            await self._people_changed(connection)
 
         if rows:
             await self._write(work)
@@ -40,19 +38,15 @@ class Emotes(Database):
         """Remove emotes of a channel; returns how many there were."""
 
         async def work(connection: AsyncConnection) -> int:
-            await self._changed(connection)
             removed = 0
             for some in chunks(codes):
                 gone = delete(emotes).where(emotes.c.channel == channel, emotes.c.code.in_(some))
                 removed += (await connection.execute(gone)).rowcount
+            if removed:
+                await self._people_changed(connection)
             return removed
 
         return await self._write(work) if codes else 0
-
-    async def _changed(self, connection: AsyncConnection) -> None:
-        """Count a change, in the transaction that makes it."""
-        await connection.execute(self._insert_new(counters).values(name=_VERSION, value=0))
-        await connection.execute(update(counters).where(counters.c.name == _VERSION).values(value=counters.c.value + 1))
 
     async def emotes(self, channel: str = "", *, after: str = "", limit: int = 1000) -> list[Emote]:
         """Emotes of a channel, everybody's for '', by code."""
@@ -70,8 +64,3 @@ class Emotes(Database):
             return found
 
         return await self._read(work) if channels else []
-
-    async def emotes_version(self) -> int:
-        """A number that grows with each change of emotes; 0 before the first."""
-        rows = await self._fetch(select(counters.c.value).where(counters.c.name == _VERSION))
-        return rows[0].value if rows else 0

@@ -10,7 +10,7 @@ import msgspec
 from godwit.errors import InvalidRequest
 from godwit.store import refusals
 from godwit.store.base import Sanction
-from godwit.store.people_base import AccountFacts, Related, Tie
+from godwit.store.people_base import AccountFacts, Related, Tie, has_facts
 from godwit.values import Account, Emote, Position, Relation, is_counted
 
 
@@ -22,7 +22,7 @@ class MemoryPeople:
         self._last_user_id = 0
         self._relations: dict[tuple[str, str], Relation] = {}
         self._emotes: dict[tuple[str, str], Emote] = {}
-        self._emotes_version = 0
+        self._changes = 0
         self._sanctions: dict[str, Sanction] = {}
 
     # accounts -------------------------------------------------------------------------------
@@ -38,6 +38,7 @@ class MemoryPeople:
         if is_counted(account.user_id):
             self._last_user_id = max(self._last_user_id, int(account.user_id))
         self._accounts[account.login] = account
+        self._changes += has_facts(account)
         return account
 
     async def add_accounts(self, accounts: Sequence[Account]) -> list[Account | None]:
@@ -55,10 +56,12 @@ class MemoryPeople:
         account = self._accounts.get(login)
         if account is not None:
             account = self._accounts[login] = msgspec.structs.replace(account, **facts)
+            self._changes += bool(facts)
         return account
 
     async def set_accounts(self, accounts: Sequence[Account]) -> None:
         """Replace all facts of many accounts, by login; unknown ones are passed over."""
+        self._changes += bool(accounts)
         for account in accounts:
             if account.login in self._accounts:
                 user_id = self._accounts[account.login].user_id
@@ -85,6 +88,7 @@ class MemoryPeople:
 
     async def set_relations(self, rows: Sequence[Relation], ties: Collection[Tie]) -> None:
         """Write those halves of relations that `ties` names."""
+        self._changes += bool(rows)
         for row in rows:
             key = row.channel, row.user_id
             known = self._relations.get(key) or Relation(*key)
@@ -116,13 +120,14 @@ class MemoryPeople:
 
     async def set_emotes(self, emotes: Sequence[Emote]) -> None:
         """Add emotes, or replace those with the same code in the same channel."""
-        self._emotes_version += bool(emotes)
+        self._changes += bool(emotes)
         self._emotes |= {(emote.channel, emote.code): emote for emote in emotes}
 
     async def remove_emotes(self, channel: str, codes: Sequence[str]) -> int:
         """Remove emotes of a channel; returns how many there were."""
-        self._emotes_version += bool(codes)
-        return sum(self._emotes.pop((channel, code), None) is not None for code in codes)
+        removed = sum(self._emotes.pop((channel, code), None) is not None for code in codes)
+        self._changes += bool(removed)
+        return removed
 
     async def emotes(self, channel: str = "", *, after: str = "", limit: int = 1000) -> list[Emote]:
         """Emotes of a channel, everybody's for '', by code."""
@@ -133,6 +138,6 @@ class MemoryPeople:
         """All emotes of many channels."""
         return [emote for emote in self._emotes.values() if emote.channel in channels]
 
-    async def emotes_version(self) -> int:
-        """A number that grows with each change of emotes; 0 before the first."""
-        return self._emotes_version
+    async def people_version(self) -> int:
+        """A number that grows whenever facts of accounts, relations or emotes change; 0 before the first."""
+        return self._changes

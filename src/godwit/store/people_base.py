@@ -32,6 +32,11 @@ class AccountFacts(TypedDict, total=False):
     channel_suspended: bool
 
 
+def has_facts(account: Account) -> bool:
+    """Say whether more is known of an account than its name."""
+    return account != Account(account.user_id, account.login)
+
+
 class Related(msgspec.Struct, frozen=True):
     """A relation with the login that it is about."""
 
@@ -96,6 +101,11 @@ class People(Protocol):
         """All emotes of many channels, in no order."""
         ...
 
-    async def emotes_version(self) -> int:
-        """A number that grows with each change of emotes; 0 before the first."""
+    # changes --------------------------------------------------------------------------------
+
+    async def people_version(self) -> int:
+        """A number that grows whenever facts of accounts, relations or emotes change; 0 before the first.
+
+        Accounts that are added without facts do not count.
+        """
         ...

@@ -11,7 +11,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from godwit.store.base import Sanction
-from godwit.store.database import CHUNK, Database
+from godwit.store.database import CHUNK
+from godwit.store.people import People
 from godwit.store.people_base import Related, Tie
 from godwit.store.schema import accounts, relations, sanctions
 from godwit.values import Relation
@@ -28,7 +29,7 @@ def _relation(row: Row[Any]) -> Relation:
     return Relation(row.channel, row.user_id, row.follows_since, row.subscriber, row.months, row.tier)
 
 
-class Relations(Database):
+class Relations(People):
     """The part of `SqlStore` that knows who belongs to a channel."""
 
     async def relations(self, pairs: Sequence[tuple[str, str]]) -> list[Relation]:
@@ -74,6 +75,7 @@ class Relations(Database):
             await connection.execute(self._put_columns(written), new)
             if ended:
                 await connection.execute(delete(relations).where(blank), ended)
+            await self._people_changed(connection)
 
         await self._write(work)
 

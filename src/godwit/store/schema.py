@@ -184,7 +184,7 @@ counters = Table(
     Column("value", BigInteger, nullable=False),
 )
 """Numbers that only grow: the highest `user_id` that any account ever had, the last number of the `feed`, the last that
-was forgotten (`feed floor`), how far each webhook has come (`webhook NAME`), and how often `emotes` have changed."""
+was forgotten (`feed floor`), how far each webhook has come (`webhook NAME`), and how often facts of `people` have changed."""
 
 tokens = Table(
     "tokens",
