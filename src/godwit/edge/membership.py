@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -12,9 +13,10 @@ from godwit.errors import StoreUnavailable
 from godwit.tmi import render
 from godwit.tmi.events import InquireRequested, JoinRequested, PartRequested
 from godwit.tmi.login import LoginFailure
-from godwit.values import Addresses
+from godwit.values import Addresses, Position
 
 if TYPE_CHECKING:
+    from godwit.edge.room import Room
     from godwit.edge.session import Session
 
 log = structlog.get_logger()
@@ -38,7 +40,20 @@ def join_requested(session: Session, event: JoinRequested) -> None:
             room = session.rooms.get(name)
             if room is None:
                 room = session.rooms[name] = session.node.room(name)
-            room.join(session, event.after.get(name))
+            enter = partial(_enter, session, room, event.after.get(name))
+            if session.node.relations.ready(session, name, enter):
+                enter()
+
+
+def _enter(session: Session, room: Room, after: Position | None) -> None:
+    """Let the connection into a channel, unless it has left meanwhile, or the channel is closed (USER-3)."""
+    if session.rooms.get(room.name) is not room:
+        return
+    if session.node.relations.closed(room.name):
+        del session.rooms[room.name]
+        session.notice(room.name, "msg_channel_suspended")
+        return
+    room.join(session, after)
 
 
 def _charged(session: Session, channel: str) -> bool:

@@ -24,6 +24,7 @@ from godwit.edge.metrics import Counts, EdgeStatistics
 from godwit.edge.neighbours import Neighbours
 from godwit.edge.pace import Pace
 from godwit.edge.presence import Present, logins, named, present
+from godwit.edge.relations import REFRESH, Relations
 from godwit.edge.room import Room
 from godwit.edge.session import Session
 from godwit.edge.tasks import Tasks
@@ -56,6 +57,7 @@ class EdgeNode:
         name: unique for ever; part of the names of everything that this node produces.
         quiet: ordinary channels are silent here (the cluster of group chat).
         counts: what has happened so far.
+        relations: what is known of accounts in channels.
 
     Args:
         logs: cluster -> its chat log; an edge reads those of all clusters.
@@ -91,6 +93,7 @@ class EdgeNode:
         self.turn = Turn(self.loop)
         self.wheel = Wheel(self.loop.time())
         self.pace = pace or Pace(settings, self.loop.time)
+        self.relations = Relations(store, self.loop.time, self.tasks)
         self._logs = logs
         self._outside = Outside(cluster, logs, store, clock, settings, self.loop, self.tasks)
         self._numbers = numbers or count(1)
@@ -206,6 +209,8 @@ class EdgeNode:
         self.tasks.start(self._repeat(SWEEP, self._sweep), f"sweep {self.cluster}")
         self.tasks.start(self._repeat(log_.compare_interval, self.compare), f"compare {self.cluster}")
         self.tasks.start(self._repeat(move.lease / 2, self.check_default), f"default placement {self.cluster}")
+        self.tasks.start(self.relations.check(), f"people {self.cluster}")
+        self.tasks.start(self._repeat(REFRESH, self.relations.check), f"people {self.cluster}")
 
     async def stop(self, grace: float) -> None:
         """End: RECONNECT to all, lines for `grace` seconds more, then close (RC-1, RC-2).
