@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 
 from godwit.app import App
 from godwit.control.controller import Controller
+from godwit.edge.front import Ports
 from godwit.errors import InvalidSetting
 from godwit.settings import ControlSettings, DirectorySettings, EdgeSettings, LimitSettings, Settings, StoreSettings
 from godwit.store.database import sqlite_url
@@ -183,8 +184,8 @@ async def test_fixed_ports_follow_one_another(tmp_path: Path) -> None:
     try:
         assert ready["api"] == f"http://127.0.0.1:{port}"
         assert ready["clusters"]["main"]["ws"] is None
-        assert app.ports(0) == (0, edge.ws_port)
-        assert app.ports(2) == (2, edge.ws_port + 2)
+        assert app.ports(0) == Ports(0, edge.ws_port, edge.tls_port, edge.wss_port)
+        assert app.ports(2) == Ports(2, edge.ws_port + 2, edge.tls_port + 2, edge.wss_port + 2)
     finally:
         await app.stop()
 

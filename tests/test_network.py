@@ -5,17 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from ssl import SSLCertVerificationError
 
 import pytest
 from structlog.testing import capture_logs
 
 from godwit.chatlog.memory import MemoryLog
 from godwit.clock import FakeClock
-from godwit.errors import StoreUnavailable
+from godwit.edge.front import Ports
+from godwit.errors import InvalidSetting, StoreUnavailable
+from godwit.local.certificate import own_certificate
 from godwit.network import Network
 from godwit.settings import EdgeSettings, Settings
 from godwit.store.memory import MemoryStore
 from godwit.values import Addresses, Segment
+from tests.edge.test_front import secure
 from tests.edge.world import DEADLINE, Client
 
 CLUSTERS = ("main", "aws", "event", "group")
@@ -24,8 +31,10 @@ CLUSTERS = ("main", "aws", "event", "group")
 class Running:
     """A network that does as its store says."""
 
-    def __init__(self) -> None:
+    def __init__(self, certificate: tuple[Path, Path] | None = None) -> None:
         edge = EdgeSettings(edges=2, ws=False, reconnect_grace=0.0, retire_spread=0.0)
+        if certificate:
+            edge = replace(edge, certificate=str(certificate[0]), key=str(certificate[1]))
         self.settings = Settings(clusters=CLUSTERS, edge=edge)
         self.store = MemoryStore()
         self.clock = FakeClock(1000.0)
@@ -63,14 +72,14 @@ class Running:
 
 
 @asynccontextmanager
-async def running(**retired: str) -> AsyncIterator[Running]:
+async def running(certificate: tuple[Path, Path] | None = None, **retired: str) -> AsyncIterator[Running]:
     """A network with nobody in it, of which these clusters are retired."""
-    run = Running()
+    run = Running(certificate)
     await run.store.set_default(Segment("aws", 1, 0, "aws/1"), hold_until=0.0)
     for cluster, into in retired.items():
         await run.store.retire(cluster, into, 0.0)
     run.network.open(run.store, run.logs, run.clock)
-    await run.network.listen(lambda place: (0, 0), await run.store.retired())
+    await run.network.listen(lambda place: Ports(), await run.store.retired())
     following = asyncio.create_task(run.network.follow(run.store))
     try:
         yield run
@@ -191,7 +200,7 @@ async def test_a_process_with_edges_of_one_cluster_serves_the_other_in_its_place
     run.network = Network(run.settings, ("main",), shared=True)
     await run.store.set_default(Segment("main", 1, 0, "main/1"), hold_until=0.0)
     run.network.open(run.store, run.logs, run.clock)
-    await run.network.listen(lambda place: (0, 0), {})
+    await run.network.listen(lambda place: Ports(), {})
     following = asyncio.create_task(run.network.follow(run.store))
     try:
         assert list(run.network.nodes) == ["main"]
@@ -210,3 +219,58 @@ async def test_a_process_with_edges_of_one_cluster_serves_the_other_in_its_place
         following.cancel()
         await asyncio.wait([following])
         await run.network.close()
+
+
+@pytest.mark.row("TLS-1")
+async def test_addresses_with_tls_are_told(tmp_path: Path) -> None:
+    async with running(own_certificate(tmp_path, datetime.now(UTC))) as run:
+        told, listening = run.network.addresses["aws"], run.network.listening()["aws"]
+        assert told.ws == ()
+        assert told.tls == (listening["tls"],)
+        assert [f"wss://{address}/" for address in told.wss] == [listening["wss"]]
+        assert len({told.tcp, told.tls, told.wss}) == 3
+        assert len({each for name in CLUSTERS for each in run.network.addresses[name].tls}) == len(CLUSTERS)
+
+
+@pytest.mark.row("TLS-2")
+async def test_a_certificate_is_read_anew_and_a_broken_one_is_not_used(tmp_path: Path) -> None:
+    first = own_certificate(tmp_path, datetime.now(UTC))
+    (tmp_path / "old").mkdir()
+    old = tmp_path / "old" / "old.crt"
+    old.write_bytes(first[0].read_bytes())
+    async with running(first) as run:
+        port = int(run.network.addresses["main"].tls[0].rpartition(":")[2])
+        ann = await secure(port, old, "ann")
+        kept = first[1].read_bytes()
+        first[1].write_text("broken")
+        with capture_logs() as logs:
+            run.network.renew_certificate()
+        assert [(entry["event"], entry["log_level"]) for entry in logs] == [("certificate_not_renewed", "error")]
+        bob = await secure(port, old, "bob")
+        first[1].write_bytes(kept)
+        first[0].unlink()
+        own_certificate(tmp_path, datetime.now(UTC))
+        with capture_logs() as logs:
+            run.network.renew_certificate()
+        assert [entry["event"] for entry in logs] == ["certificate_renewed"]
+        cid = await secure(port, first[0], "cid")
+        with pytest.raises(SSLCertVerificationError):
+            await secure(port, old, "dan")
+        for client in (ann, bob, cid):
+            assert await client.flush() == []
+            client.close()
+
+
+async def test_a_broken_certificate_is_told_at_the_start(tmp_path: Path) -> None:
+    certificate, key = own_certificate(tmp_path, datetime.now(UTC))
+    key.write_text("broken")
+    with pytest.raises(InvalidSetting, match="must be PEM"):
+        async with running((certificate, key)):
+            """It never comes to that."""
+
+
+async def test_without_a_certificate_there_is_nothing_to_renew() -> None:
+    async with running() as run:
+        with capture_logs() as logs:
+            run.network.renew_certificate()
+        assert logs == []

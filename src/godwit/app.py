@@ -25,6 +25,7 @@ from godwit.crowd import EdgeCrowd
 from godwit.edge import metrics
 from godwit.edge.backend import room_id
 from godwit.edge.node import GROUP
+from godwit.edge.front import Ports, fixed_ports
 from godwit.ending import end
 from godwit.errors import InvalidSetting, StoreUnavailable
 from godwit.ground import Ground, LogCollector, open_ground
@@ -81,6 +82,7 @@ class App:
             StoreUnavailable: the store cannot be opened.
         """
         try:
+            InvalidSetting: the certificate cannot be used.
             return await self._start()
         except BaseException:
             await self.stop()
@@ -97,10 +99,13 @@ class App:
             self._stopped = True
             await self._up.aclose()
 
-    def ports(self, place: int) -> tuple[int, int]:
-        """The ports for TCP and WebSocket to ask for, of the cluster at that place of the list."""
-        edge = self._settings.edge
-        return (0, 0) if self._ports_auto else (edge.tcp_port + place, edge.ws_port + place)
+    def reload(self) -> None:
+        """Read the certificate anew (TLS-2)."""
+        self._network.renew_certificate()
+
+    def ports(self, place: int) -> Ports:
+        """The ports to ask for, of the cluster at that place of the list."""
+        return Ports() if self._ports_auto else fixed_ports(self._settings.edge, place)
 
     def _number(self) -> str:
         """What tells this process from others on this machine, the same after a restart if its port is."""

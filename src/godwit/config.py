@@ -42,7 +42,9 @@ _FILE = "_file"
 _TREES = {_PUBLIC: 2, _SERVERS: 1, _DOMAINS: 1}
 """Settings that are trees, and how deep they go: sources override each other leaf by leaf. Domains are no lists."""
 
-_PORTS = frozenset({"edge.tcp_port", "edge.ws_port", "directory.port", "node.port"})
+_PORTS = frozenset(
+    {"edge.tcp_port", "edge.ws_port", "edge.tls_port", "edge.wss_port", "directory.port", "node.port"}
+)
 _MAY_BE_ZERO = frozenset(
     {
         "edge.reconnect_grace",
@@ -336,6 +338,8 @@ def _coherent(settings: Settings) -> None:
                     )
     _addressed(settings)
     _shared(settings)
+    if settings.edge.key and not settings.edge.certificate:
+        raise InvalidSetting("edge.key is the key of a certificate: give edge.certificate too")
     log, move = settings.log, settings.move
     if log.hold + log.append_timeout > log.duplicate_window:
         raise InvalidSetting(
@@ -430,6 +434,9 @@ def listeners(settings: Settings) -> list[tuple[str, str, str, int]]:
             found.append((f"{cluster} tcp", "edge.tcp_port", edge.host, edge.tcp_port + number))
         if edge.ws:
             found.append((f"{cluster} websocket", "edge.ws_port", edge.host, edge.ws_port + number))
+        if edge.certificate:
+            found.append((f"{cluster} tls", "edge.tls_port", edge.host, edge.tls_port + number))
+            found.append((f"{cluster} secure websocket", "edge.wss_port", edge.host, edge.wss_port + number))
     found.append(("http", "directory.port", directory.host, directory.port))
     return found
 
@@ -474,9 +481,11 @@ def check_exposure(settings: Settings) -> None:
     lacking = []
     for cluster in settings.clusters:
         public = settings.directory.public.get(cluster, {})
-        for transport, secure, on in (("tcp", "tls", settings.edge.tcp), ("ws", "wss", settings.edge.ws)):
-            if on and not public.get(transport) and not public.get(secure):
-                lacking.append(f"{_PUBLIC}.{cluster}.{transport}")
+        edge = settings.edge
+        for transport, secure, on in (("tcp", "tls", edge.tcp), ("ws", "wss", edge.ws)):
+            named = on or bool(edge.certificate)
+            if named and not public.get(transport) and not public.get(secure):
+                lacking.append(f"{_PUBLIC}.{cluster}.{transport if on else secure}")
     if lacking:
         raise InvalidSetting(
             f"{' and '.join(exposed or literal)} needs addresses that clients can be told: set {', '.join(lacking)} "

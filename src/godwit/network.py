@@ -15,13 +15,15 @@ import structlog
 from godwit.chatlog.base import ChatLog
 from godwit.chatlog.hearsay import Hearsay, LocalHearsay
 from godwit.clock import Clock
-from godwit.edge.front import Front
+from godwit.edge.front import Front, Ports
 from godwit.edge.node import GROUP, EdgeNode
 from godwit.edge.pace import Pace
-from godwit.errors import StoreUnavailable
+from godwit.errors import InvalidSetting, StoreUnavailable
 from godwit.settings import Settings
 from godwit.store.rollout_base import RolloutStore
 from godwit.values import Addresses
+from godwit.wire.certificates import server_context
+from godwit.wire.listener import Listener
 
 log = structlog.get_logger()
 
@@ -171,25 +173,44 @@ class Network:
                     node.start()
         return self.nodes[cluster]
 
-    async def listen(self, ports: Callable[[int], tuple[int, int]], retired: Mapping[str, str]) -> None:
+    async def listen(self, ports: Callable[[int], Ports], retired: Mapping[str, str]) -> None:
         """Let clients in.
 
         Args:
-            ports: gives the ports for TCP and WebSocket of the cluster at a place of the list of all clusters.
+            ports: gives the ports of the cluster at a place of the list of all clusters.
             retired: retired clusters, and what serves in their place.
 
         Raises:
             OSError: an address cannot be had.
+            InvalidSetting: there is a certificate, and it cannot be used.
         """
+        edge = self._settings.edge
+        secure = server_context(edge.certificate, edge.key) if edge.certificate else None
         self.places.retire(retired)
         self._hand_over()
         for cluster, front in self.fronts.items():
-            tcp_port, ws_port = ports(self._settings.clusters.index(cluster))
-            await front.listen(tcp_port=tcp_port, ws_port=ws_port)
+            await front.listen(ports(self._settings.clusters.index(cluster)), secure)
         self.places.hear(self.own())
         self._started = True
         for node in self.all_nodes():
             node.start()
+
+    def renew_certificate(self) -> None:
+        """Read the certificate anew, for those who come in from now on (TLS-2).
+
+        One that cannot be used is told in the log, and the old one stays.
+        """
+        edge = self._settings.edge
+        if not edge.certificate:
+            return
+        try:
+            secure = server_context(edge.certificate, edge.key)
+        except InvalidSetting as error:
+            log.error("certificate_not_renewed", error=str(error))
+            return
+        for front in self.fronts.values():
+            front.renew(secure)
+        log.info("certificate_renewed", certificate=edge.certificate)
 
     def own(self) -> dict[str, Addresses]:
         """Where the clusters of this process listen."""
@@ -286,7 +307,7 @@ class Network:
 
     def listening(self) -> dict[str, dict[str, str | None]]:
         """Where each cluster listens, by transport."""
-        return {name: _listening(front) for name, front in self.fronts.items()}
+        return {name: listening(_addresses(front)) for name, front in self.fronts.items()}
 
     async def silent(self) -> str:
         """Says which clusters have no addresses yet; '' if all have."""
@@ -305,14 +326,14 @@ def _kinds(addresses: Addresses) -> tuple[tuple[str, ...], ...]:
 
 
 def _addresses(front: Front) -> Addresses:
-    tcp = (f"{front.tcp.host}:{front.tcp.port}",) if front.tcp else ()
-    ws = (f"{front.ws.host}:{front.ws.port}",) if front.ws else ()
-    return Addresses(tcp=tcp, ws=ws)
+    return Addresses(*(_at(listener) for listener in (front.tcp, front.tls, front.ws, front.wss)))
 
 
-def _listening(front: Front) -> dict[str, str | None]:
-    return {
-        "tcp": f"{front.tcp.host}:{front.tcp.port}" if front.tcp else None,
-        "tls": None,
-        "ws": f"ws://{front.ws.host}:{front.ws.port}/" if front.ws else None,
-    }
+def _at(listener: Listener | None) -> tuple[str, ...]:
+    return (f"{listener.host}:{listener.port}",) if listener else ()
+
+
+def listening(addresses: Addresses) -> dict[str, str | None]:
+    """Where a cluster listens, by transport, as the ready file says it."""
+    tcp, tls, ws, wss = (next(iter(kind), None) for kind in _kinds(addresses))
+    return {"tcp": tcp, "tls": tls, "ws": ws and f"ws://{ws}/", "wss": wss and f"wss://{wss}/"}

@@ -24,8 +24,14 @@ class EdgeSettings:
     host: str = _setting("127.0.0.1", "Address to listen on. Anything but loopback needs configured authentication.")
     tcp_port: int = _setting(6667, "First TCP port; the clusters take this one and the next ones, in order.")
     ws_port: int = _setting(8080, "First WebSocket port; the clusters take this one and the next ones, in order.")
-    tcp: bool = _setting(True, "Listen on TCP.")
-    ws: bool = _setting(True, "Listen on WebSocket.")
+    tls_port: int = _setting(6697, "First port for TLS on TCP, if there is a certificate; counted on like the others.")
+    wss_port: int = _setting(8443, "First port for TLS on WebSocket, if there is a certificate; the same.")
+    certificate: str = _setting(
+        "", "PEM file with the server's certificate and its chain; empty: no TLS. Read again at SIGHUP."
+    )
+    key: str = _setting("", "PEM file with the certificate's key; empty: it is in the same file.")
+    tcp: bool = _setting(True, "Listen on TCP without TLS.")
+    ws: bool = _setting(True, "Listen on WebSocket without TLS.")
     edges: int = _setting(1, "Edges per cluster in one process (they share the cluster's ports in turn).")
     login_timeout: float = _setting(30.0, "Seconds a connection may take to log in.")
     ping_interval: float = _setting(300.0, "Seconds of silence from a client after which it is sent a PING.")

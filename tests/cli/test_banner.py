@@ -66,3 +66,11 @@ def test_without_websockets() -> None:
     text = shown(clusters={"main": {"tcp": "127.0.0.1:1", "tls": None, "ws": None}})
     assert "tmi.js" not in text
     assert "--to main" in text
+
+
+def test_tls_is_shown_where_there_is_some() -> None:
+    secure = {"tcp": None, "tls": "127.0.0.1:6697", "ws": None, "wss": "wss://127.0.0.1:8443/"}
+    text = shown(clusters={"main": secure})
+    assert "127.0.0.1:6697" in text
+    assert "wss://127.0.0.1:8443/" in text
+    assert "wss" not in shown()

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -151,3 +152,62 @@ async def test_a_process_without_a_ready_file() -> None:
 
     await serve.run(program, None, announce)
     assert program.stops == 1
+
+
+class Renewing(Program):
+    """A program that has a certificate."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reloads = 0
+
+    def reload(self) -> None:
+        """Note that it was asked, and end: the test has seen it."""
+        self.reloads += 1
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.row("TLS-2")
+async def test_sighup_renews_the_certificate() -> None:
+    program, before = Renewing(), signal.getsignal(signal.SIGHUP)
+
+    def announce(_: Mapping[str, Any]) -> None:
+        asyncio.get_running_loop().call_later(0.0, os.kill, os.getpid(), signal.SIGHUP)
+
+    await serve.run(program, None, announce, renews=True)
+    assert (program.reloads, program.stops) == (1, 1)
+    assert signal.getsignal(signal.SIGHUP) == before
+
+
+async def test_without_a_certificate_sighup_is_left_alone() -> None:
+    """So that a server ends with the terminal that it was started in."""
+    program, before, seen = Renewing(), signal.getsignal(signal.SIGHUP), []
+
+    def announce(_: Mapping[str, Any]) -> None:
+        loop = asyncio.get_running_loop()
+        loop.call_soon(lambda: seen.append(signal.getsignal(signal.SIGHUP)))
+        loop.call_soon(os.kill, os.getpid(), signal.SIGTERM)
+
+    await serve.run(program, None, announce)
+    assert seen == [before]
+
+
+@pytest.mark.row("TLS-3")
+def test_an_own_certificate_lies_beside_the_store(tmp_path: Path) -> None:
+    settings = config.load(None, {}, [f"store.path={tmp_path / 'godwit.sqlite3'}"]).settings
+    found = serve.with_own_certificate(settings).edge
+    assert (found.certificate, found.key) == (str(tmp_path / "godwit-tls.crt"), str(tmp_path / "godwit-tls.key"))
+    assert replace(found, certificate="", key="") == settings.edge
+
+
+@pytest.mark.parametrize(
+    ("sets", "told"),
+    [
+        (["edge.certificate=some.crt"], "give one of the two"),
+        (["edge.host=192.0.2.1"], "this machine only"),
+        (["store.path=missing/godwit.sqlite3"], "cannot write a certificate"),
+    ],
+)
+def test_when_there_is_no_own_certificate(sets: list[str], told: str) -> None:
+    with pytest.raises(InvalidRequest, match=told):
+        serve.with_own_certificate(config.load(None, {}, sets).settings)

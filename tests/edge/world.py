@@ -16,7 +16,7 @@ from godwit.chatlog.base import ChatLog
 from godwit.chatlog.hearsay import LocalHearsay
 from godwit.chatlog.memory import MemoryLog
 from godwit.clock import FakeClock
-from godwit.edge.front import Front
+from godwit.edge.front import Front, Ports
 from godwit.edge.node import EdgeNode
 from godwit.edge.pace import Pace
 from godwit.edge.session import Session
@@ -133,7 +133,7 @@ class World:
             hearsay=self.hearsay,
         )
         front = self.fronts[name] = Front([node], self.settings.edge)
-        await front.listen(tcp_port=0, ws_port=0)
+        await front.listen(Ports())
         return node
 
     async def another(self, name: str, cluster: str) -> EdgeNode:

@@ -39,7 +39,8 @@ def _table(told: Mapping[str, Any]) -> Table:
     for heading in ("cluster", "TCP", "TLS", "WebSocket"):
         table.add_column(heading, overflow="fold")
     for name, cluster in told["clusters"].items():
-        table.add_row(name, *(cluster.get(kind) or "-" for kind in ("tcp", "tls", "ws")))
+        websocket = "\n".join(filter(None, (cluster.get("ws"), cluster.get("wss"))))
+        table.add_row(name, cluster.get("tcp") or "-", cluster.get("tls") or "-", websocket or "-")
     return table
 
 

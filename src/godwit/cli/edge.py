@@ -23,6 +23,7 @@ def edge(
     """Run an edge of one cluster. Needs PostgreSQL, NATS and an admin token: docs/operate.md tells how.
 
     At SIGTERM it accepts nobody any more, sends its clients RECONNECT over edge.drain_spread seconds, and ends.
+    SIGHUP reads the certificate of edge.certificate anew.
 
     Example: godwit edge --cluster aws --config godwit.toml
     """
@@ -37,4 +38,4 @@ def edge(
             return Edge(found, cluster, ports_auto=auto)
         return Workers(found, cluster, workers, config=config, sets=settings or (), ports_auto=auto)
 
-    run_process(make, ready_file)
+    run_process(make, ready_file, renews=bool(found.edge.certificate))

@@ -42,15 +42,18 @@ def load(config: Path | None, sets: Sequence[str] | None, name: str | None) -> S
     return found
 
 
-def run_process(make: Callable[[], Program], ready_file: Path | None) -> None:
+def run_process(make: Callable[[], Program], ready_file: Path | None, *, renews: bool = False) -> None:
     """Run a process until it is told to end.
+
+    Args:
+        renews: SIGHUP has it read its certificate anew.
 
     Raises:
         GodwitError: it could not start, or ended by itself.
     """
     logs.to_stderr(logging.INFO)
     allow_many_files()
-    on_loop(run(make(), ready_file.absolute() if ready_file else None, _announce))
+    on_loop(run(make(), ready_file.absolute() if ready_file else None, _announce, renews=renews))
 
 
 def _announce(told: Mapping[str, Any]) -> None:

@@ -11,9 +11,11 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, runtime_checkable
 
 import typer
 
@@ -56,6 +58,15 @@ class Program(Protocol):
         ...
 
 
+@runtime_checkable
+class Reloads(Protocol):
+    """A program that can be told, by SIGHUP, to read its certificate anew."""
+
+    def reload(self) -> None:
+        """Read it now."""
+        ...
+
+
 def serve(
     config: Config = None,
     settings: Set = None,
@@ -67,10 +78,15 @@ def serve(
     host: Annotated[
         str | None, typer.Option("--host", help="Address to listen on: short for edge.host and directory.host.")
     ] = None,
+    tls: Annotated[
+        bool,
+        typer.Option("--tls", help="Listen for TLS too, with a certificate of its own beside the store (loopback)."),
+    ] = False,
 ) -> None:
     """Run a chat server: all clusters, the directory, the API and the controller in one process.
 
-    Stops at SIGTERM or Ctrl-C; clients are told to reconnect and get a grace time first.
+    Stops at SIGTERM or Ctrl-C; clients are told to reconnect and get a grace time first. SIGHUP reads the
+    certificate of edge.certificate anew.
 
     Example: godwit serve --ports auto --set edge.ping_interval=60
     """
@@ -81,6 +97,9 @@ def serve(
         given += [f"edge.host={host}", f"directory.host={host}"]
     found = loading.load(config, os.environ, given).settings
     loading.check_exposure(found)
+    renews = bool(found.edge.certificate)
+    if tls:
+        found = with_own_certificate(found)
     if ports is Ports.FIXED:
         loading.check_ports(found)
         check_free(found)
@@ -95,15 +114,22 @@ def serve(
 
         show(found, told, path)
 
-    on_loop(run(App(found, ports_auto=ports is Ports.AUTO), path, announce))
+    on_loop(run(App(found, ports_auto=ports is Ports.AUTO), path, announce, renews=renews))
 
 
-async def run(program: Program, path: Path | None, announce: Callable[[Mapping[str, Any]], None]) -> None:
+async def run(
+    program: Program,
+    path: Path | None,
+    announce: Callable[[Mapping[str, Any]], None],
+    *,
+    renews: bool = False,
+) -> None:
     """Run `program` until SIGTERM or SIGINT, or its own end.
 
     Args:
         path: where the ready file goes while it runs, if there is to be one.
         announce: tells people what listens where.
+        renews: SIGHUP has it read its certificate anew; else SIGHUP, such as of a terminal that closes, ends it.
 
     Raises:
         InvalidRequest: it could not start.
@@ -136,6 +162,8 @@ async def run(program: Program, path: Path | None, announce: Callable[[Mapping[s
             if path is not None:
                 ready.write(path, told)
             announce(told)
+            if renews and isinstance(program, Reloads):
+                loop.add_signal_handler(signal.SIGHUP, program.reload)
             print(READY, file=sys.stderr, flush=True)
             ended = asyncio.create_task(program.wait_stopped())
             waiting = {ended, stopping}
@@ -146,9 +174,34 @@ async def run(program: Program, path: Path | None, announce: Callable[[Mapping[s
                 await ended
                 raise GodwitError("the server ended by itself; the log above tells why")
         finally:
+            loop.remove_signal_handler(signal.SIGHUP)
             if path is not None:
                 ready.remove(path, os.getpid())
             await program.stop()
+
+
+def with_own_certificate(settings: Settings) -> Settings:
+    """The same settings, with a certificate that signs itself, made beside the store if it is not there (TLS-3).
+
+    Raises:
+        InvalidRequest: there is another certificate, or it listens beyond loopback, where nobody could trust this one.
+    """
+    from godwit.config import is_loopback
+    from godwit.local.certificate import own_certificate
+
+    if settings.edge.certificate:
+        raise InvalidRequest("--tls makes a certificate, and edge.certificate names one: give one of the two")
+    if not is_loopback(settings.edge.host):
+        raise InvalidRequest(
+            f"--tls is for this machine only, and edge.host is {settings.edge.host}: get a certificate for the name "
+            "that clients use, and set edge.certificate and edge.key"
+        )
+    directory = Path(settings.store.path).absolute().parent
+    try:
+        certificate, key = own_certificate(directory, datetime.now(UTC))
+    except OSError as error:
+        raise InvalidRequest(f"cannot write a certificate to {directory}: {error.strerror or error}") from error
+    return replace(settings, edge=replace(settings.edge, certificate=str(certificate), key=str(key)))
 
 
 def check_free(settings: Settings) -> None:

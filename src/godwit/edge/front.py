@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import cycle
 from math import ceil
+from typing import NamedTuple
 
 from godwit.edge.node import EdgeNode
 from godwit.edge.session import Session
@@ -17,13 +19,31 @@ STEP = 1.0
 """Seconds between two handfuls of RECONNECTs, at most."""
 
 
+class Ports(NamedTuple):
+    """The ports of one cluster, by transport; 0 takes a free one."""
+
+    tcp: int = 0
+    ws: int = 0
+    tls: int = 0
+    wss: int = 0
+
+
+def fixed_ports(settings: EdgeSettings, place: int) -> Ports:
+    """The ports that the settings give to the cluster at that place of the list."""
+    return Ports(
+        *(first + place for first in (settings.tcp_port, settings.ws_port, settings.tls_port, settings.wss_port))
+    )
+
+
 class Front:
     """The listeners of one cluster.
 
     Attributes:
         nodes: the cluster's own edges in this process.
         tcp: the TCP listener, None if there is none.
+        tls: the same with TLS.
         ws: the WebSocket listener, None if there is none.
+        wss: the same with TLS.
 
     Args:
         nodes: at least one.
@@ -32,29 +52,45 @@ class Front:
     def __init__(self, nodes: Sequence[EdgeNode], settings: EdgeSettings) -> None:
         self.nodes = nodes
         self.tcp: Listener | None = None
+        self.tls: Listener | None = None
         self.ws: Listener | None = None
+        self.wss: Listener | None = None
         self._settings = settings
         self._turn: Iterator[EdgeNode] = cycle(nodes)
 
-    async def listen(self, *, tcp_port: int, ws_port: int) -> None:
+    @property
+    def listeners(self) -> list[Listener]:
+        """Those that there are."""
+        return [each for each in (self.tcp, self.tls, self.ws, self.wss) if each is not None]
+
+    async def listen(self, ports: Ports, secure: ssl.SSLContext | None = None) -> None:
         """Open the listeners that the settings ask for; who does not read is closed by their limit (LIMIT-1).
 
         Args:
-            tcp_port, ws_port: 0 takes a free one.
+            secure: with which certificate to listen for TLS, on TCP and WebSocket (TLS-1); None: not at all.
 
         Raises:
             OSError: an address cannot be had; what was opened is closed again.
         """
         limits = Limits(send_buffer=self._settings.send_buffer, max_frame=max(65_536, self._settings.max_line))
+        host, share, accept = self._settings.host, self._settings.reuse_port, self._accept
         try:
-            host, share = self._settings.host, self._settings.reuse_port
             if self._settings.tcp:
-                self.tcp = await listen_tcp(host, tcp_port, self._accept, limits=limits, reuse_port=share)
+                self.tcp = await listen_tcp(host, ports.tcp, accept, limits=limits, reuse_port=share)
             if self._settings.ws:
-                self.ws = await listen_ws(host, ws_port, self._accept, limits=limits, reuse_port=share)
+                self.ws = await listen_ws(host, ports.ws, accept, limits=limits, reuse_port=share)
+            if secure:
+                self.tls = await listen_tcp(host, ports.tls, accept, ssl=secure, limits=limits, reuse_port=share)
+                self.wss = await listen_ws(host, ports.wss, accept, ssl=secure, limits=limits, reuse_port=share)
         except OSError:
             self.close()
             raise
+
+    def renew(self, secure: ssl.SSLContext) -> None:
+        """Show another certificate to those who come in from now on (TLS-2); who is in stays."""
+        for listener in (self.tls, self.wss):
+            if listener is not None:
+                listener.renew(secure)
 
     def hand_to(self, nodes: Sequence[EdgeNode]) -> None:
         """From now on, hand new connections to these edges; who is in stays where it is."""
@@ -86,15 +122,13 @@ class Front:
 
     def close(self) -> None:
         """Accept nothing any more; who is in stays."""
-        for listener in (self.tcp, self.ws):
-            if listener is not None:
-                listener.close()
+        for listener in self.listeners:
+            listener.close()
 
     async def wait_empty(self) -> None:
         """Wait until every connection is gone."""
-        for listener in (self.tcp, self.ws):
-            if listener is not None:
-                await listener.wait_empty()
+        for listener in self.listeners:
+            await listener.wait_empty()
 
     def _accept(self, connection: Connection) -> Session:
         return next(self._turn).accept(connection)

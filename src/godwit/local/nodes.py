@@ -24,9 +24,11 @@ from godwit.ending import end
 from godwit.errors import InvalidRequest
 from godwit.local.nats import NatsCluster, free_ports
 from godwit.local.postgres import Postgres
+from godwit.network import listening
 from godwit.roles.child import Child
 from godwit.settings import Settings
 from godwit.store.migrations import migrate
+from godwit.values import Addresses
 
 log = structlog.get_logger()
 
@@ -169,23 +171,23 @@ class LocalNetwork:
 
     def _make_processes(self, settings: Settings) -> None:
         size, place = self._size, settings.clusters.index
-        ports = iter(free_ports(1 + 2 * size.edges * len(size.clusters)))
+        kinds = ("tcp", "ws", "tls", "wss") if settings.edge.certificate else ("tcp", "ws")
+        ports = iter(free_ports(1 + len(kinds) * size.edges * len(size.clusters)))
         http = next(ports)
         self._process(settings, "directory-1", "directory", f"directory.port={http}", api=f"http://127.0.0.1:{http}")
         for number in range(1, size.controllers + 1):
             self._process(settings, f"controller-{number}", "controller")
         for cluster in size.clusters:
             for number in range(1, size.edges + 1):
-                tcp, ws = next(ports), next(ports)
+                own = {kind: next(ports) for kind in kinds}
+                where = Addresses(**{kind: (f"{settings.edge.host}:{port}",) for kind, port in own.items()})
                 self._process(
                     settings,
                     f"edge-{cluster}-{number}",
                     "edge",
-                    f"edge.tcp_port={tcp - place(cluster)}",
-                    f"edge.ws_port={ws - place(cluster)}",
+                    *(f"edge.{kind}_port={port - place(cluster)}" for kind, port in own.items()),
                     cluster=cluster,
-                    tcp=f"{settings.edge.host}:{tcp}",
-                    ws=f"ws://{settings.edge.host}:{ws}/",
+                    **{kind: address for kind, address in listening(where).items() if address},
                 )
 
     def _process(self, settings: Settings, name: str, role: str, *sets: str, **about: str) -> None:
@@ -239,7 +241,9 @@ class LocalNetwork:
             "pid": os.getpid(),
             "api": processes["directory-1"]["api"],
             "admin_token": self._token,
-            "clusters": {name: {"tcp": about["tcp"], "tls": None, "ws": about["ws"]} for name, about in first.items()},
+            "clusters": {
+                name: {kind: about.get(kind) for kind in ("tcp", "tls", "ws", "wss")} for name, about in first.items()
+            },
             "directory": str(self.directory),
             "processes": processes,
         }

@@ -14,6 +14,7 @@ from godwit.edge.backend import room_id
 from godwit.edge.node import GROUP
 from godwit.errors import StoreUnavailable
 from godwit.ground import PATIENCE
+from godwit.network import listening
 from godwit.roles.insight import RemoteInsight
 from godwit.roles.process import Process
 from godwit.roles.remote import RemoteControllers, RemoteCrowd
@@ -118,14 +119,7 @@ class Directory(Process):
                 log.info("feed_trimmed", events=trimmed)
 
     def _told(self) -> dict[str, Any]:
-        clusters = {
-            name: {
-                "tcp": next(iter(addresses.tcp), None),
-                "tls": next(iter(addresses.tls), None),
-                "ws": f"ws://{addresses.ws[0]}/" if addresses.ws else None,
-            }
-            for name, addresses in self.places.addresses.items()
-        }
+        clusters = {name: listening(addresses) for name, addresses in self.places.addresses.items()}
         return {"api": self._web.url, "clusters": clusters}
 
 

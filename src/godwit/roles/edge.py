@@ -10,6 +10,7 @@ import structlog
 from godwit.control.ports import Crowd
 from godwit.crowd import EdgeCrowd
 from godwit.edge import metrics
+from godwit.edge.front import Ports, fixed_ports
 from godwit.errors import UnknownCluster
 from godwit.ground import PATIENCE
 from godwit.network import Network
@@ -41,11 +42,11 @@ class Edge(Process):
         metrics.register(self._registry, lambda: [node.statistics() for node in self._network.all_nodes()])
 
     async def _open(self) -> Addresses:
-        store, edge = self._ground.store, self._settings.edge
+        store = self._ground.store
         self._network.open(store, self._ground.logs, self._clock, self._ground.hearsay)
         self._up.push_async_callback(self._drain)
         await self._network.listen(
-            lambda place: (0, 0) if self._ports_auto else (edge.tcp_port + place, edge.ws_port + place),
+            lambda place: Ports() if self._ports_auto else fixed_ports(self._settings.edge, place),
             await store.retired(),
         )
         return self._network.own()[self._cluster]
@@ -54,6 +55,10 @@ class Edge(Process):
         """Let nobody in, tell the others so, and send everybody away bit by bit."""
         await self._member.change(Addresses())
         await self._network.close(self._settings.edge.drain_spread)
+
+    def reload(self) -> None:
+        """Read the certificate anew (TLS-2)."""
+        self._network.renew_certificate()
 
     def _work(self) -> Sequence[tuple[str, Awaitable[None]]]:
         return [("network", self._network.follow(self._ground.store))]

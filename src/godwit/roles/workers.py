@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
+import signal
 import socket
 import sys
 from collections.abc import Sequence
@@ -18,11 +19,14 @@ from typing import Any
 
 import structlog
 
+from godwit.edge.front import Ports, fixed_ports
 from godwit.ending import end
 from godwit.errors import InvalidRequest, UnknownCluster
 from godwit.ground import require_shared
+from godwit.network import listening
 from godwit.roles.child import Child
 from godwit.settings import Settings
+from godwit.values import Addresses
 
 log = structlog.get_logger()
 
@@ -76,9 +80,11 @@ class Workers:
         """
         edge, place = self._settings.edge, self._settings.clusters.index(self._cluster)
         try:
-            tcp = self._reserve(0 if self._auto else edge.tcp_port + place) if edge.tcp else 0
-            ws = self._reserve(0 if self._auto else edge.ws_port + place) if edge.ws else 0
-            ports = [f"edge.tcp_port={tcp - place}"] * edge.tcp + [f"edge.ws_port={ws - place}"] * edge.ws
+            secure = bool(edge.certificate)
+            wanted = {"tcp": edge.tcp, "ws": edge.ws, "tls": secure, "wss": secure}
+            asked = Ports() if self._auto else fixed_ports(edge, place)
+            found = {kind: self._reserve(getattr(asked, kind)) for kind, on in wanted.items() if on}
+            ports = [f"edge.{kind}_port={port - place}" for kind, port in found.items()]
             self._children = [self._child(number, ports) for number in range(1, self._count + 1)]
             started = await asyncio.gather(*(child.start() for child in self._children), return_exceptions=True)
             for failed in started:
@@ -88,13 +94,14 @@ class Workers:
             await self.stop()
             raise
         self._keeping = asyncio.create_task(self._keep(), name="workers")
-        listening = {
-            "tcp": f"{edge.host}:{tcp}" if edge.tcp else None,
-            "tls": None,
-            "ws": f"ws://{edge.host}:{ws}/" if edge.ws else None,
-        }
-        token = self._settings.auth.admin_token
-        return {"pid": os.getpid(), "api": "", "admin_token": token, "clusters": {self._cluster: listening}}
+        where = Addresses(**{kind: (f"{edge.host}:{port}",) for kind, port in found.items()})
+        clusters = {self._cluster: listening(where)}
+        return {"pid": os.getpid(), "api": "", "admin_token": self._settings.auth.admin_token, "clusters": clusters}
+
+    def reload(self) -> None:
+        """Have all workers read their certificate anew (TLS-2)."""
+        for child in self._children:
+            child.send(signal.SIGHUP)
 
     async def wait_stopped(self) -> None:
         """Wait until it has ended."""

@@ -88,6 +88,10 @@ class Listener:
         for connection in list(self._opening):
             connection.abort(NOT_WANTED)
 
+    def renew(self, ssl: tls.SSLContext) -> None:
+        """Show another certificate to those who come in from now on (TLS-2); who is in stays."""
+        self._ssl = ssl
+
     async def wait_empty(self) -> None:
         """Wait until every connection is gone and its owner was told."""
         await self._empty.wait()
