@@ -145,11 +145,12 @@ class Bot:
     async def enter(self, limit: int) -> None:
         """Join everything on the old side, as fast as the limit lets it."""
         for start in range(0, len(self.channels), limit):
-            opens = time.monotonic() + WINDOW + 0.3
+            opens = 0.0
             for first in range(start, min(start + limit, len(self.channels)), 10 * CHUNK):
                 last = min(first + 10 * CHUNK, start + limit, len(self.channels))
                 self.old.join(self.channels[first:last])
                 await self.until_in(self.old, last)
+                opens = opens or time.monotonic() + WINDOW  # the server counts from before its first answer
             if start + limit < len(self.channels):
                 await asyncio.sleep(opens - time.monotonic())
 

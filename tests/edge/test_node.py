@@ -9,6 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from godwit.chatlog.base import ChatLog, Subscription
+from godwit.edge.channel import EdgeChannel
+from godwit.edge.room import Room
 from godwit.edge.session import Session
 from godwit.errors import ChatLogUnavailable, StoreUnavailable
 from godwit.store.base import Sanction
@@ -285,3 +287,33 @@ async def test_a_fault_at_one_deadline_does_not_cost_others_theirs(monkeypatch: 
         assert [entry["event"] for entry in logs] == ["deadline_failed"]
         assert await bob.line() == "PING :tmi.twitch.tv"
         assert await ann.flush() == []
+
+
+async def test_a_channel_in_which_nothing_happens_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bot sits in 100,000 of them: neither the sweep nor a comparison that finds all well touches one."""
+    async with world() as net:
+        node = net.nodes["main"]
+        ann = await net.join("ann")
+        await net.idle()
+        node.sweep(node.loop.time())
+        touched: list[str] = []
+        tick, compared = Room.tick, EdgeChannel.compared
+
+        def ticked(room: Room) -> None:
+            touched.append("tick")
+            tick(room)
+
+        def seen(channel: EdgeChannel, segment: Segment, head: int, asked_at: float) -> None:
+            touched.append("compared")
+            compared(channel, segment, head, asked_at)
+
+        monkeypatch.setattr(Room, "tick", ticked)
+        monkeypatch.setattr(EdgeChannel, "compared", seen)
+        await node.compare()
+        node.sweep(node.loop.time())
+        assert touched == []
+        net.clock.advance(net.settings.move.lease + 1.0)  # what is known is too old now
+        await node.compare()
+        assert touched == ["compared", "tick"]
+        ann.send("PING :still")
+        await ann.until("PONG")

@@ -216,7 +216,7 @@ class World:
         """Give a channel a row, as its first message does."""
         await self.store.pin([channel])
         for node in self.nodes.values():
-            node.room(channel).refresh()
+            node.room(channel).backend.ask()
         await self.idle()
 
     async def idle(self) -> None:

@@ -17,7 +17,7 @@ import structlog
 from godwit.chatlog.base import ChatLog, Page, Subscription
 from godwit.chatlog.memory import MemoryLog
 from godwit.clock import Clock
-from godwit.edge.batches import Batches
+from godwit.edge.batches import MOST, Batches
 from godwit.edge.channel import EdgeChannel
 from godwit.edge.tasks import Tasks
 from godwit.errors import AppendUnknown, ChatLogUnavailable, StoreUnavailable
@@ -64,6 +64,9 @@ class Answer:
 class Outside:
     """What the channels of a node share.
 
+    Attributes:
+        stirred: channels to which something has happened since the node looked after them last.
+
     Args:
         cluster: the node's cluster.
         logs: cluster -> its chat log; an edge reads the logs of all clusters.
@@ -87,10 +90,27 @@ class Outside:
         self.settings = settings
         self.loop = loop
         self.tasks = tasks
+        self.stirred: set[str] = set()
         self.questions: Batches[Question, Answer | None] = Batches(self._ask, settings.move.lease, tasks, "ask")
         self.commits: Batches[tuple[str, Segment], Placement] = Batches(
             self._commit, settings.move.lease, tasks, "commit"
         )
+
+    async def refresh(self, backends: Sequence[RoomBackend]) -> None:
+        """Ask the store where channels are, though nothing looks wrong (rule C10).
+
+        Raises:
+            StoreUnavailable, TimeoutError: those that were not answered yet are left as they are.
+        """
+        for start in range(0, len(backends), MOST):
+            some = backends[start : start + MOST]
+            async with asyncio.timeout(self.settings.move.lease):
+                answers = await self._ask(
+                    [Question(backend.name, backend.room_id is not None, False) for backend in some]
+                )
+            for backend, answer in zip(some, answers, strict=True):
+                if answer is not None:
+                    backend.take(answer)
 
     async def _ask(self, questions: Sequence[Question]) -> list[Answer | None]:
         """Ask the store for many channels; None for one whose row changed all the while."""
@@ -144,10 +164,10 @@ class RoomBackend:
         failed: called when the channel itself fails at an answer: it must be given up.
     """
 
-    __slots__ = ("_asked", "_failed", "_name", "_open", "_outside", "_subscriptions", "_who", "channel", "room_id")
+    __slots__ = ("_asked", "_failed", "_open", "_outside", "_subscriptions", "_who", "channel", "name", "room_id")
 
     def __init__(self, name: str, outside: Outside, failed: Callable[[], None]) -> None:
-        self._name = name
+        self.name = name
         self._outside = outside
         self._failed = failed
         self._open = True
@@ -163,11 +183,12 @@ class RoomBackend:
         """Call a method of the channel, unless it was given up; it is if the method fails."""
         if not self._open:
             return
+        self._outside.stirred.add(self.name)
         try:
             method(*args)
         except Exception:
             # One channel's fault must not reach the others, nor the log that delivers to it.
-            log.exception("channel_failed", channel=self._name, cluster=self._outside.cluster)
+            log.exception("channel_failed", channel=self.name, cluster=self._outside.cluster)
             self._failed()
 
     @property
@@ -209,7 +230,7 @@ class RoomBackend:
         def suspect() -> None:
             self._outside.loop.call_soon(self.call, self.channel.suspect, segment)
 
-        self._subscriptions[segment] = log_.subscribe(self._name, deliver, suspect)
+        self._subscriptions[segment] = log_.subscribe(self.name, deliver, suspect)
 
     def unsubscribe(self, segment: Segment) -> None:
         """Close it."""
@@ -227,19 +248,19 @@ class RoomBackend:
 
     def ask(self) -> None:
         """Ask the store where the channel is."""
-        self._outside.tasks.start(self._ask(claim=False), f"ask {self._name}")
+        self._outside.tasks.start(self._ask(claim=False), f"ask {self.name}")
 
     def claim(self) -> None:
         """Give the channel a row, then ask."""
-        self._outside.tasks.start(self._ask(claim=True), f"claim {self._name}")
+        self._outside.tasks.start(self._ask(claim=True), f"claim {self.name}")
 
     def commit(self, to: Segment) -> None:
         """Commit the switch in the store."""
-        self._outside.tasks.start(self._commit(to), f"commit {self._name}")
+        self._outside.tasks.start(self._commit(to), f"commit {self.name}")
 
     def reached(self, segment: Segment, sequence: int) -> None:
         """Note how far a segment was read that is left by force."""
-        self._outside.tasks.start(self._note_reached(segment, sequence), f"reached {self._name}")
+        self._outside.tasks.start(self._note_reached(segment, sequence), f"reached {self.name}")
 
     def place_sanction(self, sanction_id: str, position: Position, time: float) -> None:
         """Complete a sanction's row."""
@@ -251,19 +272,19 @@ class RoomBackend:
         if isinstance(self._outside.logs.get(segment.cluster), MemoryLog):
             self._outside.loop.call_soon(_finish, work, args)
         else:
-            self._outside.tasks.start(work(*args), f"{work.__name__} {self._name}")
+            self._outside.tasks.start(work(*args), f"{work.__name__} {self.name}")
 
     async def _read(self, segment: Segment, after: int, purpose: int) -> None:
         page: Page | None = None
         log_ = self._outside.logs.get(segment.cluster)
         try:
             if log_ is not None:
-                page = await self._in_time(log_, log_.read(self._name, after))
+                page = await self._in_time(log_, log_.read(self.name, after))
         except (ChatLogUnavailable, TimeoutError) as error:
-            log.warning("read_failed", channel=self._name, cluster=segment.cluster, error=repr(error))
+            log.warning("read_failed", channel=self.name, cluster=segment.cluster, error=repr(error))
         except Exception:
             # Whatever the log died of, the channel must learn that no answer comes.
-            log.exception("read_failed", channel=self._name, cluster=segment.cluster)
+            log.exception("read_failed", channel=self.name, cluster=segment.cluster)
         if page is None:
             self.call(self.channel.read_failed, segment, purpose)
         else:
@@ -274,16 +295,16 @@ class RoomBackend:
         try:
             if log_ is None:
                 raise ChatLogUnavailable(f"no chat log of {segment.cluster} is known here")
-            sequence = await self._in_time(log_, log_.append(self._name, record, stream=segment.stream))
+            sequence = await self._in_time(log_, log_.append(self.name, record, stream=segment.stream))
         except (AppendUnknown, TimeoutError):
-            log.warning("append_unknown", channel=self._name, cluster=segment.cluster)
+            log.warning("append_unknown", channel=self.name, cluster=segment.cluster)
             self.call(self.channel.append_unknown, segment, record)
         except ChatLogUnavailable as error:
-            log.warning("append_failed", channel=self._name, cluster=segment.cluster, error=str(error))
+            log.warning("append_failed", channel=self.name, cluster=segment.cluster, error=str(error))
             self.call(self.channel.append_failed, segment, record)
         except Exception:
             # As in `_read`; nobody can say whether it was stored.
-            log.exception("append_unknown", channel=self._name, cluster=segment.cluster)
+            log.exception("append_unknown", channel=self.name, cluster=segment.cluster)
             self.call(self.channel.append_unknown, segment, record)
         else:
             self.call(self.channel.appended, segment, record, sequence)
@@ -318,30 +339,34 @@ class RoomBackend:
         try:
             yield
         except (StoreUnavailable, TimeoutError) as error:
-            log.warning(failed, channel=self._name, error=repr(error), **about)
+            log.warning(failed, channel=self.name, error=repr(error), **about)
         except Exception:
             # Whatever the store died of, the channel must learn that no answer comes.
-            log.exception(failed, channel=self._name, **about)
+            log.exception(failed, channel=self.name, **about)
 
     async def _ask(self, *, claim: bool) -> None:
         found: Answer | None = None
-        question = Question(self._name, self.room_id is not None, claim)
+        question = Question(self.name, self.room_id is not None, claim)
         self._asked.append(question)
         with self._told("ask_failed"):
             found = await self._outside.questions.answer(question, self._who)
             if found is None:
-                raise StoreUnavailable(f"placement and chain of {self._name} do not agree")
+                raise StoreUnavailable(f"placement and chain of {self.name} do not agree")
         self._asked.remove(question)
         if found is None:
             self.call(self.channel.ask_failed)
             return
+        self.take(found)
+
+    def take(self, found: Answer) -> None:
+        """Hand the channel what the store said of it."""
         self.room_id = found.room_id or self.room_id
         self.call(self.channel.placed, found.placement, found.chain, found.sanctions, found.asked_at)
 
     async def _commit(self, to: Segment) -> None:
         placement: Placement | None = None
         with self._told("commit_failed", epoch=to.epoch):
-            placement = await self._outside.commits.answer((self._name, to))
+            placement = await self._outside.commits.answer((self.name, to))
         if placement is None:
             self.call(self.channel.commit_failed)
         else:
@@ -357,7 +382,7 @@ class RoomBackend:
 
     async def _note_reached(self, segment: Segment, sequence: int) -> None:
         async with self._store("note_reached_failed", epoch=segment.epoch) as store:
-            await store.note_reached(self._name, segment.epoch, sequence)
+            await store.note_reached(self.name, segment.epoch, sequence)
 
 
 async def room_id(store: Store, settings: Settings, channel: str) -> str:

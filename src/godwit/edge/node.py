@@ -163,6 +163,7 @@ class EdgeNode:
                 gone=self._give_up,
             )
         room.idle_since = None
+        self._outside.stirred.add(name)
         return room
 
     def members(self, name: str) -> int:
@@ -247,13 +248,18 @@ class EdgeNode:
 
     def statistics(self) -> EdgeStatistics:
         """How the node is doing."""
+        home = members = untold = 0
+        for room in self._rooms.values():
+            home += room.channel.home == self.cluster
+            members += len(room.channel.members)
+            untold += len(room.audience.untold())
         return EdgeStatistics(
             cluster=self.cluster,
             connections=len(self._sessions),
             channels=len(self._rooms),
-            home=sum(room.channel.home == self.cluster for room in self._rooms.values()),
-            members=sum(len(room.channel.members) for room in self._rooms.values()),
-            untold=sum(len(room.audience.untold()) for room in self._rooms.values()),
+            home=home,
+            members=members,
+            untold=untold,
             deliveries=self.turn.delivered,
             tasks=len(self.tasks),
             counts=self.counts,
@@ -285,10 +291,13 @@ class EdgeNode:
             except Exception:
                 # One session's fault must not cost the others their deadlines.
                 log.exception("deadline_failed", cluster=self.cluster)
-        for room in list(self._rooms.values()):
-            if room.channel.needs_tick:
-                room.tick()
-            self._drop_if_idle(room, now)
+        stirred, self._outside.stirred = self._outside.stirred, set()
+        for name in stirred:
+            room = self._rooms.get(name)
+            if room is not None:
+                if room.channel.needs_tick:
+                    room.tick()  # which stirs it again
+                self._drop_if_idle(room, now)
         self.neighbours.sweep()
         if now - self._announced >= ANNOUNCE:
             self._announced = now
@@ -296,13 +305,18 @@ class EdgeNode:
                 room.audience.announce()
 
     def _drop_if_idle(self, room: Room, now: float) -> None:
-        if not room.channel.idle or room.moderating.locked():
+        if not room.channel.idle:
+            room.idle_since = None
+            return
+        if room.moderating.locked():
             room.idle_since = None
         elif room.idle_since is None:
             room.idle_since = now
         elif now - room.idle_since >= self.settings.edge.linger:
             room.close()
             self._give_up(room)
+            return
+        self._outside.stirred.add(room.name)  # it is looked at again
 
     async def compare(self) -> None:
         """Compare every channel with the end of its log (rule L1), then let each see what is due.
@@ -321,7 +335,8 @@ class EdgeNode:
             for cluster, pairs in by_cluster.items():
                 await self._compare(self._logs[cluster], pairs)
             for room in rooms[start : start + SLICE]:
-                room.tick()
+                if not room.channel.calm:
+                    room.tick()
             await asyncio.sleep(0)  # whatever came meanwhile is not kept waiting by thousands of channels
 
     async def _compare(self, chat_log: ChatLog, pairs: list[tuple[Room, Segment]]) -> None:
@@ -343,6 +358,10 @@ class EdgeNode:
         except (StoreUnavailable, TimeoutError) as error:
             log.warning("default_unknown", cluster=self.cluster, error=repr(error))
             return
-        for room in self._rooms.values():
-            if room.channel.rowless and room.channel.segment != default:
-                room.refresh()
+        elsewhere = [
+            room.backend for room in self._rooms.values() if room.channel.rowless and room.channel.segment != default
+        ]
+        try:
+            await self._outside.refresh(elsewhere)
+        except (StoreUnavailable, TimeoutError) as error:
+            log.warning("default_not_followed", cluster=self.cluster, error=repr(error))

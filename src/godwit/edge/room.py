@@ -98,6 +98,11 @@ class Room:
         self._backend.channel = self.channel
 
     @property
+    def backend(self) -> RoomBackend:
+        """The channel's I/O."""
+        return self._backend
+
+    @property
     def cluster(self) -> str:
         """The cluster of the node."""
         return self._outside.cluster
@@ -195,11 +200,8 @@ class Room:
 
     def compared(self, segment: Segment, head: int, asked_at: float) -> None:
         """Tell the channel where its log ends (rule L1)."""
-        self._backend.call(self.channel.compared, segment, head, asked_at)
-
-    def refresh(self) -> None:
-        """Ask the store where the channel is, though nothing looks wrong (rule C10)."""
-        self._backend.ask()
+        if not self.channel.stands(segment, head, asked_at):
+            self._backend.call(self.channel.compared, segment, head, asked_at)
 
     def close(self) -> None:
         """Read nothing any more."""
