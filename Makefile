@@ -14,16 +14,19 @@ COMPILE := $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --universal
 NODE := tests/bots/node
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test check format docs soak chaos bench lock clean
+.PHONY: help install demo demo-nodes serve test check format docs soak chaos bench lock clean
 
 help: ## list the chores
 	@echo "Usage: make WORD [ARGS='...']"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1 \2/p' $(MAKEFILE_LIST) | while read -r word text; do printf '  %-8s %s\n' "$$word" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1 \2/p' $(MAKEFILE_LIST) | while read -r word text; do printf '  %-10s %s\n' "$$word" "$$text"; done
 
 install: .venv/.run ## make .venv with what Godwit needs; gives .venv/bin/godwit
 
 demo: install ## two clusters, many clients, moves there and back, exact counts
 	@$(BIN)/godwit demo $(ARGS)
+
+demo-nodes: .venv/.test ## the same over NATS, PostgreSQL and edges in processes of their own
+	@$(BIN)/godwit demo --nodes $(ARGS)
 
 serve: install ## run a server on this machine, on fixed ports
 	@$(BIN)/godwit serve $(ARGS)

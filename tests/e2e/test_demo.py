@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ PATIENCE = 110
 """Seconds that one demo may take here; it says what is wrong long before."""
 
 
-async def _demo(*options: str) -> tuple[int, dict[str, Any], str]:
+async def _demo(*options: str, patience: float = PATIENCE) -> tuple[int, dict[str, Any], str]:
     """Run `godwit demo --json`: exit status, the object on stdout, and stderr."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "godwit", "demo", "--json", *SMALL, *options),
@@ -24,7 +25,7 @@ async def _demo(*options: str) -> tuple[int, dict[str, Any], str]:
         stderr=asyncio.subprocess.PIPE,
     )
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(patience):
             said, complaints = await process.communicate()
     except TimeoutError:
         process.terminate()
@@ -40,6 +41,30 @@ async def _demo(*options: str) -> tuple[int, dict[str, Any], str]:
 async def test_green() -> None:
     """Exact counts, every move done, everybody told, and status 0."""
     status, found, _ = await _demo()
+    _is_green(status, found)
+    assert found["nodes"] == []
+
+
+async def test_green_over_many_processes() -> None:
+    """The same, with every role in processes of its own, and each of them in use to the end."""
+    status, found, _ = await _demo("--nodes", patience=2 * PATIENCE)
+    _is_green(status, found)
+    nodes = Counter((node["role"], node["cluster"]) for node in found["nodes"])
+    assert nodes == {
+        ("nats", "main"): 3,
+        ("nats", "aws"): 3,
+        ("postgres", ""): 1,
+        ("directory", ""): 1,
+        ("controller", ""): 2,
+        ("edge", "main"): 2,
+        ("edge", "aws"): 2,
+    }
+    connections = Counter({node["name"]: node["connections"] for node in found["nodes"]})
+    assert connections.total() == found["clients"] + 12  # who follows has two
+    assert all(connections[f"edge-{cluster}-{number}"] for cluster in ("main", "aws") for number in (1, 2))
+
+
+def _is_green(status: int, found: dict[str, Any]) -> None:
     assert found["problems"] == []
     assert (status, found["ok"]) == (0, True)
     assert (found["channels"], found["moves"]) == (4, 8)
