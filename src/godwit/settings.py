@@ -52,6 +52,8 @@ class EdgeSettings:
     wide: int = _setting(
         100, "A connection in more channels than this is a bot that sits everywhere; it alone makes no channel hot."
     )
+    raid_delay: float = _setting(10.0, "Seconds between /raid and the raid, in which it can be called off; 0: at once.")
+    turbo_colors: bool = _setting(False, "Any color for one's name is for accounts with a turbo badge alone.")
 
 
 @dataclass(frozen=True, slots=True)
