@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "protocol.md"
 
-_ROW = re.compile(r"^\| ([A-Z]+-(?:[0-9]+|[a-z]+)) \|", re.MULTILINE)
+_ROW = re.compile(r"^\| ([A-Z]+-(?:[0-9]+|[a-z][a-z0-9_]*)) \|", re.MULTILINE)
 
 
 def rows(page: str) -> list[str]:
@@ -22,7 +22,7 @@ def rows(page: str) -> list[str]:
 def cited(texts: Iterable[str], page: str) -> set[str]:
     """Ids that texts cite: words of a kind that the page knows."""
     kinds = "|".join(sorted({row.partition("-")[0] for row in rows(page)}))
-    pattern = re.compile(rf"(?<![\w-])(?:{kinds})-(?:[0-9]+|[a-z]+)(?![\w-])")
+    pattern = re.compile(rf"(?<![\w-])(?:{kinds})-(?:[0-9]+|[a-z][a-z0-9_]*)(?![\w-])")
     return {found for text in texts for found in pattern.findall(text)}
 
 
@@ -54,6 +54,7 @@ def test_what_exists_is_cited() -> None:
         ("(HTTP-nothing)", {"HTTP-nothing"}),
         ("UTF-8 and SHA-256 and MY-JOIN-1", set()),
         ("JOIN-1, JOIN-2", {"JOIN-1", "JOIN-2"}),
+        ("HTTP-r9k_on.", {"HTTP-r9k_on"}),
     ],
 )
 def test_citations_are_found(text: str, found: set[str]) -> None:

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
-from godwit.edge import moderation
+from godwit.edge import acts
+from godwit.edge.commands.hosting import Hosting
+from godwit.edge.company import Company
 from godwit.edge.ports import Member, Shown
-from godwit.edge.presence import MOST_NAMED, named
+from godwit.edge.standing import Standing
 from godwit.tmi import render
 from godwit.tmi.capabilities import Caps
 from godwit.tmi.text import clean, cut
@@ -25,13 +27,20 @@ if TYPE_CHECKING:
 class RoomAudience:
     """Shows what happens in one channel; see `ports.Audience`.
 
+    Attributes:
+        company: who is in it.
+        hosting: whom it hosts and raids.
+        standing: what holds in it for those who decide.
+
     Args:
         room: the channel with its readers.
         sessions: producer -> connection, of this node.
         addresses: gives a cluster's public addresses.
     """
 
-    __slots__ = ("_addresses", "_change", "_early", "_newest", "_news", "_room", "_sessions", "_told", "_untold")
+    __slots__ = (
+        "_addresses", "_change", "_early", "_newest", "_room", "_sessions", "_untold", "company", "hosting", "standing"
+    )  # fmt: skip
 
     def __init__(self, room: Room, sessions: Mapping[str, Session], addresses: Callable[[str], Addresses]) -> None:
         self._room = room
@@ -41,8 +50,9 @@ class RoomAudience:
         self._change: tuple[Placement, dict[Caps, bytes]] | None = None
         self._newest: Placement | None = None
         self._untold: set[Member] = set()
-        self._news = False
-        self._told: set[str] | None = None
+        self.company = Company(room)
+        self.hosting = Hosting()
+        self.standing = Standing(room)
 
     # membership -------------------------------------------------------------------------------
 
@@ -56,7 +66,7 @@ class RoomAudience:
         else:
             self._early.discard(session)
             room.fanout.add(session)
-        self._touch(session)
+        self.company.came(session)
         self.mind()
         self._room.tell(
             session,
@@ -66,13 +76,17 @@ class RoomAudience:
                 session.author(room.name),
                 room_id=room.room_id,
                 settings=room.channel.settings,
-                others=self.names() if Caps.MEMBERSHIP in session.caps else (),
+                others=self.company.names() if Caps.MEMBERSHIP in session.caps else (),
                 position=None if silent else position,
                 cluster=room.cluster,
                 epoch=room.segment.epoch if room.segment else position.epoch,
                 home=home,
             ),
         )
+        if Caps.MEMBERSHIP in session.caps:
+            room.tell(session, self.company.modes())
+        if room.channel.hosting and not silent:
+            acts.tell_hosting(session, room)
         if missing:
             room.counts.gaps += 1
             self._room.tell(session, render.gap(session.caps, room.name, missing if missing > 0 else None))
@@ -165,7 +179,7 @@ class RoomAudience:
         cluster = placement.segment.cluster
         addresses = self._addresses(cluster)
         address = next(iter((*addresses.ws, *addresses.wss) if session.websocket else addresses.tcp), "it")
-        self._notice(session, "godwit_moved", cluster=cluster, address=address)
+        session.notice(self._room.name, "godwit_moved", cluster=cluster, address=address)
         self._put_out(session)
 
     def left(self, session: Session) -> None:
@@ -175,56 +189,21 @@ class RoomAudience:
         self._early.discard(session)
         if not (self._room.fanout.remove(session) or early):
             return  # it was never let in, so nobody was told that it came
-        self._touch(session)
+        self.company.went(session)
 
     # who else is here -------------------------------------------------------------------------
 
-    def names(self) -> list[str]:
-        """Who is in the channel, on any edge, for NAMES; nobody if they are too many (JOIN-4)."""
-        return sorted(self._everybody() or ())
-
     def mind(self) -> None:
         """Begin to follow who is in the channel, if a reader has MEMBERSHIP now and none had before."""
-        if self._told is None and self._room.fanout.listens(Caps.MEMBERSHIP):
-            self._told = self._everybody()
-            self._room.neighbours.mind(self._room.name)
+        self.company.mind()
 
     def has_news(self) -> None:
         """Take note that somebody may have come or gone."""
-        self._news = True
+        self.company.has_news()
 
     def announce(self) -> None:
-        """Tell those with MEMBERSHIP who has come and gone since the last time (CAP-6, JOIN-8)."""
-        if not self._news:
-            return
-        self._news = False
-        before, self._told = self._told, None
-        name = self._room.name
-        if not self._room.fanout.listens(Caps.MEMBERSHIP):
-            self._room.neighbours.forget(name)
-            return
-        now = self._told = self._everybody()
-        if before is None or now is None or before == now:
-            return
-        came = [(nick, render.join(nick, name)) for nick in sorted(now - before)]
-        went = b"".join(render.part(nick, name) for nick in sorted(before - now))
-        for reader in list(self._room.fanout):
-            if Caps.MEMBERSHIP in reader.caps:
-                data = b"".join(line for nick, line in came if nick != reader.nick) + went
-                if data:
-                    self._room.fanout.only(reader, data)
-
-    def _everybody(self) -> set[str] | None:
-        """The logins of all members that are known, on this edge and on others; None if they are too many."""
-        here, elsewhere = named(self._room), self._room.neighbours.elsewhere(self._room.name)
-        if isinstance(here, int) or elsewhere is None:
-            return None
-        here |= elsewhere
-        return here if len(here) <= MOST_NAMED else None
-
-    def _touch(self, session: Session) -> None:
-        self._news = True
-        self._room.neighbours.touch(self._room.name, session.nick)
+        """Tell those with MEMBERSHIP who has come and gone since the last time (CAP-6, JOIN-8, MODE-1)."""
+        self.company.announce()
 
     # what happens in the channel --------------------------------------------------------------
 
@@ -255,40 +234,13 @@ class RoomAudience:
             self._room.tell(session, data)
 
     def acted(self, act: Act, position: Position, time: float) -> None:
-        """Show a moderation act: CLEARCHAT or CLEARMSG (CLEAR-1, CLEAR-2)."""
-        room = self._room
-        if act.kind == "delete":
-            said = room.message(act.deletes)
-            room.fanout.line(
-                lambda caps: render.clearmsg(
-                    caps,
-                    room.name,
-                    login=act.target_login,
-                    target_msg_id=act.deletes,
-                    text=said.text if said else "",
-                    time=time,
-                    room_id=room.room_id,
-                )
-            )
-        elif act.kind != "lift":
-            room.fanout.line(
-                lambda caps: render.clearchat(
-                    caps,
-                    room.name,
-                    room_id=room.room_id,
-                    time=time,
-                    target_login=act.target_login,
-                    target_id=act.target,
-                    seconds=act.seconds,
-                )
-            )
+        """Show what an act does (CLEAR-1, CLEAR-2, HOST-1, MODE-1)."""
+        self.hosting.acted(act, time)
+        acts.show(self._room, act, time, but=self._sessions.get(act.producer))
 
     def changed(self, change: Change, settings: dict[str, int]) -> None:
-        """Show which room settings have changed (STATE-3)."""
-        room = self._room
-        room.fanout.line(
-            lambda caps: render.roomstate_change(caps, room.name, room_id=room.room_id, changed=change.settings)
-        )
+        """Show which room settings have changed (STATE-3, NOTICE-8)."""
+        acts.show_change(self._room, change, but=self._sessions.get(change.producer))
 
     def announced(self, record: UserNotice, position: Position, time: float) -> None:
         """Show a USERNOTICE (UN-1)."""
@@ -296,9 +248,18 @@ class RoomAudience:
         room.fanout.line(lambda caps: render.usernotice(caps, room.name, record, time=time, room_id=room.room_id))
 
     def noticed(self, record: Tell) -> None:
-        """Show what operators have to say (NOTICE-7)."""
+        """Show what operators have to say, or tell the owner who hosts the channel (NOTICE-7, HOST-1)."""
         room, text = self._room, cut(clean(record.text))
-        room.fanout.line(lambda caps: render.notice(caps, room.name, record.msg_id, text))
+
+        def rendered(caps: Caps) -> bytes:
+            return render.notice(caps, room.name, record.msg_id, text)
+
+        if record.msg_id not in acts.FOR_THE_OWNER:
+            room.fanout.line(rendered)
+            return
+        for reader in list(room.fanout):
+            if reader.nick == room.name and (data := rendered(reader.caps)):
+                room.fanout.only(reader, data)
 
     def gap(self, missing: int | None) -> None:
         """Tell all readers that lines are missing (NOTICE-2)."""
@@ -309,66 +270,52 @@ class RoomAudience:
     # what becomes of a producer's records -----------------------------------------------------
 
     def acknowledged(self, record: Produced, position: Position, time: float) -> None:
-        """Tell the producer that its record has taken effect: USERSTATE for a message (MSG-1, STATE-1)."""
+        """Tell the producer that its record has taken effect: USERSTATE for what was said (MSG-1, STATE-1)."""
         room = self._room
         room.counts.acknowledged += 1
         session = self._sessions.get(record.producer)
-        if session is None:
+        if isinstance(record, Message | UserNotice):
+            if session is not None:
+                nonce = record.nonce if isinstance(record, Message) else ""
+                room.tell(
+                    session, render.userstate(session.caps, room.name, record.author, msg_id=record.id, nonce=nonce)
+                )
             return
-        if isinstance(record, Message):
-            self._room.tell(
-                session,
-                render.userstate(session.caps, room.name, record.author, msg_id=record.id, nonce=record.nonce),
-            )
-        elif isinstance(record, Act) and record.kind != "clear":
-            self._acknowledge_act(session, record)
+        self.standing.settled(record.id)
+        if session is not None:
+            acts.acknowledge(session, room, record)
 
     def voided(self, record: Produced, reason: str) -> None:
         """Tell the producer why its record has taken no effect (NOTICE-3)."""
         room = self._room
         room.counts.voided += 1
+        self.standing.settled(record.id)
         session = self._sessions.get(record.producer)
         if session is None:
             return
-        if reason == "timedout" and isinstance(record, Message):
-            session.node.tasks.start(moderation.tell_timeout(session, room), "msg_timedout")
+        if reason == "timedout":
+            seconds = self.standing.seconds_left(session.account, session.node.clock.now())
+            session.notice(room.name, "msg_timedout", channel=room.name, seconds=max(seconds, 1))
         elif reason == "banned":
-            self._notice(session, "msg_banned", channel=room.name)
+            session.notice(room.name, "msg_banned", channel=room.name)
         else:
-            self._notice(session, "godwit_unsent", text=_said(record))
+            session.notice(room.name, "godwit_unsent", text=acts.typed(record))
 
     def unknown(self, record: Produced) -> None:
         """Tell the producer that nobody knows what became of its record (NOTICE-4)."""
         self._room.counts.unknown += 1
+        self.standing.settled(record.id)
         session = self._sessions.get(record.producer)
         if session is not None:
-            self._notice(session, "godwit_unknown", text=_said(record))
+            session.notice(self._room.name, "godwit_unknown", text=acts.typed(record))
 
     # inside -----------------------------------------------------------------------------------
-
-    def _acknowledge_act(self, session: Session, act: Act) -> None:
-        if act.kind == "lift":
-            self._notice(session, f"{act.reason}_success", user=act.target_login)
-        elif act.kind == "delete":
-            self._notice(session, "delete_message_success", user=act.target_login)
-        else:
-            self._notice(session, f"{act.kind}_success", user=act.target_login, seconds=act.seconds)
 
     def _session(self, member: Member) -> Session | None:
         """The connection behind a member; None if it has gone."""
         return self._sessions.get(member.producer)
 
-    def _notice(self, session: Session, msg_id: str, **values: object) -> None:
-        session.notice(self._room.name, msg_id, **values)
-
     def _put_out(self, session: Session) -> None:
         self._room.tell(session, render.part(session.nick, self._room.name))
         session.rooms.pop(self._room.name, None)
         self.left(session)
-
-
-def _said(record: Produced) -> str:
-    """What somebody tried to say or do, for a NOTICE."""
-    if isinstance(record, Message):
-        return record.text
-    return f"/{record.kind} {record.target_login}".rstrip() if isinstance(record, Act) else "a change of settings"

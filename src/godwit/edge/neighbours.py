@@ -157,6 +157,18 @@ class Neighbours:
             found |= there
         return found
 
+    def seen(self, channel: str) -> set[str]:
+        """The logins in a channel on those other edges that name them."""
+        found: set[str] = set()
+        for there in self._minded.get(channel, {}).values():
+            if not isinstance(there, int):
+                found |= there
+        return found
+
+    def unnamed(self, channel: str) -> int:
+        """How many are in a channel on those other edges that have too many to name them."""
+        return sum(there for there in self._minded.get(channel, {}).values() if isinstance(there, int))
+
     def sweep(self) -> None:
         """Tell and ask what is due; to be called once a second."""
         if not self._hearing:

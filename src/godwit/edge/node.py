@@ -18,6 +18,7 @@ from godwit.chatlog.base import ChatLog
 from godwit.chatlog.hearsay import ENDED, Ended, Hearsay, LocalHearsay
 from godwit.clock import Clock
 from godwit.edge.backend import Outside
+from godwit.edge.commands.own import Whispers
 from godwit.edge.deadlines import Wheel
 from godwit.edge.fanout import Turn
 from godwit.edge.metrics import Counts, EdgeStatistics
@@ -58,6 +59,7 @@ class EdgeNode:
         quiet: ordinary channels are silent here (the cluster of group chat).
         counts: what has happened so far.
         relations: what is known of accounts in channels.
+        whispers: where whispers go; without any there is no such command.
 
     Args:
         logs: cluster -> its chat log; an edge reads those of all clusters.
@@ -94,6 +96,7 @@ class EdgeNode:
         self.wheel = Wheel(self.loop.time())
         self.pace = pace or Pace(settings, self.loop.time)
         self.relations = Relations(store, self.loop.time, self.tasks)
+        self.whispers: Whispers | None = None
         self._logs = logs
         self._outside = Outside(cluster, logs, store, clock, settings, self.loop, self.tasks)
         self._numbers = numbers or count(1)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from godwit.edge import login, membership, moderation, notices, talk
+from godwit.edge import login, membership, notices, talk
+from godwit.edge.commands.table import command_sent
 from godwit.tmi import events, render
 from godwit.tmi.capabilities import Caps
 from godwit.tmi.login import LoginFailure
@@ -240,7 +241,7 @@ _HANDLERS: dict[type[Any], Callable[[Session, Any], None]] = {
     events.PartRequested: membership.part_requested,
     events.InquireRequested: membership.inquire_requested,
     events.MessageSent: talk.message_sent,
-    events.CommandSent: moderation.command_sent,
+    events.CommandSent: command_sent,
     events.CapabilitiesChanged: _capabilities_changed,
     events.PongReceived: _nothing,
     events.QuitRequested: _nothing,

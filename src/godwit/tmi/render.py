@@ -106,6 +106,11 @@ def part(login: str, channel: str) -> bytes:
     return encode(f"{_user(login)} PART #{channel}")
 
 
+def mode(channel: str, login: str, change: str) -> bytes:
+    """Somebody becomes an operator, `+o`, or is none any more, `-o`; needs MEMBERSHIP, which the caller sees to."""
+    return encode(f":jtv MODE #{channel} {change} {login}")
+
+
 def names(caps: Caps, nick: str, channel: str, others: Sequence[str] = ()) -> bytes:
     """The NAMES list: others with MEMBERSHIP only, then the one who asked, then the end (JOIN-4)."""
     head = f":{nick}.{SERVER} 353 {nick} = #{channel} :"
@@ -338,6 +343,17 @@ def clearmsg(
         return b""
     tags = {"login": login, "room-id": room_id, "target-msg-id": target_msg_id, "tmi-sent-ts": _millis(time)}
     return _tagged(tags if Caps.TAGS in caps else {}, f":{SERVER} CLEARMSG #{channel} :{text}")
+
+
+def hosttarget(caps: Caps, channel: str, target: str, viewers: int = 0) -> bytes:
+    """The channel hosts another one, or none any more for '' (HOST-1).
+
+    Args:
+        viewers: how many it brings along; 0 if nobody counted.
+    """
+    if Caps.COMMANDS not in caps:
+        return b""
+    return encode(f":{SERVER} HOSTTARGET #{channel} :" + (f"{target} {viewers or '-'}" if target else "- 0"))
 
 
 def usernotice(caps: Caps, channel: str, record: UserNotice, *, time: float, room_id: str) -> bytes:

@@ -1,0 +1,184 @@
+"""The commands as a table: who may use one, what it needs. The dispatcher checks that, handlers don't.
+
+A command about a channel waits until this edge knows the channel's state, and those of one channel are carried out
+one after the other, in the order in which they came. A row of the store is written before its record is appended
+(rule R2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
+from enum import Enum
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+import structlog
+
+from godwit.chat.speech import Saying
+from godwit.edge.commands import hosting, modes, own, roles, sanctions, stream
+from godwit.edge.commands.typed import Typed
+from godwit.errors import StoreUnavailable
+from godwit.tmi.events import CommandSent
+from godwit.values import ROOM
+
+if TYPE_CHECKING:
+    from godwit.edge.session import Session
+
+log = structlog.get_logger()
+
+ANY = 100
+"""More words than a command can have."""
+
+
+class Who(Enum):
+    """Who may use a command."""
+
+    ANYBODY = "anybody"
+    MODERATOR = "moderators, the broadcaster, and staff, admins and global moderators anywhere"
+    OWNER = "the broadcaster, and staff and admins anywhere"
+
+
+class Command(NamedTuple):
+    """One row.
+
+    Attributes:
+        usage: id of the NOTICE that explains the command; sent if the number of words is wrong.
+        least, most: how many words it takes.
+        scoped: it is about the channel; others are taken in any channel, existing or not (MSG-5).
+        stream: it is about a stream, which group rooms don't have.
+    """
+
+    who: Who
+    usage: str
+    run: Callable[[Typed], Awaitable[None]]
+    least: int = 0
+    most: int = ANY
+    scoped: bool = True
+    stream: bool = False
+
+
+def _switch(setting: str, value: int, usage: str) -> Command:
+    return Command(Who.MODERATOR, usage, modes.switch(setting, value), most=0)
+
+
+def _announce(color: str) -> Command:
+    return Command(Who.MODERATOR, "usage_announce", stream.announce(color), least=1)
+
+
+async def _help(typed: Typed) -> None:
+    """List the commands that the sender may use here, or explain one (CMD-help)."""
+    if not typed.words:
+        names = [f"/{name}" for name, row in COMMANDS.items() if _may(typed, row.who)]
+        typed.notice("cmds_available", commands=" ".join(names))
+        return
+    row = COMMANDS.get(typed.words[0].lstrip("/.").lower())
+    if row is None:
+        typed.notice("no_help")
+    else:
+        typed.explain(row.usage)
+
+
+COMMANDS: dict[str, Command] = {
+    "ban": Command(Who.MODERATOR, "usage_ban", sanctions.ban, least=1),
+    "unban": Command(Who.MODERATOR, "usage_unban", sanctions.unban, least=1, most=1),
+    "timeout": Command(Who.MODERATOR, "usage_timeout", sanctions.timeout, least=1),
+    "untimeout": Command(Who.MODERATOR, "usage_untimeout", sanctions.untimeout, least=1, most=1),
+    "clear": Command(Who.MODERATOR, "usage_clear", sanctions.clear, most=0),
+    "delete": Command(Who.MODERATOR, "usage_delete", sanctions.delete, least=1, most=1),
+    "slow": Command(Who.MODERATOR, "usage_slow_on", modes.slow, most=1),
+    "slowoff": Command(Who.MODERATOR, "usage_slow_off", modes.slowoff, most=0),
+    "followers": Command(Who.MODERATOR, "usage_followers_on", modes.followers),
+    "followersoff": Command(Who.MODERATOR, "usage_followers_off", modes.followersoff, most=0),
+    "subscribers": _switch("subs-only", 1, "usage_subs_on"),
+    "subscribersoff": _switch("subs-only", 0, "usage_subs_off"),
+    "emoteonly": _switch("emote-only", 1, "usage_emote_only_on"),
+    "emoteonlyoff": _switch("emote-only", 0, "usage_emote_only_off"),
+    "uniquechat": _switch("r9k", 1, "usage_r9k_on"),
+    "uniquechatoff": _switch("r9k", 0, "usage_r9k_off"),
+    "r9kbeta": _switch("r9k", 1, "usage_r9k_on"),
+    "r9kbetaoff": _switch("r9k", 0, "usage_r9k_off"),
+    "mod": Command(Who.OWNER, "usage_mod", roles.mod, least=1, most=1),
+    "unmod": Command(Who.OWNER, "usage_unmod", roles.unmod, least=1, most=1),
+    "mods": Command(Who.ANYBODY, "usage_mods", roles.listing("mod", "room_mods", "no_mods"), most=0),
+    "vip": Command(Who.OWNER, "usage_vip", roles.vip, least=1, most=1),
+    "unvip": Command(Who.OWNER, "usage_unvip", roles.unvip, least=1, most=1),
+    "vips": Command(Who.ANYBODY, "usage_vips", roles.listing("vip", "vips_success", "no_vips"), most=0),
+    "host": Command(Who.OWNER, "usage_host", hosting.host, least=1, most=1, stream=True),
+    "unhost": Command(Who.OWNER, "usage_unhost", hosting.unhost, most=0, stream=True),
+    "raid": Command(Who.OWNER, "usage_raid", hosting.raid, least=1, most=1, stream=True),
+    "unraid": Command(Who.OWNER, "usage_unraid", hosting.unraid, most=0, stream=True),
+    "announce": _announce("PRIMARY"),
+    "announceblue": _announce("BLUE"),
+    "announcegreen": _announce("GREEN"),
+    "announceorange": _announce("ORANGE"),
+    "announcepurple": _announce("PURPLE"),
+    "marker": Command(Who.OWNER, "usage_marker", stream.marker, stream=True),
+    "commercial": Command(Who.OWNER, "usage_commercial", stream.commercial, most=1, stream=True),
+    "help": Command(Who.ANYBODY, "usage_help", _help, most=1),
+    "color": Command(Who.ANYBODY, "usage_color", own.color, least=1, most=1, scoped=False),
+    "me": Command(Who.ANYBODY, "usage_me", own.me, scoped=False),
+    "w": Command(Who.ANYBODY, "usage_w", own.whisper, scoped=False),
+    "disconnect": Command(Who.ANYBODY, "usage_disconnect", own.disconnect, most=0, scoped=False),
+}
+"""Name, in lower case and without its slash -> row."""
+
+
+def command_sent(session: Session, event: CommandSent) -> None:
+    """Do what was typed, or say why not: at once if all is known that decides it (MSG-4, MSG-10)."""
+    row = COMMANDS.get(event.name)
+    if row is None or (row.scoped and session.node.quiet):
+        session.notice(event.channel, "unrecognized_cmd", command=event.name)
+        return
+    typed = Typed(session, event, row.usage)
+    if not row.scoped:
+        _begin(typed, row)
+    elif row.stream and ROOM.fullmatch(event.channel):
+        typed.notice("unsupported_chatrooms_cmd", command=event.name)
+    elif not typed.room.when_known(session, partial(_begin, typed, row), partial(typed.notice, "godwit_unavailable")):
+        typed.notice("msg_ratelimit")
+
+
+def _begin(typed: Typed, row: Command) -> None:
+    if not _counted(typed, row):
+        return
+    if row.scoped and not _may(typed, row.who):
+        typed.notice("no_permission")
+    elif not row.least <= len(typed.words) <= row.most:
+        typed.explain()
+    else:
+        typed.session.node.tasks.start(
+            _run(typed, row), f"/{typed.name}", failed=lambda error: typed.notice("godwit_unavailable")
+        )
+
+
+def _counted(typed: Typed, row: Command) -> bool:
+    """Count the command as something that is said; says whether it may be done (LIMIT-7, LIMIT-8)."""
+    session = typed.session
+    elevated = typed.moderator if row.scoped else session.owns(typed.channel)
+    saying = session.node.pace.message(session, typed.channel, elevated, shown=False)
+    if saying is Saying.FINE:
+        return True
+    if saying is Saying.TOO_FAST:
+        typed.notice("msg_ratelimit")
+    elif saying is Saying.LOCKED_OUT:
+        session.close("too many messages")
+    return False
+
+
+def _may(typed: Typed, who: Who) -> bool:
+    if who is Who.ANYBODY:
+        return True
+    return typed.moderator if who is Who.MODERATOR else typed.owner
+
+
+async def _run(typed: Typed, row: Command) -> None:
+    async with typed.room.moderating if row.scoped else nullcontext():
+        try:
+            await row.run(typed)
+        except StoreUnavailable as error:
+            log.warning("command_failed", channel=typed.channel, command=typed.name, error=str(error))
+            typed.notice("godwit_unavailable")
+
+
+__all__ = ["COMMANDS", "Command", "Who", "command_sent"]
