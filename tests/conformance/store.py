@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from godwit.errors import InvalidRequest, MoveRefused, StoreUnavailable
-from godwit.store.base import AuditEntry, Sanction, Store
+from godwit.store.base import AuditEntry, Ending, Sanction, Store
 from godwit.values import Account, Addresses, Move, Placement, Position, Segment, derived_id
 from tests.conformance.people import PeopleSuite
 
@@ -540,6 +540,32 @@ class StoreSuite(PeopleSuite):
         await store.add_account(Account("", "ann"))
         assert await store.check_token("s3cret") is None
         assert await store.check_token("other") is not None
+
+    async def test_tokens_are_listed(self, store: Store) -> None:
+        """Revoked ones, too."""
+        await store.add_account(Account("", "ann"))
+        await store.add_account(Account("", "bob"))
+        late = await store.add_token("ann", "late", ["chat:read"], 7.0)
+        early = await store.add_token("ann", "early", [], 5.0)
+        await store.add_token("bob", "other", [], 5.0)
+        await store.revoke_token(early.id)
+        assert await store.tokens("ann") == [msgspec.structs.replace(early, revoked=True), late]
+        assert await store.tokens("nobody") == []
+
+    async def test_endings(self, store: Store, rival: Store) -> None:
+        """Whose connections are to end is numbered: of a token, of an account, in order; nothing else writes any."""
+        ann = await store.add_account(Account("", "ann"))
+        token = await store.add_token("ann", "s3cret", [], 5.0)
+        assert (await store.last_ending(), await store.endings(0)) == (0, [])
+        await rival.revoke_token(token.id)
+        await rival.revoke_token(token.id)
+        await store.end_account("77")
+        await rival.remove_account("ann")
+        await rival.remove_account("ann")
+        found = [Ending(1, ann.user_id, token.id), Ending(2, "77"), Ending(3, ann.user_id)]
+        assert await store.endings(0) == found
+        assert await store.endings(1, limit=1) == found[1:2]
+        assert (await store.endings(3), await store.last_ending()) == ([], 3)
 
     # moderation -----------------------------------------------------------------------------
 

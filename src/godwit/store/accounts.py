@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from godwit.store import refusals
 from godwit.store.base import Token
 from godwit.store.database import chunks
-from godwit.store.people import People
+from godwit.store.endings import Endings
 from godwit.store.people_base import AccountFacts, has_facts
 from godwit.store.schema import accounts, counters, relations, tokens
 from godwit.store.tokens import token_hash, token_id
@@ -40,7 +40,7 @@ def _token(row: Row[Any]) -> Token:
     return Token(row.id, row.login, tuple(row.scopes), row.created, row.revoked)
 
 
-class Accounts(People):
+class Accounts(Endings):
     """The part of `SqlStore` that knows who may log in."""
 
     async def add_account(self, account: Account) -> Account:
@@ -157,11 +157,15 @@ class Accounts(People):
 
     async def remove_account(self, login: str) -> bool:
         """Remove an account with its relations, and its tokens (by the foreign key); says whether it was there."""
-        user_id = select(accounts.c.user_id).where(accounts.c.login == login)
+        gone = delete(accounts).where(accounts.c.login == login).returning(accounts.c.user_id)
 
         async def work(connection: AsyncConnection) -> bool:
-            await connection.execute(delete(relations).where(relations.c.user_id.in_(user_id)))
-            return (await connection.execute(delete(accounts).where(accounts.c.login == login))).rowcount > 0
+            user_id = (await connection.execute(gone)).scalar_one_or_none()
+            if user_id is None:
+                return False
+            await connection.execute(delete(relations).where(relations.c.user_id == user_id))
+            await self._end(connection, user_id)
+            return True
 
         return await self._write(work)
 
@@ -196,7 +200,24 @@ class Accounts(People):
 
         return await self._read(work)
 
+    async def tokens(self, login: str) -> list[Token]:
+        """The tokens of an account, the oldest first."""
+        rows = await self._fetch(select(tokens).where(tokens.c.login == login).order_by(tokens.c.created, tokens.c.id))
+        return [_token(row) for row in rows]
+
     async def revoke_token(self, token_id: str) -> bool:
-        """End a token; says whether it was valid."""
+        """End a token, and the connections that logged in with it; says whether it was valid."""
         valid = update(tokens).where(tokens.c.id == token_id, tokens.c.revoked == false())
-        return await self._change(valid.values(revoked=True)) > 0
+        revoked = valid.values(revoked=True).returning(tokens.c.login)
+
+        async def work(connection: AsyncConnection) -> bool:
+            login = (await connection.execute(revoked)).scalar_one_or_none()
+            if login is None:
+                return False
+            holder = select(accounts.c.user_id).where(accounts.c.login == login)
+            user_id = (await connection.execute(holder)).scalar_one_or_none()
+            if user_id is not None:
+                await self._end(connection, user_id, token_id)
+            return True
+
+        return await self._write(work)

@@ -77,6 +77,24 @@ class Token(msgspec.Struct, frozen=True):
     revoked: bool = False
 
 
+KEPT_ENDINGS = 100_000
+"""Endings that are kept; who looks every few seconds misses none."""
+
+
+class Ending(msgspec.Struct, frozen=True, gc=False):
+    """Connections that are to end.
+
+    Attributes:
+        number: grows with each, in the order in which they were written.
+        user_id: whose.
+        token: id of the token with which they logged in; '' for all connections of the account.
+    """
+
+    number: int
+    user_id: str
+    token: str = ""
+
+
 class Store(People, Protocol):
     """What the roles share.
 
@@ -277,7 +295,7 @@ class Store(People, Protocol):
         ...
 
     async def remove_account(self, login: str) -> bool:
-        """Remove an account with its tokens and relations; says whether it was there."""
+        """Remove an account with its tokens and relations; says whether it was there. Its connections end."""
         ...
 
     async def add_token(self, login: str, token: str, scopes: Sequence[str], now: float) -> Token:
@@ -294,8 +312,24 @@ class Store(People, Protocol):
         """Whose token it is; None if it is unknown or revoked."""
         ...
 
+    async def tokens(self, login: str) -> list[Token]:
+        """The tokens of an account, the oldest first."""
+        ...
+
     async def revoke_token(self, token_id: str) -> bool:
-        """End a token; says whether it was valid."""
+        """End a token, and the connections that logged in with it; says whether it was valid."""
+        ...
+
+    async def end_account(self, user_id: str) -> None:
+        """Have all connections of an account end; it may log in again."""
+        ...
+
+    async def endings(self, after: int, limit: int = 1000) -> list[Ending]:
+        """Whose connections were to end, after the number `after`, oldest first; of very old ones nothing is kept."""
+        ...
+
+    async def last_ending(self) -> int:
+        """The highest number of an ending, 0 before the first."""
         ...
 
     # moderation -----------------------------------------------------------------------------

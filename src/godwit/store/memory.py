@@ -11,7 +11,7 @@ import msgspec
 
 from godwit.clock import Clock
 from godwit.store import refusals
-from godwit.store.base import AuditEntry, Sanction, Token
+from godwit.store.base import KEPT_ENDINGS, AuditEntry, Ending, Sanction, Token
 from godwit.store.memory_nodes import MemoryNodes
 from godwit.store.memory_people import MemoryPeople
 from godwit.store.memory_rollouts import MemoryRollouts
@@ -32,6 +32,7 @@ class MemoryStore(MemoryRollouts, MemoryPeople, MemoryNodes):
         MemoryPeople.__init__(self)
         MemoryNodes.__init__(self, clock)
         self._tokens: dict[str, Token] = {}
+        self._endings: list[Ending] = []
         self._audit: list[AuditEntry] = []
 
     # accounts -------------------------------------------------------------------------------
@@ -43,6 +44,7 @@ class MemoryStore(MemoryRollouts, MemoryPeople, MemoryNodes):
             return False
         self._relations = {key: relation for key, relation in self._relations.items() if key[1] != gone.user_id}
         self._tokens = {digest: token for digest, token in self._tokens.items() if token.login != login}
+        self._end(gone.user_id)
         return True
 
     async def add_token(self, login: str, token: str, scopes: Sequence[str], now: float) -> Token:
@@ -60,13 +62,35 @@ class MemoryStore(MemoryRollouts, MemoryPeople, MemoryNodes):
         stored = self._tokens.get(token_hash(token))
         return None if stored is None or stored.revoked else (self._accounts[stored.login], stored)
 
+    async def tokens(self, login: str) -> list[Token]:
+        """The tokens of an account, the oldest first."""
+        found = [token for token in self._tokens.values() if token.login == login]
+        return sorted(found, key=lambda token: (token.created, token.id))
+
     async def revoke_token(self, token_id: str) -> bool:
-        """End a token; says whether it was valid."""
+        """End a token, and the connections that logged in with it; says whether it was valid."""
         for digest, token in self._tokens.items():
             if token.id == token_id and not token.revoked:
                 self._tokens[digest] = msgspec.structs.replace(token, revoked=True)
+                self._end(self._accounts[token.login].user_id, token_id)
                 return True
         return False
+
+    async def end_account(self, user_id: str) -> None:
+        """Have all connections of an account end."""
+        self._end(user_id)
+
+    async def endings(self, after: int, limit: int = 1000) -> list[Ending]:
+        """What ended after the number `after`, oldest first."""
+        return [ending for ending in self._endings if ending.number > after][:limit]
+
+    async def last_ending(self) -> int:
+        """The highest number of them, 0 for none."""
+        return self._endings[-1].number if self._endings else 0
+
+    def _end(self, user_id: str, token: str = "") -> None:
+        self._endings.append(Ending(1 + (self._endings[-1].number if self._endings else 0), user_id, token))
+        del self._endings[:-KEPT_ENDINGS]
 
     # moderation -----------------------------------------------------------------------------
 

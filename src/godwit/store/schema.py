@@ -184,7 +184,8 @@ counters = Table(
     Column("value", BigInteger, nullable=False),
 )
 """Numbers that only grow: the highest `user_id` that any account ever had, the last number of the `feed`, the last that
-was forgotten (`feed floor`), how far each webhook has come (`webhook NAME`), and how often facts of `people` have changed."""
+was forgotten (`feed floor`), how far each webhook has come (`webhook NAME`), how often facts of `people` have changed,
+and the last number of the `endings`."""
 
 tokens = Table(
     "tokens",
@@ -197,6 +198,15 @@ tokens = Table(
     Column("revoked", Boolean, nullable=False),
 )
 """Tokens by their SHA-256 (`tokens.py` says why a fast hash is right); the token itself is nowhere."""
+
+endings = Table(
+    "endings",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("user_id", TEXT, nullable=False),
+    Column("token", TEXT, nullable=False),
+)
+"""Whose connections are to end: of an account, or of one of its tokens alone."""
 
 sanctions = Table(
     "sanctions",
