@@ -133,6 +133,7 @@ class Message(msgspec.Struct, frozen=True, tag="message"):
         id: shown to clients; a connection sees it once.
         producer: the connection that said it; unique for ever.
         number: counts what the producer sends to the channel, from 1 (rule L6).
+        emotes: where emotes stand in the text as it is shown, as in the tag of that name.
     """
 
     id: str
@@ -145,6 +146,7 @@ class Message(msgspec.Struct, frozen=True, tag="message"):
     nonce: str = ""
     reply: Reply | None = None
     first: bool = False
+    emotes: str = ""
 
 
 ActKind = Literal[
@@ -233,6 +235,7 @@ class UserNotice(msgspec.Struct, frozen=True, tag="usernotice"):
         system_msg: what clients show if they don't know the kind.
         params: its `msg-param-*` tags, without that prefix.
         text: what the account said along with it, if anything.
+        emotes: where emotes stand in it, as in the tag of that name.
     """
 
     id: str
@@ -244,6 +247,7 @@ class UserNotice(msgspec.Struct, frozen=True, tag="usernotice"):
     system_msg: str = ""
     params: dict[str, str] = {}
     text: str = ""
+    emotes: str = ""
 
 
 Produced = Message | Act | Change | Arrive | Tell | UserNotice

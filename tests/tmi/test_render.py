@@ -34,8 +34,9 @@ def privmsg(caps: Caps, what: Message) -> bytes:
 
 def test_message_with_tags() -> None:
     """MSG-6, MSG-9."""
-    assert privmsg(Caps.TAGS, message()) == (
-        b"@badge-info=;badges=global_mod/1,turbo/1;color=#0D4200;display-name=Ronni;emotes=25:0-4,12-16/1902:6-10;"
+    assert privmsg(Caps.TAGS, message(emotes="25:0-4,12-16/1902:6-10")) == (
+        b"@badge-info=;badges=global_mod/1,turbo/1;color=#0D4200;display-name=Ronni;emote-only=1;"
+        b"emotes=25:0-4,12-16/1902:6-10;"
         b"first-msg=0;flags=;id=b34ccfc7;mod=0;returning-chatter=0;room-id=1337;subscriber=0;"
         b"tmi-sent-ts=1507246572675;turbo=1;user-id=1337;user-type=global_mod"
         b" :ronni!ronni@ronni.tmi.twitch.tv PRIVMSG #dallas :Kappa Keepo Kappa\r\n"
@@ -62,7 +63,7 @@ def test_optional_tags_of_a_message() -> None:
 
 def test_action() -> None:
     """MSG-3, MSG-9, rule 19 of the dialect: ranges count from behind the ACTION mark."""
-    line = privmsg(Caps.TAGS, message("\U0001f600 Kappa", action=True)).decode()
+    line = privmsg(Caps.TAGS, message("\U0001f600 Kappa", action=True, emotes="25:2-6")).decode()
     assert line.endswith(" PRIVMSG #dallas :\x01ACTION \U0001f600 Kappa\x01\r\n")
     assert ";emotes=25:2-6;" in line
 
@@ -70,7 +71,7 @@ def test_action() -> None:
 def test_reply() -> None:
     """MSG-7."""
     reply = Reply("p1", "7", "foo", "Riot Games", "what; now")
-    line = privmsg(Caps.TAGS, message("this Kappa", reply=reply)).decode()
+    line = privmsg(Caps.TAGS, message("this Kappa", reply=reply, emotes="25:17-21")).decode()
     assert line.endswith(" PRIVMSG #dallas :@Riot Games this Kappa\r\n")
     assert ";emotes=25:17-21;" in line
     assert (

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from godwit.tmi.emotes import emote_ranges
 from godwit.tmi.events import MessageSent
+from godwit.tmi.text import addressed
 from godwit.values import Message, Reply
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ def message_sent(session: Session, event: MessageSent) -> None:
         session.notice(event.channel, "msg_room_not_found")
         return
     room = session.node.room(event.channel)
+    reply = _reply(room, event.reply_to) if event.reply_to else None
     message = Message(
         id=str(uuid4()),
         epoch=0,
@@ -28,7 +31,8 @@ def message_sent(session: Session, event: MessageSent) -> None:
         text=event.text,
         action=event.action,
         nonce=event.nonce,
-        reply=_reply(room, event.reply_to) if event.reply_to else None,
+        reply=reply,
+        emotes=emote_ranges(addressed(event.text, reply), session.node.relations.emotes(event.channel)),
     )
     if not room.submit(message):
         session.notice(event.channel, "msg_ratelimit")

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from godwit.tmi.capabilities import NONE, Caps
-from godwit.tmi.emotes import emote_ranges
+from godwit.tmi.emotes import is_emotes
 from godwit.tmi.login import SERVER, WELCOME, is_anonymous
 from godwit.tmi.message import encode, escape
 from godwit.values import Account, Addresses, Author, Message, Position, UserNotice
@@ -173,7 +173,7 @@ def join_burst(
 def privmsg(
     caps: Caps, channel: str, message: Message, *, time: float, room_id: str, position: Position | None = None
 ) -> bytes:
-    """A message as others see it (MSG-1, MSG-3, MSG-6 to MSG-9); each is an element of its own (WS-2).
+    """A message as others see it (MSG-1, MSG-3, MSG-6 to MSG-9, EMOTE-3); each is an element of its own (WS-2).
 
     Connections of the same `capabilities.message_view` get the same bytes. A reply is shown with
     `@Name ` in front, which `message.text` does not hold (MSG-7).
@@ -182,7 +182,7 @@ def privmsg(
         time: the record's log time.
     """
     author, reply = message.author, message.reply
-    text = f"@{reply.display_name or reply.user_login} {message.text}" if reply else message.text
+    text = addressed(message.text, reply)
     shown = f"\x01ACTION {text}\x01" if message.action else text
     rest = f"{_user(author.login)} PRIVMSG #{channel} :{shown}"
     if Caps.TAGS not in caps:
@@ -192,7 +192,7 @@ def privmsg(
         "badges": ",".join(author.badges),
         "color": author.color,
         "display-name": author.display_name or author.login,
-        "emotes": emote_ranges(text),
+        "emotes": message.emotes,
         "first-msg": _flag(message.first),
         "flags": "",
         "id": message.id,
@@ -205,6 +205,8 @@ def privmsg(
         "user-id": author.user_id,
         "user-type": author.user_type,
     }
+    if is_emotes(text, message.emotes):
+        tags["emote-only"] = "1"
     if message.nonce:
         tags["client-nonce"] = message.nonce
     if author.vip:
@@ -371,7 +373,7 @@ def usernotice(caps: Caps, channel: str, record: UserNotice, *, time: float, roo
         "badges": ",".join(author.badges),
         "color": author.color,
         "display-name": author.display_name or author.login,
-        "emotes": emote_ranges(record.text),
+        "emotes": record.emotes,
         "flags": "",
         "id": record.id,
         "login": author.login,

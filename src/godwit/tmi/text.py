@@ -6,6 +6,8 @@ import re
 
 import msgspec
 
+from godwit.values import Reply
+
 MAX_TEXT = 500
 """Code points of a message that are kept (MSG-2)."""
 
@@ -13,6 +15,11 @@ _CONTROLS = str.maketrans(dict.fromkeys("\0\1\r\n"))
 _SPACES = re.compile(r" {2,}")
 _COMMAND = re.compile(r"[/.]([A-Za-z][A-Za-z0-9_]*)(?: (.*))?", re.DOTALL)
 _ACTION = "\x01ACTION "
+
+
+def addressed(text: str, reply: Reply | None) -> str:
+    """A text as it is shown: a reply has `@Name ` in front (MSG-7)."""
+    return f"@{reply.display_name or reply.user_login} {text}" if reply else text
 
 
 class Said(msgspec.Struct, frozen=True):
