@@ -67,7 +67,8 @@ class Node:
         """Where clients connect."""
         return f"nats://127.0.0.1:{self.port}"
 
-    def _config(self) -> Path:
+    def config(self) -> Path:
+        """Write its configuration."""
         self._store.mkdir(parents=True, exist_ok=True)
         domain = f", domain: {self._domain}" if self._domain else ""
         text = (
@@ -80,7 +81,7 @@ class Node:
             text += f"cluster {{ name: {name}, listen: 127.0.0.1:{self._cluster_port}, routes: [{others}] }}\n"
         if self._remotes:
             urls = ", ".join(f'"nats-leaf://127.0.0.1:{port}"' for port in self._remotes)
-            text += f"leafnodes {{ reconnect: 1, remotes: [{{ urls: [{urls}] }}] }}\n"
+            text += f'leafnodes {{ reconnect: "1s", remotes: [{{ urls: [{urls}] }}] }}\n'
         elif self._domain:
             text += f"leafnodes {{ listen: 127.0.0.1:{self.leaf_port or -1}, no_advertise: true }}\n"
         path = self._store / "server.conf"
@@ -91,7 +92,7 @@ class Node:
         """Start it, on the port that it had before, and wait until it serves clients."""
         self.lines.clear()
         self._process = await asyncio.create_subprocess_exec(
-            program(), "--config", str(self._config()), stderr=asyncio.subprocess.PIPE
+            program(), "--config", str(self.config()), stderr=asyncio.subprocess.PIPE
         )
         self._reading = asyncio.create_task(self._read(self._process))
         await self.logged("Server is ready")
