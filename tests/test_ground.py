@@ -15,9 +15,10 @@ from godwit.chatlog.jetstream_prepare import prepare
 from godwit.chatlog.memory import MemoryLog
 from godwit.chatlog.whole import WholeLog
 from godwit.clock import FakeClock, SystemClock
+from godwit.clocks import measure
 from godwit.errors import ChatLogUnavailable, InvalidRequest, InvalidSetting, LogNotPrepared, StoreNotPrepared
 from godwit.errors import StoreUnavailable as Away
-from godwit.ground import Ground, check_clock, open_ground, require_shared
+from godwit.ground import Ground, open_ground, open_logs, require_shared
 from godwit.settings import AuthSettings, NatsSettings, Settings, StoreSettings
 from godwit.values import Segment
 from tests.nats import Node, node
@@ -133,25 +134,37 @@ async def test_start_order_does_not_matter(
     assert tries == 3
 
 
-@pytest.mark.parametrize(
-    ("theirs", "told"),
-    [(70.0, "clock is 30 s ahead of the database's"), (130.0, "clock is 30 s behind the database's")],
-)
-async def test_clocks_that_differ(theirs: float, told: str) -> None:
-    async def there() -> float:
-        return theirs
-
-    with pytest.raises(InvalidRequest, match=told):
-        await check_clock(there, FakeClock(100.0))
-
-
-async def test_clocks_that_agree(databases: Databases, up: AsyncExitStack) -> None:
-    """As far as one can tell: the answer takes a while."""
+@pytest.mark.parametrize("offset", [30.0, -30.0])
+async def test_a_clock_that_is_another_one(databases: Databases, up: AsyncExitStack, offset: float) -> None:
+    """Nothing is begun with it."""
     settings = Settings(clusters=CLUSTERS, store=StoreSettings(url=await databases.empty_store()))
-    store = (await opened(settings, up)).store
-    await check_clock(store.clock, SystemClock())
-    with pytest.raises(InvalidRequest, match="ahead"):
-        await check_clock(store.clock, FakeClock(time.time() + 30.0))
+    told = f"clock is 30 s {'ahead of' if offset > 0 else 'behind'} that of the database: set both by NTP"
+    with pytest.raises(InvalidRequest, match=told):
+        await open_ground(settings, FakeClock(time.time() + offset), up)
+
+
+async def test_the_clock_of_a_chat_log(server: Node, up: AsyncExitStack) -> None:
+    """That of the servers of each cluster is asked for, too."""
+    settings = Settings(clusters=CLUSTERS, nats=of_nats(server.url))
+    for name in CLUSTERS:
+        await prepare(name, [server.url], settings.nats, settings.log)
+    logs = await open_logs(settings, SystemClock(), up)
+    asks = [each.inner.clock for each in logs.values() if isinstance(each, WholeLog) and hasattr(each.inner, "clock")]
+    assert len(asks) == len(CLUSTERS)
+    for ask in asks:
+        assert await measure(SystemClock(), ask) == 0.0
+        assert 29.0 < await measure(FakeClock(time.time() + 30.0), ask) < 31.0
+
+
+async def test_clocks_that_agree(databases: Databases, server: Node, up: AsyncExitStack) -> None:
+    settings = Settings(
+        clusters=CLUSTERS, store=StoreSettings(url=await databases.empty_store()), nats=of_nats(server.url)
+    )
+    for name in CLUSTERS:
+        await prepare(name, [server.url], settings.nats, settings.log)
+    clocks = (await opened(settings, up)).clocks
+    assert clocks.ahead == {"the database": 0.0, "the chat log of main": 0.0, "the chat log of aws": 0.0}
+    assert await clocks.agree() == ""
 
 
 def test_many_processes_need_what_can_be_shared() -> None:

@@ -14,23 +14,25 @@ from collections.abc import Awaitable, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
+import msgspec
 import structlog
 from prometheus_client import CollectorRegistry
 
-from godwit import __version__
+from godwit import __version__, clocks
 from godwit.chatlog.memory import MemoryLog
-from godwit.clock import SystemClock
+from godwit.clock import Clock, SystemClock
 from godwit.control.meters import metric_names, read
 from godwit.crowd import EdgeCrowd
 from godwit.edge import metrics
 from godwit.edge.backend import room_id
-from godwit.edge.node import GROUP
 from godwit.edge.front import Ports, fixed_ports
+from godwit.edge.node import GROUP
 from godwit.ending import end
 from godwit.errors import InvalidSetting, StoreUnavailable
 from godwit.ground import Ground, LogCollector, open_ground
-from godwit.network import Network, Places
+from godwit.network import Network, Places, together
 from godwit.roles.member import Member
+from godwit.roles.roster import farthest
 from godwit.settings import Settings
 from godwit.steering import Steering
 from godwit.store.nodes_base import Node
@@ -38,6 +40,7 @@ from godwit.store.sql import SqlStore
 from godwit.web import server, service
 from godwit.web.changes import Changes
 from godwit.web.health import Check
+from godwit.web.processes import Known
 
 log = structlog.get_logger()
 
@@ -69,6 +72,7 @@ class App:
         self._working: asyncio.Task[None] | None = None
         self._stopped = False
         self._member: Member | None = None
+        self._node: Node
 
     async def start(self) -> dict[str, Any]:
         """Bring everything up and listen.
@@ -78,11 +82,11 @@ class App:
 
         Raises:
             OSError: an address cannot be had.
+            InvalidSetting: the certificate cannot be used.
             InvalidRequest: the settings and the store do not fit.
             StoreUnavailable: the store cannot be opened.
         """
         try:
-            InvalidSetting: the certificate cannot be used.
             return await self._start()
         except BaseException:
             await self.stop()
@@ -116,7 +120,7 @@ class App:
     # from the bottom up -----------------------------------------------------------------------
 
     async def _start(self) -> dict[str, Any]:
-        settings, clock = self._settings, SystemClock()
+        settings, clock = self._settings, clocks.machine()
         ground = await open_ground(settings, clock, self._up)
         store, logs = ground.store, ground.logs
         await self._register(ground)
@@ -153,6 +157,8 @@ class App:
         Raises:
             InvalidSetting: who else runs.
         """
+        name = self._settings.node.name or f"serve-{platform.node()}-{os.getpid()}"
+        self._node = Node(name, "serve", secrets.token_hex(8), clocks.machine().now(), 0.0, version=__version__)
         if not self._settings.store.url:
             return
         others = await ground.store.nodes(now=await ground.store.clock())
@@ -161,15 +167,13 @@ class App:
                 f"other processes run on this store already: {', '.join(node.name for node in others)}; 'godwit serve' "
                 "is one process for all: use 'godwit edge', 'godwit directory' and 'godwit controller' beside them"
             )
-        name = self._settings.node.name or f"serve-{platform.node()}-{os.getpid()}"
-        node = Node(name, "serve", secrets.token_hex(8), SystemClock().now(), 0.0, version=__version__)
         # It hears of nobody: there is nobody else.
-        self._member = Member(ground.store, node, Places(self._settings))
+        self._member = Member(ground.store, self._node, Places(self._settings))
         await self._member.join()
         self._up.push_async_callback(self._member.leave)
 
     async def _serve_http(
-        self, ground: Ground, clock: SystemClock, steering: Steering, registry: CollectorRegistry
+        self, ground: Ground, clock: Clock, steering: Steering, registry: CollectorRegistry
     ) -> server.Running:
         store = ground.store
 
@@ -177,6 +181,11 @@ class App:
             return "" if self._working and not self._working.done() else "the controller does not run"
 
         directory = self._settings.directory
+
+        async def running() -> Sequence[Known]:
+            addresses = together(list(self._network.addresses.values()))
+            node = msgspec.structs.replace(self._node, url=web.url, addresses=addresses)
+            return [Known(node, clock.now(), alive=True, ahead=farthest(ground.clocks.ahead))]
 
         async def owner(channel: str) -> str | None:
             found = await room_id(store, self._settings, channel)
@@ -194,6 +203,7 @@ class App:
                 Check("logs", ground.logs_answer),
                 Check("controller", works),
                 Check("edges", self._network.silent),
+                Check("clock", ground.clocks.agree),
             ),
             registry=registry,
             room_id=owner,
@@ -206,6 +216,7 @@ class App:
             waiting=steering.explainer.waiting,
             explain=steering.explainer.explain,
             doctor=steering.examine,
+            running=running,
         )
         web = await server.serve(app, directory.host, 0 if self._ports_auto else directory.port)
         self._up.push_async_callback(web.stop)
@@ -223,6 +234,7 @@ class App:
                 group.create_task(_endless("expire", _expire(ground.embedded)), name="expire")
                 if self._member is not None:
                     group.create_task(_endless("member", self._member.run()), name="member")
+                group.create_task(_endless("clocks", ground.clocks.run()), name="clocks")
                 group.create_task(_endless("trim", _trim(ground.store)), name="trim")
         except* Exception:
             # Whoever waits for the end stops the rest in order; here it is only told.

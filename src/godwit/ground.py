@@ -25,8 +25,9 @@ from godwit.chatlog.jetstream import JetStreamLog
 from godwit.chatlog.memory import MemoryLog
 from godwit.chatlog.whole import WholeLog
 from godwit.clock import Clock
+from godwit.clocks import Ask, Clocks
 from godwit.edge.node import GROUP
-from godwit.errors import ChatLogUnavailable, InvalidRequest, InvalidSetting, StoreUnavailable
+from godwit.errors import ChatLogUnavailable, InvalidSetting, StoreUnavailable
 from godwit.settings import Settings
 from godwit.store.database import sqlite_url
 from godwit.store.migrations import migrate
@@ -41,9 +42,6 @@ PATIENCE = 30.0
 AGAIN = 0.5
 """Seconds between two attempts."""
 
-CLOCKS = 5.0
-"""Seconds by which this machine's clock and the database's may differ."""
-
 T = TypeVar("T")
 
 
@@ -55,12 +53,14 @@ class Ground:
         logs: cluster -> its chat log.
         embedded: those of the logs that are in this process and end with it.
         hearsay: over which edges talk with each other.
+        clocks: ours against those of what is shared.
     """
 
     store: SqlStore
     logs: Mapping[str, ChatLog]
     embedded: tuple[MemoryLog, ...]
     hearsay: Hearsay
+    clocks: Clocks
 
     async def store_answers(self) -> str:
         """A readiness check of the store."""
@@ -121,12 +121,12 @@ def require_shared(settings: Settings, role: str) -> None:
         )
 
 
-async def open_store(settings: Settings, clock: Clock, up: AsyncExitStack) -> SqlStore:
+async def open_store(settings: Settings, up: AsyncExitStack) -> SqlStore:
     """Open the store; a SQLite file is migrated first.
 
     Raises:
         StoreUnavailable: no answer.
-        InvalidRequest: it does not fit this version, or its clock is another one.
+        InvalidRequest: it does not fit this version.
     """
     url = settings.store.url
     if not url:
@@ -138,26 +138,7 @@ async def open_store(settings: Settings, clock: Clock, up: AsyncExitStack) -> Sq
     store = SqlStore(url, name=name, connections=settings.store.connections)
     await store.open()
     up.push_async_callback(store.close)
-    if settings.store.url:
-        await check_clock(store.clock, clock)
     return store
-
-
-async def check_clock(theirs: Callable[[], Awaitable[float]], ours: Clock) -> None:
-    """Refuse to work with a clock that is another one than the database's: leases and drains would mean nothing.
-
-    Raises:
-        InvalidRequest: by how much they differ.
-        StoreUnavailable: no answer.
-    """
-    before = ours.now()
-    there = await theirs()
-    ahead = before - there if before > there else min(0.0, ours.now() - there)
-    if abs(ahead) > CLOCKS:
-        raise InvalidRequest(
-            f"this machine's clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the database's: "
-            "set both by NTP, then start again"
-        )
 
 
 async def open_logs(
@@ -195,14 +176,16 @@ async def open_ground(settings: Settings, clock: Clock, up: AsyncExitStack, *, p
         patience: seconds to wait for those that do not answer yet.
 
     Raises:
-        InvalidRequest: the settings, the store and the logs do not fit; says what to do.
+        InvalidRequest: the settings, the store, the logs and the clocks do not fit; says what to do.
         StoreUnavailable, ChatLogUnavailable: no answer.
     """
-    store = await _patiently(patience, lambda: open_store(settings, clock, up))
+    store = await _patiently(patience, lambda: open_store(settings, up))
     await _refuse_strays(settings, store)
     logs = await open_logs(settings, clock, up, patience=patience)
     embedded = tuple(each for each in logs.values() if isinstance(each, MemoryLog))
-    ground = Ground(store, logs, embedded, _hearsay(settings, up))
+    clocks = _clocks(settings, clock, store, logs)
+    await _patiently(patience, clocks.require)
+    ground = Ground(store, logs, embedded, _hearsay(settings, up), clocks)
     if embedded:
         # What the logs of an earlier process held has ended with it (L2).
         reopened = await store.reopen({each.cluster: each.stream("") for each in embedded})
@@ -210,6 +193,14 @@ async def open_ground(settings: Settings, clock: Clock, up: AsyncExitStack, *, p
             log.info("channels_reopened", channels=reopened)
     await _place(settings, ground)
     return ground
+
+
+def _clocks(settings: Settings, clock: Clock, store: SqlStore, logs: Mapping[str, ChatLog]) -> Clocks:
+    theirs: dict[str, Ask] = {"the database": store.clock} if settings.store.url else {}
+    for name, each in logs.items():
+        if isinstance(each, WholeLog) and isinstance(each.inner, JetStreamLog):
+            theirs[f"the chat log of {name}"] = each.inner.clock
+    return Clocks(clock, theirs)
 
 
 def _hearsay(settings: Settings, up: AsyncExitStack) -> Hearsay:

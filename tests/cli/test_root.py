@@ -42,6 +42,7 @@ COMMANDS = [
     "rollout issue list",
     "rollout report",
     "rollout items",
+    "process list",
     "cluster list",
     "cluster retire",
     "cluster restore",
@@ -71,7 +72,7 @@ def test_all_commands() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["", "channel", "rollout", "rollout issue", "cluster", "account", "config", *COMMANDS]
+    "command", ["", "channel", "rollout", "rollout issue", "cluster", "process", "account", "config", *COMMANDS]
 )
 def test_every_help_teaches(command: str) -> None:
     """A sentence and an example."""

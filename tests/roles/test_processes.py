@@ -14,6 +14,7 @@ import pytest
 
 from godwit.app import App
 from godwit.chatlog.jetstream_prepare import prepare
+from godwit.clock import SystemClock
 from godwit.errors import InvalidRequest, UnknownCluster
 from godwit.roles.controller import Controller
 from godwit.roles.directory import Directory
@@ -29,6 +30,7 @@ from godwit.settings import (
     Settings,
     StoreSettings,
 )
+from godwit.store.nodes_base import Node
 from tests.edge.world import DEADLINE, Client
 from tests.nats import node
 from tests.postgres import Databases
@@ -131,6 +133,43 @@ async def test_processes_work_together(fleet: Fleet) -> None:
         metrics = (await http.get("/metrics")).text
         assert 'godwit_edge_connections{cluster="main"} 1.0' in metrics
         assert 'godwit_log_connections{cluster="aws"} 1.0' in metrics
+
+
+async def test_a_clock_that_goes_wrong(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process is not ready while it lasts, and the list of processes tells; who died is in the list, too."""
+
+    class Adjustable(SystemClock):
+        ahead = 0.0
+
+        def now(self) -> float:
+            return super().now() + self.ahead
+
+    clock = Adjustable()
+    monkeypatch.setattr("godwit.clocks.EVERY", 0.05)
+    directory = await fleet.start(Directory(fleet.named("directory"), ports_auto=True))
+    monkeypatch.setattr("godwit.clocks.machine", lambda: clock)
+    edge, one = await fleet.edge("one")
+    now = await edge._ground.store.clock()
+    await edge._ground.store.register(Node("two", "edge", "s", now - 60.0, now - 1.0, "aws"), now)
+    async with at(directory["api"]) as api:
+
+        async def processes() -> dict[str, dict[str, Any]]:
+            return {found["name"]: found for found in (await api.get("/processes")).json()["processes"]}
+
+        found = await processes()
+        assert sorted(found) == ["directory", "one", "two"]
+        assert (found["one"]["role"], found["one"]["cluster"], found["one"]["alive"]) == ("edge", "main", True)
+        assert found["one"]["tcp"] == [one["clusters"]["main"]["tcp"]]
+        assert [each["ahead"] for each in found.values()] == [0.0, 0.0, None]
+        assert not found["two"]["alive"]
+        clock.ahead = 30.0
+        async with asyncio.timeout(DEADLINE):
+            while (await readiness(one["api"]))["status"] == "ready":
+                pass
+        failed = (await readiness(one["api"]))["failed"]
+        assert "this machine's clock is 30 s ahead of that of" in failed["clock"]
+        assert 29.0 < (await processes())["one"]["ahead"] < 31.0
+        assert (await readiness(directory["api"]))["status"] == "ready"
 
 
 async def test_an_edge_that_ends_sends_its_clients_away(fleet: Fleet) -> None:

@@ -12,6 +12,7 @@ import asyncio
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -141,6 +142,15 @@ class JetStreamLog:
     def ready(self) -> bool:
         """Whether all its streams may be read and written."""
         return self._link.up and self._views.ready
+
+    async def clock(self) -> float:
+        """The time that the leader of its first stream has, in seconds since the Unix epoch.
+
+        Raises:
+            ChatLogUnavailable: no answer.
+        """
+        info = await self._api.call(f"STREAM.INFO.{self.streams[0]}")
+        return datetime.fromisoformat(info["ts"]).timestamp()
 
     # writing ----------------------------------------------------------------------------------
 

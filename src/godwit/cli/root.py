@@ -20,6 +20,7 @@ from godwit.cli import (
     doctor,
     edge,
     migrate,
+    process,
     rollout,
     serve,
     up,
@@ -65,6 +66,7 @@ app.command("changes")(changes.changes)
 app.add_typer(channel.app, name="channel")
 app.add_typer(rollout.app, name="rollout")
 app.add_typer(cluster.app, name="cluster")
+app.add_typer(process.app, name="process")
 app.add_typer(account.app, name="account")
 app.add_typer(config.app, name="config")
 

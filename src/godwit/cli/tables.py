@@ -75,6 +75,22 @@ def clusters(rows: Iterable[Mapping[str, Any]]) -> Table:
     return table
 
 
+def processes(rows: Iterable[Mapping[str, Any]]) -> Table:
+    """The processes of the network."""
+    table = grid(
+        "process", "role", "cluster", "", "since", "last seen", "clock", "version", "addresses", right=("clock",)
+    )
+    for row in rows:
+        alive = Text("runs", style="green") if row["alive"] else Text("dead", style="bold red")
+        wrong = row["ahead"]
+        ahead = "?" if wrong is None else f"{wrong:+.1f} s" if wrong else "ok"
+        addresses = ", ".join(address for kind in ("tcp", "tls", "ws", "wss") for address in row[kind])
+        times = (clock(row["started"]), minute(row["seen"]))
+        about = (row["name"], row["role"], row["cluster"] or "-")
+        table.add_row(*about, alive, *times, ahead, row["version"], addresses or row["url"] or "-")
+    return table
+
+
 def rollouts(rows: Iterable[Mapping[str, Any]]) -> Table:
     """Rollouts, one a row."""
     table = grid("name", "id", "to", "state", "done", "of", "started", "why", right=("done", "of"))

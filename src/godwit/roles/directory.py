@@ -18,6 +18,7 @@ from godwit.network import listening
 from godwit.roles.insight import RemoteInsight
 from godwit.roles.process import Process
 from godwit.roles.remote import RemoteControllers, RemoteCrowd
+from godwit.roles.roster import Roster
 from godwit.settings import Settings
 from godwit.steering import Steering
 from godwit.values import Addresses
@@ -91,6 +92,7 @@ class Directory(Process):
             waiting=explainer.waiting,
             explain=explainer.explain,
             doctor=steering.examine,
+            running=Roster(store, self._http, settings.auth.admin_token).list,
         )
         self._web = await server.serve(app, directory.host, 0 if self._ports_auto else directory.port)
         self._up.push_async_callback(self._web.stop)

@@ -42,6 +42,16 @@ class AskViews(msgspec.Struct, frozen=True):
     channels: list[str]
 
 
+class About(msgspec.Struct, frozen=True):
+    """What a process knows of itself.
+
+    Attributes:
+        ahead: by how many seconds its clock is ahead of others, by their names.
+    """
+
+    ahead: dict[str, float]
+
+
 Presences = list[Presence]
 Logins = list[str]
 Views = dict[str, list[tuple[str, Segment]]]
@@ -57,6 +67,7 @@ def build(
     crowd: Crowd | None = None,
     wake: Callable[[], None] | None = None,
     insight: Callable[[], Awaitable[object]] | None = None,
+    about: Callable[[], About] | None = None,
 ) -> FastAPI:
     """Put the internal HTTP of a process together.
 
@@ -66,6 +77,7 @@ def build(
         crowd: what the edges of this process know, if it has any.
         wake: called when there may be something to do, if somebody here waits for that.
         insight: what the controller of this process knows of rollouts, if there is one.
+        about: what the process knows of itself.
     """
     app = FastAPI(title="Godwit, inside", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     admin = Admin(admin_token)
@@ -78,6 +90,8 @@ def build(
         _wake(routes, wake)
     if insight is not None:
         _know(routes, insight)
+    if about is not None:
+        _tell(routes, about)
     app.include_router(routes)
     return app
 
@@ -119,3 +133,9 @@ def _know(routes: APIRouter, insight: Callable[[], Awaitable[object]]) -> None:
     @routes.get(f"{PATH}/insight")
     async def known() -> Response:
         return _json(await insight())
+
+
+def _tell(routes: APIRouter, about: Callable[[], About]) -> None:
+    @routes.get(f"{PATH}/about")
+    async def told() -> Response:
+        return _json(about())

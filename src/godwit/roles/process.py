@@ -15,8 +15,8 @@ import httpx
 import structlog
 from prometheus_client import CollectorRegistry
 
-from godwit import __version__
-from godwit.clock import Clock, SystemClock
+from godwit import __version__, clocks
+from godwit.clock import Clock
 from godwit.control.ports import Crowd
 from godwit.ending import end
 from godwit.errors import InvalidRequest, StoreUnavailable
@@ -55,7 +55,7 @@ class Process(ABC):
         self._settings = settings
         self._cluster = cluster
         self._patience = patience
-        self._clock: Clock = SystemClock()
+        self._clock: Clock = clocks.machine()
         self._registry = CollectorRegistry()
         self._up = AsyncExitStack()
         self._http: httpx.AsyncClient
@@ -63,6 +63,7 @@ class Process(ABC):
         self._member: Member
         self._inside: server.Running
         self._working: asyncio.Task[None] | None = None
+        self._why: InvalidRequest | None = None
         self._draining = False
         self._stopped = False
 
@@ -85,9 +86,15 @@ class Process(ABC):
             raise
 
     async def wait_stopped(self) -> None:
-        """Wait until it has ended, by `stop` or by a fault, which the log tells."""
+        """Wait until it has ended, by `stop` or by a fault, which the log tells.
+
+        Raises:
+            InvalidRequest: it could not go on; says why.
+        """
         assert self._working
         await asyncio.shield(self._working)
+        if self._why:
+            raise self._why
 
     async def stop(self) -> None:
         """Send the clients away if it has any, then end. May be called twice."""
@@ -141,6 +148,7 @@ class Process(ABC):
                 crowd=self._crowd(),
                 wake=self._waker(),
                 insight=self._insight(),
+                about=lambda: inside.About(self._ground.clocks.ahead),
             ),
             node.host,
             node.port,
@@ -186,6 +194,7 @@ class Process(ABC):
             Check(self.role, serves),
             Check("store", self._store_answers),
             Check("logs", self._logs_answer),
+            Check("clock", self._clock_agrees),
             *self._checks(),
         ]
 
@@ -197,15 +206,22 @@ class Process(ABC):
     async def _logs_answer(self) -> str:
         return await self._ground.logs_answer()
 
+    async def _clock_agrees(self) -> str:
+        return await self._ground.clocks.agree()
+
     async def _run(self) -> None:
         try:
             async with asyncio.TaskGroup() as group:
                 for name, work in (
                     ("member", self._member.run()),
+                    ("clocks", self._ground.clocks.run()),
                     ("inside", self._inside.wait_stopped()),
                     *self._work(),
                 ):
                     group.create_task(_endless(name, work), name=name)
+        except* InvalidRequest as refused:
+            self._why = InvalidRequest("; ".join(str(each) for each in refused.exceptions))
+            log.error("process_ends", role=self.role, why=str(self._why))
         except* Exception:
             # Whoever waits for the end stops the rest in order; here it is only told.
             log.exception("process_failed", role=self.role)

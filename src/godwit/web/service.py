@@ -23,6 +23,7 @@ from godwit.web import (
     health,
     hooks,
     planning,
+    processes,
     public,
     reasons,
     rollouts,
@@ -56,6 +57,7 @@ def build(
     holding: reasons.Holding | None = None,
     explain: clusters.Explain | None = None,
     doctor: clusters.Doctor | None = None,
+    running: processes.Processes | None = None,
 ) -> FastAPI:
     """Put the HTTP side together.
 
@@ -77,6 +79,7 @@ def build(
         holding: what holds a rollout as a whole, such as a gate.
         explain: why a channel is where it is; by default what the store tells of it.
         doctor: compares store, logs and edges.
+        running: the processes of the network; by default nobody here knows.
     """
     # The interactive pages would load scripts from somebody else's servers; the description is served alone.
     app = FastAPI(
@@ -101,6 +104,8 @@ def build(
     app.include_router(rollouts.router(rollouts.Looking(store, changes, statuses, samples), admin))
     app.include_router(wishes.router(wishes.Wishing(store, clock, changes, on_wish, dry_run), admin))
     app.include_router(clusters.router(clusters.Network(store, addresses, explain or why.explain, doctor), admin))
+    if running is not None:
+        app.include_router(processes.router(running, admin))
     app.include_router(api.router(api.Operator(store, clock, names, changes, on_wish), admin))
 
     reports = LiveReports(store, clock, on_wish)
