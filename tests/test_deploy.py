@@ -190,8 +190,8 @@ def certificate(directory: Path) -> None:
     (directory / "key.pem").write_bytes(secret)
 
 
-def deployed(directory: Path, kind: str) -> dict[str, list[Node]]:
-    """All six servers with the files of `kind`, `.` or `far`, each with its name and place written into them."""
+def deployed(directory: Path) -> dict[str, list[Node]]:
+    """All six servers of sites far apart, each with its files, into which its name and places are written."""
     certificate(directory)
     names = [f"nats-{cluster}-{number}" for cluster in CLUSTERS for number in (1, 2, 3)]
     ports = {
@@ -212,13 +212,13 @@ def deployed(directory: Path, kind: str) -> dict[str, list[Node]]:
                 text = text.replace(old, new)
             conf.write_text(text, encoding="utf-8")
         cluster = name.split("-")[1]
-        found[cluster].append(Deployed(name, files / kind / f"{cluster}.conf"))
+        found[cluster].append(Deployed(name, files / "far" / f"{cluster}.conf"))
     return found
 
 
 async def test_sites_far_apart(tmp_path: Path) -> None:
     """The six servers of two sites find each other, and a process that knows those of main has the logs of both."""
-    servers = deployed(tmp_path, "far")
+    servers = deployed(tmp_path)
     async with AsyncExitStack() as stack:
         for node in (*servers["main"], *servers["aws"]):
             stack.push_async_callback(node.kill)
