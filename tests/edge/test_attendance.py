@@ -16,6 +16,7 @@ from godwit.values import Act, Arrive, Author, Change, Entry, Message, Placement
 NOW = 100.0
 HERE = Position(1, 5)
 PATIENCE = 10.0
+HOLD = 45.0
 MAIN = Segment("main", 1, 0, "m1")
 AWS = Segment("aws", 2, 20, "a1")
 AT_MAIN = Placement("room", MAIN)
@@ -111,7 +112,7 @@ class Desk:
         self.recall.restart(Position(1, 2))
         self.recall.add(line("b", 1, 3))
         self.recall.add(line("c", 1, 5))
-        self.attendance = Attendance(stands, self.told, self.recall, legacy_rule, PATIENCE)
+        self.attendance = Attendance(stands, self.told, self.recall, legacy_rule, lease=PATIENCE, hold=HOLD)
 
     def join(
         self, name: str, account: str = "", after: Position | None = None, *, redirect: Placement | None = None
@@ -316,11 +317,33 @@ def test_resume_from_further_back() -> None:
     assert desk.attendance.members == {ann: True}
 
 
-def test_resume_from_what_cannot_be_had() -> None:
+def test_resume_while_the_log_is_away() -> None:
+    """Whoever resumes is let in when it answers again, and has missed nothing."""
     desk = Desk(Stands())
-    desk.join("ann", after=Position(1, 1))
+    ann = desk.join("ann", after=Position(1, 1))
     desk.recall.read_failed(desk.reads[0][2])
     desk.attendance.admit(NOW, redirect=None)
+    desk.recall.retry()
+    desk.attendance.admit(NOW + HOLD, redirect=None)
+    assert desk.told.taken() == []
+    _, after, number = desk.reads[1]
+    record = Message("z", 1, "farz", 1, Author("9", "far"), "hi")
+    desk.recall.answer(number, after, Page("m1", (Entry(2, 1, 0.0, record),), 2, 1))
+    desk.attendance.admit(NOW + HOLD, redirect=None)
+    assert desk.told.taken() == ["ann joined home at 1-1 missing=0", "ann replayed zbc"]
+    assert desk.attendance.members == {ann: True}
+
+
+def test_resume_while_the_log_is_away_for_too_long() -> None:
+    """Also for a client that repeats its JOIN meanwhile."""
+    desk = Desk(Stands())
+    ann = desk.join("ann", after=Position(1, 1))
+    desk.recall.read_failed(desk.reads[0][2])
+    desk.attendance.join(ann, Position(1, 1), NOW + HOLD)
+    desk.attendance.confirm(0, NOW + HOLD)
+    desk.attendance.admit(NOW + HOLD, redirect=None)
+    assert desk.told.taken() == []
+    desk.attendance.admit(NOW + HOLD + 0.1, redirect=None)
     assert desk.told.taken() == ["ann joined home at 1-2 missing=-1", "ann replayed bc"]
 
 

@@ -701,7 +701,7 @@ def test_resume_from_a_dead_log(world: World, main: Edge) -> None:
 
 
 def test_resume_while_the_older_log_is_away(world: World, main: Edge, aws: Edge) -> None:
-    """It is told that something is missing rather than kept waiting."""
+    """It waits as long as a message may wait for its log; others come in meanwhile."""
     first = world.write("x")
     to = world.open("aws")
     world.seal(to)
@@ -710,6 +710,28 @@ def test_resume_while_the_older_log_is_away(world: World, main: Edge, aws: Edge)
     world.write("z", "aws", 2)
     aws.failing.add("backfill")
     bob = aws.join("bob", after=Position(1, first))
+    aws.tick(5.0)
+    assert bob.told == []
+    assert aws.join("cleo").told == [f"joined home at 2-{to.at + 1}"]
+    aws.failing.clear()
+    aws.tick(5.0)
+    assert bob.told == [f"joined home at 1-{first} missing=0", "line z"]
+
+
+def test_resume_while_the_older_log_is_away_for_too_long(world: World, main: Edge, aws: Edge) -> None:
+    """It is told that something is missing rather than kept waiting for ever."""
+    first = world.write("x")
+    to = world.open("aws")
+    world.seal(to)
+    world.commit(to)
+    aws.join("ann")
+    world.write("z", "aws", 2)
+    aws.failing.add("backfill")
+    bob = aws.join("bob", after=Position(1, first))
+    for _ in range(9):
+        aws.tick(5.0)
+    assert bob.told == []
+    aws.tick(5.0)
     assert bob.told == [f"joined home at 2-{to.at} missing=-1", "line z"]
 
 

@@ -382,14 +382,28 @@ def test_before_the_channel_had_a_row_nothing_was_said() -> None:
     assert recall.after(Position(1, 7)) is None
 
 
-def test_fetch_that_failed_is_not_tried_again(logs: Logs) -> None:
-    """Who waits is told that something is missing; what was kept stays."""
+def test_fetch_without_an_answer_is_tried_again_at_the_next_tick(logs: Logs) -> None:
+    """A log that is away for a while is no reason to say that lines are missing; what was kept stays."""
     reads = Reads(logs)
     assert reads.recall.fetch(Position(1, 1))
     reads.recall.read_failed(1)
-    assert not reads.recall.fetch(Position(1, 1))
+    asked = len(reads.asked)
+    assert reads.recall.fetch(Position(1, 1))
+    assert len(reads.asked) == asked, "it is not asked again and again"
     assert places(reads.recall.lines) == ["3-31"]
     assert reads.recall.since == Position(3, 30)
+    reads.recall.retry()
+    assert reads.recall.fetch(Position(1, 1))
+    reads.run()
+    assert places(reads.recall.after(Position(1, 1)) or ()) == ["1-2", "1-3", "2-21", "2-22", "2-23", "3-31"]
+
+
+def test_fetch_without_an_answer_is_given_up_by_whoever_does_not_insist(logs: Logs) -> None:
+    reads = Reads(logs)
+    assert reads.recall.fetch(Position(1, 1))
+    reads.recall.read_failed(1)
+    assert not reads.recall.fetch(Position(1, 1), insist=False)
+    assert reads.recall.fetch(Position(1, 1)), "others may go on waiting"
 
 
 def test_fetch_that_was_overtaken(logs: Logs) -> None:

@@ -45,11 +45,13 @@ class _Waiting(msgspec.Struct):
 
     Attributes:
         since: when it came; away from home only a placement asked for later answers it.
+        first: when the first of its like came, if it was repeated.
         epoch: the channel must have come this far first.
     """
 
     after: Position | None
     since: float
+    first: float
     epoch: int = 0
     confirmed: bool = False
 
@@ -64,9 +66,19 @@ class Attendance:
         legacy_rule: what happens after a drain to those who have not followed.
         lease: seconds for which a position that a client names is waited for, and for which somebody who was
             told late may stay.
+        hold: seconds for which a log that does not answer is waited for, if somebody resumes.
     """
 
-    def __init__(self, standing: Standing, audience: Audience, recall: Recall, legacy_rule: str, lease: float) -> None:
+    def __init__(
+        self,
+        standing: Standing,
+        audience: Audience,
+        recall: Recall,
+        legacy_rule: str,
+        *,
+        lease: float,
+        hold: float,
+    ) -> None:
         self.members: dict[Member, bool] = {}
         """Who is let in, and whether they are served (False: early, silent)."""
         self._standing = standing
@@ -74,6 +86,7 @@ class Attendance:
         self._recall = recall
         self._legacy_rule = legacy_rule
         self._lease = lease
+        self._hold = hold
         self._waiting: dict[Member, _Waiting] = {}
         self._announced = 0.0
         self._late: dict[Member, float] = {}
@@ -91,7 +104,8 @@ class Attendance:
 
     def join(self, member: Member, after: Position | None, now: float) -> None:
         """A connection wants in; with `after`, what came after that position first (rule F3)."""
-        self._waiting[member] = _Waiting(after, now)
+        before = self._waiting.get(member)
+        self._waiting[member] = _Waiting(after, now, before.first if before else now)
 
     def leave(self, member: Member) -> None:
         """A connection is out."""
@@ -136,7 +150,7 @@ class Attendance:
             )
             if how is Admission.REFUSED and redirect is None:
                 continue  # where to may not be told yet (C5)
-            if how is not Admission.REFUSED and not self._enter(member, waiting.after, how):
+            if how is not Admission.REFUSED and not self._enter(member, waiting, how, now):
                 continue
             self._waiting.pop(member, None)
             if how is not Admission.HOME and redirect:
@@ -147,8 +161,9 @@ class Attendance:
                 self._audience.refused(member)
         return ask
 
-    def _enter(self, member: Member, after: Position | None, how: Admission) -> bool:
+    def _enter(self, member: Member, waiting: _Waiting, how: Admission, now: float) -> bool:
         """Let a member in; False if lines for it must be read first. Who is served already is only answered."""
+        after = waiting.after
         served = self.members.get(member, False)
         home, silent = how is Admission.HOME, how is Admission.EARLY and not served
         if after is None or silent or served:
@@ -159,7 +174,7 @@ class Attendance:
         if after > self._standing.position:
             missing, after = -1, self._standing.position
         elif lines is None:
-            if self._recall.fetch(after):
+            if self._recall.fetch(after, insist=now - waiting.first <= self._hold):
                 return False
             missing, after = -1, self._recall.since
             lines = list(self._recall.lines)

@@ -110,7 +110,7 @@ class EdgeChannel:
         self._read_at = 0.0
         self._reached = Position(0, 0)
         self._recall = Recall(edge.recent, backend.read)
-        self._attendance = Attendance(self, audience, self._recall, move.legacy_rule, move.lease)
+        self._attendance = Attendance(self, audience, self._recall, move.legacy_rule, lease=move.lease, hold=log.hold)
         self._evicting = False
         self._busy = False
         self._inbox: deque[tuple[Segment, Entry]] = deque()
@@ -177,6 +177,7 @@ class EdgeChannel:
         for sanction_id, (position, time) in self._placing.items():
             self._backend.place_sanction(sanction_id, position, time)
         self._tail.compare()
+        self._recall.retry()
         self._trouble = False
         self._evicting = True  # once a tick is enough: with many members it takes a while to look at all
         if self._room and (self._unplaced or self._behind or not self._fresh(now)):

@@ -60,13 +60,18 @@ class History:
 class Backfill:
     """Reads what lies before a history, along the chain, without showing it.
 
+    Attributes:
+        done: nothing more is to be read.
+        failed: and what was found is not complete.
+        unanswered: because the log did not answer; it may later.
+
     Args:
         chain: segments from the one to begin with up to the one in which `until` lies.
         until: position at which the history begins.
         rulings: what stands in the channel, as the store knows it.
     """
 
-    __slots__ = ("_doubts", "_room", "_tail", "chain", "done", "failed", "lines", "since", "until")
+    __slots__ = ("_doubts", "_room", "_tail", "chain", "done", "failed", "lines", "since", "unanswered", "until")
 
     def __init__(self, chain: list[Segment], until: Position, rulings: list[Ruling]) -> None:
         self.chain = chain
@@ -74,6 +79,7 @@ class Backfill:
         self.lines: list[Shown] = []
         self.done = False
         self.failed = False
+        self.unanswered = False
         self._room = RoomState(chain[0])
         self._room.load(rulings)
         self._doubts = DOUBTS
@@ -91,7 +97,7 @@ class Backfill:
 
     def read_failed(self) -> None:
         """The log did not answer: what was found so far is not complete."""
-        self.done = self.failed = True
+        self.done = self.failed = self.unanswered = True
 
     def answer(self, after: int, page: Page) -> None:
         """Take the answer to a read."""
@@ -165,7 +171,7 @@ class Recall:
         read: asks for a read of a segment's log after a sequence, for the purpose with that number.
     """
 
-    __slots__ = ("_backfill", "_exhausted", "_history", "_number", "_read", "chain", "rulings")
+    __slots__ = ("_backfill", "_exhausted", "_history", "_number", "_read", "_unanswered", "chain", "rulings")
 
     def __init__(self, most: int, read: Callable[[Segment, int, int], None]) -> None:
         self.chain: list[Segment] = []
@@ -177,6 +183,7 @@ class Recall:
         self._number = 0
         self._backfill: Backfill | None = None
         self._exhausted: set[tuple[Position, int]] = set()
+        self._unanswered = False
 
     @property
     def lines(self) -> Sequence[Shown]:
@@ -222,8 +229,12 @@ class Recall:
             position = max(position, Position(first.epoch, first.at))
         return self._history.after(position)
 
-    def fetch(self, after: Position) -> bool:
-        """Have older lines read, if that was not tried already; says whether they are on their way."""
+    def fetch(self, after: Position, *, insist: bool = True) -> bool:
+        """Have older lines read, if that was not tried already; says whether they may still come.
+
+        Args:
+            insist: a log that did not answer is asked again, after the next `retry`.
+        """
         if self._backfill:
             return True
         since = self._history.since
@@ -232,10 +243,16 @@ class Recall:
         chain = [segment for segment in chain if segment.epoch >= unclean]
         if not chain or Position(chain[0].epoch, chain[0].at) >= since or (since, chain[0].epoch) in self._exhausted:
             return False
+        if self._unanswered:
+            return insist
         self._number += 1
         self._backfill = Backfill(chain, since, self.rulings)
         self._read_on()
         return True
+
+    def retry(self) -> None:
+        """A log that did not answer may be asked again."""
+        self._unanswered = False
 
     def answer(self, number: int, after: int, page: Page) -> None:
         """The answer to a read for older lines."""
@@ -257,6 +274,9 @@ class Recall:
             self._read(backfill.segment, after, self._number)
         elif backfill.done:
             self._backfill = None
+            if backfill.unanswered:
+                self._unanswered = True
+                return
             epoch = backfill.chain[0].epoch
             self._exhausted = {(self._history.since, epoch)}
             if not backfill.failed and backfill.until == self._history.since:
