@@ -206,6 +206,9 @@ class LimitSettings:
     channel_interval: float = _setting(
         0.0, "Seconds between two messages of an account to a channel where it is nothing special; 0: the preset's."
     )
+    duplicate_window: float = _setting(
+        0.0, "Seconds for which an account may not say the same twice in a row in a channel; 0: the preset's."
+    )
     whispers_per_second: int = _setting(0, "Whispers of an account per second; 0: the preset's.")
     whispers_per_minute: int = _setting(0, "Whispers of an account per minute; 0: the preset's.")
     whisper_recipients: int = _setting(0, "Different accounts that an account may whisper to a day; 0: the preset's.")

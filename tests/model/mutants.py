@@ -285,9 +285,9 @@ def _() -> Any:
     original = EdgeChannel._append
 
     def append(self: EdgeChannel, now: float) -> None:
-        rowless, self._rowless = self._rowless, False
+        rowless, self._where.rowless = self._where.rowless, False
         original(self, now)
-        self._rowless = rowless
+        self._where.rowless = rowless
 
     return mock.patch.object(EdgeChannel, "_append", append)
 

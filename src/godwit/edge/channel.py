@@ -19,18 +19,20 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
-from math import inf
 
 import msgspec
 
+from godwit.chat.modes import Modes, Refusal, Speaker, Spoken, banned
 from godwit.chat.outbox import Outbox
-from godwit.chat.room import Role, RoomState, Ruling, Sealed, Valid, Void, rulings_of
+from godwit.chat.room import Role, RoomState, Ruling, Sealed, Valid, Void
 from godwit.chatlog.base import Page
 from godwit.chatlog.tail import Current, Dead, Hole, Skipped, Tail, TailEvent
 from godwit.edge.attendance import Attendance
 from godwit.edge.deferred import Deferred
 from godwit.edge.history import DOUBTS, Recall
 from godwit.edge.ports import Audience, Backend, Member, Shown
+from godwit.edge.rows import Rows
+from godwit.edge.whereabouts import Whereabouts, first_segment
 from godwit.settings import EdgeSettings, LogSettings, MoveSettings
 from godwit.store.base import Sanction
 from godwit.values import Act, Arrive, Entry, Message, Placement, Position, Produced, Segment, Tell, UserNotice
@@ -58,6 +60,7 @@ class EdgeChannel:
         producer: a name for its own records, unique for ever.
         numbers: counts up, for all records of this process.
         log, move, edge: settings.
+        duplicate_window: seconds for which an account may not repeat itself; 0 for none.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class EdgeChannel:
         log: LogSettings,
         move: MoveSettings,
         edge: EdgeSettings,
+        duplicate_window: float = 0.0,
     ) -> None:
         self.channel = channel
         self.cluster = cluster
@@ -87,17 +91,9 @@ class EdgeChannel:
         self._deferred = Deferred(edge.pending_per_sender, log.hold)
         self._room: RoomState | None = None
         self._tail = Tail("", 0)
-        self._placement: Placement | None = None
-        self.previous: tuple[str, ...] = ()
-        """Clusters that were the channel's home before, newest first."""
-        self.drains: dict[str, float] = {}
-        """For each of these, when its own drain ends."""
+        self._where = Whereabouts()
         self.last_message = 0.0
         """Log time of the last message that was read, 0 if there was none."""
-        self._hold_until = 0.0
-        self._rowless = False
-        self._unplaced: set[str] = set()
-        self._placing: dict[str, tuple[Position, float]] = {}
         self._stored_epoch = 0
         self._asking = False
         self._claiming = False
@@ -110,7 +106,9 @@ class EdgeChannel:
         self._read_at = 0.0
         self._reached = Position(0, 0)
         self._recall = Recall(edge.recent, backend.read)
-        self._attendance = Attendance(self, audience, self._recall, move.legacy_rule, lease=move.lease, hold=log.hold)
+        self._rows = Rows(self._recall, backend, 2 * log.hold)
+        self._modes = Modes(duplicate_window)
+        self._attendance = Attendance(self, audience, self._recall, move.legacy_rule, move.lease)
         self._evicting = False
         self._busy = False
         self._inbox: deque[tuple[Segment, Entry]] = deque()
@@ -133,8 +131,11 @@ class EdgeChannel:
             False if too many records of its producer wait already.
         """
         record = msgspec.structs.replace(record, number=next(self._numbers))
-        if not self._outbox.put(record, self._backend.now()):
+        now = self._backend.now()
+        if not self._outbox.put(record, now):
             return False
+        if isinstance(record, Message):
+            self._modes.said(record, self.settings, now)
         self._settle()
         return True
 
@@ -162,6 +163,16 @@ class EdgeChannel:
         self._settle()
         return True
 
+    def refusal(self, speaker: Speaker, spoken: Spoken, *, only_emotes: Callable[[], bool]) -> Refusal | None:
+        """Why somebody may not say something, as far as is known here; None if nothing speaks against it (rule R1).
+
+        Args:
+            only_emotes: whether the text is nothing but emotes; asked if it matters.
+        """
+        now = self._backend.now()
+        refusal = banned(self.sanction(speaker.user_id), now)
+        return refusal or self._modes.refusal(speaker, spoken, self.settings, now, only_emotes=only_emotes)
+
     def look_again(self) -> None:
         """What somebody waits for may be ready now."""
         self._settle()
@@ -174,13 +185,11 @@ class EdgeChannel:
             self._undelivered(record, tried)
         if self._uncommitted and not self._committing:
             self._commit(self._uncommitted)
-        for sanction_id, (position, time) in self._placing.items():
-            self._backend.place_sanction(sanction_id, position, time)
+        self._rows.place_again()
         self._tail.compare()
-        self._recall.retry()
         self._trouble = False
         self._evicting = True  # once a tick is enough: with many members it takes a while to look at all
-        if self._room and (self._unplaced or self._behind or not self._fresh(now)):
+        if self._room and (self._rows.incomplete or self._behind or not self._fresh(now)):
             self._ask()
         self._settle()
 
@@ -204,18 +213,18 @@ class EdgeChannel:
         newest = placement.segment
         self._stored_epoch = max(self._stored_epoch, newest.epoch)
         self._attendance.confirm(newest.epoch, asked_at)
-        self._recall.rulings = [ruling for row in sanctions if (ruling := _ruling(row))]
-        horizon = asked_at - 2 * self._log.hold  # what was written before that will not be appended any more
-        self._unplaced = {row.id for row in sanctions if not row.position and row.time >= horizon}
+        self._rows.learn(sanctions, asked_at)
         self._recall.learn(chain)
         room = self._room
         if room is None:
-            self._know(placement)
-            self._begin(self._first_segment(placement))
+            self._where.learn(placement)
+            chain, incomplete = self._recall.chain, self._rows.incomplete
+            wanted = self._attendance.oldest_wanted
+            self._begin(first_segment(placement, chain, incomplete=incomplete, oldest_wanted=wanted))
             self._verified = asked_at
         elif newest.epoch == room.segment.epoch:
-            self._know(placement)
-            room.load(self._recall.rulings)
+            self._where.learn(placement)
+            room.load(self._rows.rulings)
             if not self._dead:
                 self._verified = max(self._verified, asked_at)
                 if self.state is State.UNPLACED:
@@ -237,7 +246,7 @@ class EdgeChannel:
         self._stored_epoch = max(self._stored_epoch, placement.segment.epoch)
         if self._uncommitted and placement.segment.epoch >= self._uncommitted.epoch:
             self._uncommitted = None
-            self._know(placement)
+            self._where.learn(placement)
             self._announce(placement)
         if self._behind:
             self._ask()  # others are ahead, perhaps by force (C8)
@@ -249,7 +258,7 @@ class EdgeChannel:
 
     def sanction_placed(self, sanction_id: str) -> None:
         """The store has the position of a sanction."""
-        self._placing.pop(sanction_id, None)
+        self._rows.placed(sanction_id)
 
     # answers of the log ---------------------------------------------------------------------
 
@@ -385,21 +394,31 @@ class EdgeChannel:
         return None if ruling is None or ruling.kind == "lift" else ruling
 
     @property
+    def previous(self) -> tuple[str, ...]:
+        """Clusters that were the channel's home before, newest first."""
+        return self._where.previous
+
+    @property
+    def drains(self) -> dict[str, float]:
+        """For each of these, when its own drain ends."""
+        return self._where.drains
+
+    @property
     def rowless(self) -> bool:
         """Whether the channel is where the default placement says (rule C10)."""
-        return self._rowless
+        return self._where.rowless
 
     @property
     def idle(self) -> bool:
         """Nobody is here and nothing is pending."""
-        pending = self._outbox or self._deferred or self._uncommitted or self._placing
+        pending = self._outbox or self._deferred or self._uncommitted or self._rows.placing
         return not (self.members or self._attendance.waiting or pending)
 
     @property
     def needs_tick(self) -> bool:
         """Whether a tick is due soon: something is waiting, in trouble or ending."""
-        pending = self._outbox or self._deferred or self._uncommitted or self._placing
-        waiting = self._attendance.waiting or pending or self._unplaced
+        pending = self._outbox or self._deferred or self._uncommitted or self._rows.placing
+        waiting = self._attendance.waiting or pending or self._rows.incomplete
         troubled = self._trouble or self._behind or self.state is not State.LIVE or self._tail.wants_read
         return bool(waiting or troubled or self._attendance.overstay())
 
@@ -442,12 +461,13 @@ class EdgeChannel:
                 self._ask()
             return
         if self._attendance.waiting:
-            redirect = self._placement if self._uncommitted is None else None
+            redirect = self._where.placement if self._uncommitted is None else None
             if self._attendance.admit(now, redirect=redirect):
                 self._ask()
-        if self._evicting and self._placement and self._placement.segment == self._room.segment:
+        placement = self._where.placement
+        if self._evicting and placement and placement.segment == self._room.segment:
             self._evicting = False
-            self._attendance.evict(self._placement, now)
+            self._attendance.evict(placement, now)
         if self._deferred:
             self._deferred.release()
         if self._outbox:
@@ -469,8 +489,8 @@ class EdgeChannel:
 
     def _append(self, now: float) -> None:
         assert self._room
-        if self._rowless:
-            if now >= self._hold_until and not self._claiming:
+        if self._where.rowless:
+            if now >= self._where.hold_until and not self._claiming:
                 self._claiming = True
                 self._backend.claim()
             return
@@ -485,29 +505,6 @@ class EdgeChannel:
 
     # placement ------------------------------------------------------------------------------
 
-    def _know(self, placement: Placement) -> None:
-        self._placement = placement
-        self._rowless = placement.default
-        self.previous = placement.previous
-        self.drains = dict(zip(placement.previous, placement.drains, strict=False))
-        self._hold_until = placement.drain_until if placement.default else 0.0
-
-    def _first_segment(self, placement: Placement) -> Segment:
-        """Where a new reader begins: the newest segment, or earlier where a row must be completed (R3)
-        or somebody resumes (F3), but not below an unclean one (C8)."""
-        if placement.default:
-            return placement.segment
-        unclean = max((segment.epoch for segment in self._recall.chain if segment.unclean), default=0)
-        wanted = placement.segment.epoch
-        if self._unplaced:
-            wanted = unclean
-        if self._attendance.oldest_wanted is not None:
-            wanted = min(wanted, self._attendance.oldest_wanted)
-        for segment in self._recall.chain:
-            if segment.epoch >= max(wanted, unclean):
-                return segment
-        return placement.segment
-
     def _begin(self, segment: Segment, *, fresh: bool = True) -> None:
         """Read `segment`, from its beginning or from where this reader stopped in it."""
         room = self._room
@@ -521,7 +518,7 @@ class EdgeChannel:
             if segment.epoch != room.segment.epoch:
                 room.follow(segment)
                 self._welcome_early()
-        room.load(self._recall.rulings)
+        room.load(self._rows.rulings)
         self._dead = False
         self._doubts = DOUBTS
         self.state = State.READING
@@ -535,20 +532,20 @@ class EdgeChannel:
         unclean = [segment for segment in self._recall.chain if segment.unclean and segment.epoch > epoch]
         if unclean:  # C8: jump, and append again what is pending
             self._backend.reached(self._room.segment, self._tail.position)
-            self._know(placement)
+            self._where.learn(placement)
             self._outbox.resend()
             self._recall.restart(Position(unclean[-1].epoch, unclean[-1].at))
             self._begin(unclean[-1], fresh=False)
             self._audience.gap(None)
             self._announce(placement)
             self._verified = asked_at
-        elif self._rowless and all(segment.epoch != epoch for segment in self._recall.chain):
-            self._know(placement)  # C10: nobody has written where this reader stands
+        elif self._where.rowless and all(segment.epoch != epoch for segment in self._recall.chain):
+            self._where.learn(placement)  # C10: nobody has written where this reader stands
             self._begin(self._recall.chain[0] if self._recall.chain else placement.segment)
             self._announce(placement)
             self._verified = asked_at
         elif self.state is State.UNPLACED:
-            self._know(placement)
+            self._where.learn(placement)
             self._lose(Position(placement.segment.epoch, placement.segment.at))
             self._begin(placement.segment)
             self._announce(placement)
@@ -621,6 +618,7 @@ class EdgeChannel:
         elif isinstance(outcome, Valid):
             self._valid(outcome)
         elif isinstance(outcome, Void) and self._outbox.read_back(outcome.record):
+            self._modes.unsaid(outcome.record, self._backend.now())
             if outcome.reason == "repeated":
                 self._audience.unknown(outcome.record)
             else:
@@ -633,10 +631,12 @@ class EdgeChannel:
             shown = Shown(position, outcome.time, record)
             self._recall.add(shown)
             self.last_message = outcome.time
+            if not mine and (settings := self.settings):
+                self._modes.heard(record, settings, outcome.time)
             if position > self._reached:
                 self._audience.shown(shown)
         elif isinstance(record, Act):
-            self._complete(outcome)
+            self._rows.complete(outcome)
             if position > self._reached:
                 self._audience.acted(record, position, outcome.time)
         elif isinstance(record, Arrive):
@@ -648,23 +648,12 @@ class EdgeChannel:
             if position > self._reached:
                 self._audience.announced(record, position, outcome.time)
         else:
-            self._complete(outcome)
+            self._rows.complete(outcome)
             if position > self._reached:
                 self._audience.changed(record, self.settings)
         self._reached = max(self._reached, position)
         if mine and record.producer != self._producer:
             self._audience.acknowledged(record, position, outcome.time)
-
-    def _complete(self, outcome: Valid) -> None:
-        """Every reader sees to it that the row of an act or a change gets its position (rules R2, R3)."""
-        record, position, time = outcome.record, outcome.position, outcome.time
-        self._unplaced.discard(record.id)
-        rulings = rulings_of(record, position, time)
-        if rulings and not self._recall.has_row(record.id):
-            for ruling in rulings:
-                self._recall.ruled(ruling)
-            self._placing[record.id] = (position, time)
-            self._backend.place_sanction(record.id, position, time)
 
     def _follow(self, to: Segment) -> None:
         """The first valid seal was met: go on in `to`, write there from now on (rules C2, C3, C6)."""
@@ -674,18 +663,15 @@ class EdgeChannel:
         self._room.follow(to)
         self._recall.learn([*self._recall.chain, to])
         self._doubts = DOUBTS
-        self._rowless = False
-        self.previous = tuple(dict.fromkeys(c for c in (left.cluster, *self.previous) if c != to.cluster))
-        self.drains[left.cluster] = inf  # it begins with the commit, whose answer says until when
+        placement = self._where.followed(left, to)
         self._tail = Tail(to.stream, to.at)
         self._backend.subscribe(to)
         self._outbox.resend()
         self._welcome_early()
-        if not self._placement or self._placement.segment.epoch < to.epoch:
+        if placement is None:
             self._commit(to)
         else:
-            self.drains = dict(zip(self._placement.previous, self._placement.drains, strict=False))
-            self._announce(self._placement)
+            self._announce(placement)
 
     def _commit(self, to: Segment) -> None:
         self._uncommitted = to
@@ -700,16 +686,10 @@ class EdgeChannel:
             self._outbox.put(arrive, self._backend.now())
 
     def _undelivered(self, record: Produced, tried: bool) -> None:
+        self._modes.unsaid(record, self._backend.now())
         if record.producer == self._producer:
             self._welcome_early()
         elif tried:
             self._audience.unknown(record)
         else:
             self._audience.voided(record, "unsent")
-
-
-def _ruling(row: Sanction) -> Ruling | None:
-    """What a row says; None if nobody knows yet from where on."""
-    if row.position is None:
-        return None
-    return Ruling(row.id, row.kind, row.target, row.position, row.time, row.seconds, row.target_login)

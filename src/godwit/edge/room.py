@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import structlog
 
+from godwit.chat.modes import duplicate_window
 from godwit.edge.audience import RoomAudience
 from godwit.edge.backend import Outside, RoomBackend
 from godwit.edge.channel import EdgeChannel
@@ -94,6 +95,7 @@ class Room:
             log=settings.log,
             move=settings.move,
             edge=settings.edge,
+            duplicate_window=duplicate_window(settings.limits),
         )
         self._backend.channel = self.channel
 
