@@ -15,6 +15,7 @@ from godwit.tmi.capabilities import NONE, Caps
 from godwit.tmi.emotes import is_emotes
 from godwit.tmi.login import SERVER, WELCOME, is_anonymous
 from godwit.tmi.message import encode, escape
+from godwit.tmi.text import addressed
 from godwit.values import Account, Addresses, Author, Message, Position, UserNotice
 
 SETTINGS: Mapping[str, int] = {
