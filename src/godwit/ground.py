@@ -36,9 +36,6 @@ from godwit.values import Segment
 
 log = structlog.get_logger()
 
-PATIENCE = 30.0
-"""Seconds for which one process of many waits at its start for the store and the logs to answer."""
-
 AGAIN = 0.5
 """Seconds between two attempts."""
 

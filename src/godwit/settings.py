@@ -163,6 +163,9 @@ class NodeSettings:
     )
     port: int = _setting(0, "Port of its internal HTTP; 0 takes a free one, which the others learn from the store.")
     url: str = _setting("", "Where others reach its internal HTTP, e.g. http://10.0.0.5:9001; empty: at host and port.")
+    patience: float = _setting(
+        30.0, "Seconds for which it waits at its start for a store and chat logs that do not answer yet."
+    )
 
 
 @dataclass(frozen=True, slots=True)

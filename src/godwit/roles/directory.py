@@ -13,7 +13,6 @@ from godwit.control.meters import metric_names
 from godwit.edge.backend import room_id
 from godwit.edge.node import GROUP
 from godwit.errors import StoreUnavailable
-from godwit.ground import PATIENCE
 from godwit.network import listening
 from godwit.roles.insight import RemoteInsight
 from godwit.roles.process import Process
@@ -47,8 +46,8 @@ class Directory(Process):
     _web: server.Running
     _insight_of_leader: RemoteInsight
 
-    def __init__(self, settings: Settings, *, ports_auto: bool = False, patience: float = PATIENCE) -> None:
-        super().__init__(settings, patience=patience)
+    def __init__(self, settings: Settings, *, ports_auto: bool = False) -> None:
+        super().__init__(settings)
         self._ports_auto = ports_auto
 
     async def _open(self) -> Addresses:

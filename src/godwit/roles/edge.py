@@ -12,7 +12,6 @@ from godwit.crowd import EdgeCrowd
 from godwit.edge import metrics
 from godwit.edge.front import Ports, fixed_ports
 from godwit.errors import UnknownCluster
-from godwit.ground import PATIENCE
 from godwit.network import Network
 from godwit.roles.process import Process
 from godwit.settings import Settings
@@ -31,13 +30,11 @@ class Edge(Process):
 
     role: Literal["edge"] = "edge"
 
-    def __init__(
-        self, settings: Settings, cluster: str, *, ports_auto: bool = False, patience: float = PATIENCE
-    ) -> None:
+    def __init__(self, settings: Settings, cluster: str, *, ports_auto: bool = False) -> None:
         if cluster not in settings.clusters:
             raise UnknownCluster(f"there is no cluster {cluster}, only {', '.join(settings.clusters)}")
         self._network = Network(settings, (cluster,), shared=True)
-        super().__init__(settings, cluster=cluster, places=self._network.places, patience=patience)
+        super().__init__(settings, cluster=cluster, places=self._network.places)
         self._ports_auto = ports_auto
         metrics.register(self._registry, lambda: [node.statistics() for node in self._network.all_nodes()])
 

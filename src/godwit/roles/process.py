@@ -20,7 +20,7 @@ from godwit.clock import Clock
 from godwit.control.ports import Crowd
 from godwit.ending import end
 from godwit.errors import InvalidRequest, StoreUnavailable
-from godwit.ground import PATIENCE, Ground, LogCollector, open_ground, require_shared
+from godwit.ground import Ground, LogCollector, open_ground, require_shared
 from godwit.network import Places
 from godwit.roles import inside
 from godwit.roles.member import ALIVE, Member
@@ -43,18 +43,14 @@ class Process(ABC):
 
     Args:
         cluster: whose clients an edge serves; empty for other roles.
-        patience: seconds to wait at the start for store and logs that do not answer yet.
     """
 
     role: Role
 
-    def __init__(
-        self, settings: Settings, *, cluster: str = "", places: Places | None = None, patience: float = PATIENCE
-    ) -> None:
+    def __init__(self, settings: Settings, *, cluster: str = "", places: Places | None = None) -> None:
         self.places = places or Places(settings)
         self._settings = settings
         self._cluster = cluster
-        self._patience = patience
         self._clock: Clock = clocks.machine()
         self._registry = CollectorRegistry()
         self._up = AsyncExitStack()
@@ -138,7 +134,7 @@ class Process(ABC):
     async def _start(self) -> dict[str, Any]:
         node = self._settings.node
         self._http = await self._up.enter_async_context(http_client())
-        self._ground = await open_ground(self._settings, self._clock, self._up, patience=self._patience)
+        self._ground = await open_ground(self._settings, self._clock, self._up, patience=self._settings.node.patience)
         self._registry.register(LogCollector(self._ground))
         self._inside = await server.serve(
             inside.build(
