@@ -31,7 +31,12 @@ PLAYS: dict[str, list[Step]] = {
             "NOTICE-bad_ban_mod",
             "You cannot ban moderator mo2 unless you are the owner of this channel.",
         ),
-        ("boss", "/ban sue", "NOTICE-bad_ban_staff", f"You cannot ban staff sue. {ABUSE} a staff member is being abusive."),
+        (
+            "boss",
+            "/ban sue",
+            "NOTICE-bad_ban_staff",
+            f"You cannot ban staff sue. {ABUSE} a staff member is being abusive.",
+        ),
         ("mod", "/ban ada", "NOTICE-bad_ban_admin", f"You cannot ban admin ada. {ABUSE} an admin is being abusive."),
         (
             "mod",
@@ -156,7 +161,10 @@ async def test_who_is_banned_has_no_role_any_more(nick: str, act: str) -> None:
         assert channel.role(room.ids[nick]) == ""
         await room.told("boss", f"/unban {nick}")
         assert channel.role(room.ids[nick]) == ""
-        assert [row.kind for row in await room.net.store.sanctions("boss") if row.target == room.ids[nick]] == [act, "lift"]
+        assert [row.kind for row in await room.net.store.sanctions("boss") if row.target == room.ids[nick]] == [
+            act,
+            "lift",
+        ]
 
 
 async def test_a_ban_whose_place_is_not_stored_yet_is_kept_by_who_begins_to_read_later() -> None:
@@ -235,7 +243,10 @@ async def test_who_is_forgiven_may_talk_again(does: str, undoes: str) -> None:
 async def _said(room: Stage, nick: str) -> str:
     """The id of a message that somebody has said."""
     return next(
-        part.removeprefix("id=") for line in await room.says(nick, "oops") for part in line.split(";") if part[:3] == "id="
+        part.removeprefix("id=")
+        for line in await room.says(nick, "oops")
+        for part in line.split(";")
+        if part[:3] == "id="
     )
 
 

@@ -16,7 +16,7 @@ _ALIASES = (
     (1, "s sec secs second seconds"),
 )
 _WORDS = {word: length for length, words in _ALIASES for word in words.split()}
-_PART = re.compile(r" *([0-9]{1,9}) *([a-z]*)")
+_PART = re.compile(r" *([0-9]{1,9})(?![0-9]) *([a-z]*)")
 
 
 def seconds_of(text: str, unit: int = 1) -> int | None:

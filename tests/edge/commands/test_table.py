@@ -1,0 +1,155 @@
+"""The table of commands: who may, what is missing, what counts, what waits."""
+
+from __future__ import annotations
+
+import pytest
+
+from godwit.edge.commands.table import COMMANDS, Who
+from godwit.edge.notices import TEXTS
+from tests.edge.commands.stage import notices, stage
+
+USAGE: dict[str, tuple[str, ...]] = {
+    "NOTICE-usage_ban": ("/ban",),
+    "NOTICE-usage_unban": ("/unban", "/unban ann bob"),
+    "NOTICE-usage_timeout": ("/timeout", "/timeout ann soon", "/timeout ann 0", "/timeout ann -5"),
+    "NOTICE-usage_untimeout": ("/untimeout",),
+    "NOTICE-usage_clear": ("/clear everything",),
+    "NOTICE-usage_delete": ("/delete", "/delete a b"),
+    "NOTICE-usage_slow_on": ("/slow soon", "/slow 0", "/slow -1"),
+    "NOTICE-usage_slow_off": ("/slowoff now",),
+    "NOTICE-usage_followers_on": ("/followers soon", "/followers 4 months", "/followers 129601"),
+    "NOTICE-usage_followers_off": ("/followersoff now",),
+    "NOTICE-usage_subs_on": ("/subscribers now",),
+    "NOTICE-usage_subs_off": ("/subscribersoff now",),
+    "NOTICE-usage_emote_only_on": ("/emoteonly now",),
+    "NOTICE-usage_emote_only_off": ("/emoteonlyoff now",),
+    "NOTICE-usage_r9k_on": ("/r9kbeta now", "/uniquechat now"),
+    "NOTICE-usage_r9k_off": ("/r9kbetaoff now", "/uniquechatoff now"),
+    "NOTICE-usage_mod": ("/mod", "/mod ann bob"),
+    "NOTICE-usage_unmod": ("/unmod",),
+    "NOTICE-usage_mods": ("/mods please",),
+    "NOTICE-usage_vip": ("/vip",),
+    "NOTICE-usage_unvip": ("/unvip",),
+    "NOTICE-usage_vips": ("/vips please",),
+    "NOTICE-usage_host": ("/host", "/host ann bob"),
+    "NOTICE-usage_unhost": ("/unhost ann",),
+    "NOTICE-usage_raid": ("/raid",),
+    "NOTICE-usage_unraid": ("/unraid ann",),
+    "NOTICE-usage_commercial": ("/commercial soon", "/commercial 0"),
+    "NOTICE-usage_announce": ("/announce", "/announcegreen"),
+    "NOTICE-usage_color": ("/color",),
+    "NOTICE-usage_me": ("/me", ".me"),
+    "NOTICE-usage_disconnect": ("/disconnect now",),
+    "NOTICE-usage_help": ("/help me please",),
+}
+
+
+@pytest.mark.row(*USAGE)
+async def test_how_commands_are_used() -> None:
+    async with stage() as room:
+        for row, typed in USAGE.items():
+            msg_id = row.removeprefix("NOTICE-")
+            for text in typed:
+                told = await room.told("boss", text)
+                assert told == [(msg_id, TEXTS[msg_id].format(number=30))], text
+                assert told[0][1].startswith('Usage: "/')
+        assert {row.kind for row in await room.net.store.sanctions("boss")} == {"mod", "vip"}
+
+
+@pytest.mark.row("NOTICE-no_permission")
+async def test_who_may_what() -> None:
+    """A command without its words is explained to who may use it, and refused to who may not."""
+    few, some, every = {Who.ANYBODY}, {Who.ANYBODY, Who.MODERATOR}, set(Who)
+    allowed = {"ann": few, "vic": few, "mod": some, "gil": some, "boss": every, "sue": every, "ada": every}
+    async with stage() as room:
+        for nick, who in allowed.items():
+            for name, command in COMMANDS.items():
+                if command.scoped and command.least:
+                    told = [msg_id for msg_id, _ in await room.told(nick, f"/{name}")]
+                    assert told == [command.usage if command.who in who else "no_permission"], (nick, name)
+
+
+@pytest.mark.row("CMD-help", "NOTICE-cmds_available", "NOTICE-no_help", "NOTICE-usage_ban")
+async def test_help_says_what_one_may_use() -> None:
+    async with stage() as room:
+        head = "Commands available to you in this room (use /help <command> for details): "
+        ((msg_id, text),) = await room.told("ann", "/help")
+        assert msg_id == "cmds_available"
+        assert text == head + "/mods /vips /help /color /me /w /disconnect"
+        ((_, text),) = await room.told("mod", "/help")
+        assert "/ban " in text
+        assert "/raid" not in text
+        ((_, text),) = await room.told("boss", "/help")
+        assert text == head + " ".join(f"/{name}" for name in COMMANDS)
+        assert len(text) < 500
+        assert await room.told("ann", "/help /BAN") == [("usage_ban", TEXTS["usage_ban"])]
+        assert await room.told("ann", "/help dance") == [("no_help", "No help available.")]
+
+
+@pytest.mark.row("NOTICE-unrecognized_cmd", "MSG-4", "MSG-5")
+async def test_commands_that_do_not_exist() -> None:
+    async with stage() as room:
+        unknown = [("unrecognized_cmd", "Unrecognized command: /dance")]
+        assert await room.told("ann", "/dance") == unknown
+        assert await room.told("ann", ".dance all night", "jtv") == unknown
+
+
+@pytest.mark.row("NOTICE-unsupported_chatrooms_cmd")
+async def test_a_group_room_has_no_stream() -> None:
+    async with stage() as room:
+        name = "_boss_1447033529452"
+        for command in ("host", "unhost", "raid", "unraid", "marker", "commercial"):
+            text = f"The command /{command} cannot be used in a chatroom."
+            assert await room.told("boss", f"/{command}", name) == [("unsupported_chatrooms_cmd", text)]
+
+
+@pytest.mark.row("NOTICE-unrecognized_cmd")
+async def test_the_cluster_of_group_chat_takes_only_what_is_not_about_a_channel() -> None:
+    async with stage() as room:
+        boss = await room.net.login("boss", "group")
+        boss.send("PRIVMSG #boss :/ban ann", "PRIVMSG #jtv :/color red")
+        await room.net.idle()
+        lines = await boss.flush()
+        assert notices(lines) == [("unrecognized_cmd", "Unrecognized command: /ban")]
+        assert notices(lines, "jtv") == [("color_changed", "Your color has been changed.")]
+
+
+@pytest.mark.row("MSG-11")
+async def test_a_command_waits_until_the_room_is_known() -> None:
+    async with stage() as room:
+        mod = await room.net.login("mod")
+        mod.send("PRIVMSG #boss :/mods", "PRIVMSG #boss :/clear")
+        await room.net.idle()
+        assert notices(await mod.flush()) == [("room_mods", "The moderators of this channel are: mo2, mod")]
+
+
+@pytest.mark.row("LIMIT-7", "CMD-3")
+async def test_commands_count_as_something_said() -> None:
+    async with stage(limits={"preset": "now"}) as room:
+        ann = await room.client("ann")
+        ann.send(*["PRIVMSG #boss :/mods"] * 21)
+        await room.net.idle()
+        assert len(notices(await room.hears("ann"))) == 20
+        mod = await room.client("mod")
+        mod.send(*["PRIVMSG #boss :/mods"] * 21)
+        await room.net.idle()
+        assert len(notices(await room.hears("mod"))) == 21
+
+
+@pytest.mark.row("LIMIT-8")
+async def test_in_2016_too_many_commands_end_the_connection() -> None:
+    async with stage(limits={"preset": "2016"}) as room:
+        ann = await room.client("ann")
+        ann.send(*["PRIVMSG #boss :/mods"] * 20)
+        assert len(notices(await room.hears("ann"))) == 20
+        ann.send("PRIVMSG #boss :/mods")
+        assert await ann.rest() == []
+
+
+@pytest.mark.row("LIMIT-2")
+async def test_what_waits_is_bounded() -> None:
+    async with stage(edge={"pending_per_sender": 2}) as room:
+        mod = await room.net.login("mod")
+        mod.send(*["PRIVMSG #boss :/mods"] * 3)
+        await room.net.idle()
+        assert sorted(msg_id for msg_id, _ in notices(await mod.flush())) == ["msg_ratelimit", "room_mods", "room_mods"]
