@@ -146,7 +146,7 @@ async def test_anonymous_connections_are_nobodys_business() -> None:
 
 
 async def test_at_the_end_nobody_hears_anything() -> None:
-    async with world() as net:
+    async with world(limits={"preset": "now"}) as net:
         await net.another("main-2", "main")
         topics = [TOPIC, ENDED, PRESENCE, *(f"{PRESENCE}.{node.name}" for node in net.nodes.values())]
         assert all(net.hearsay.heard(topic) for topic in topics)

@@ -20,7 +20,7 @@ from godwit.edge.front import Front, Ports
 from godwit.edge.node import EdgeNode
 from godwit.edge.pace import Pace
 from godwit.edge.session import Session
-from godwit.settings import Settings
+from godwit.settings import LimitSettings, Settings
 from godwit.store.memory import MemoryStore
 from godwit.values import Addresses, Open, Seal, Segment
 
@@ -253,13 +253,15 @@ class World:
 async def world(
     wrap: Callable[[ChatLog], ChatLog] = lambda log: log, **changed: dict[str, Any]
 ) -> AsyncIterator[World]:
-    """A network that runs.
+    """A network that runs, without rate limits unless some are given.
 
     Args:
         wrap: put around each chat log.
         changed: section -> changed settings.
     """
     settings = Settings(clusters=("main", "aws", "group"))
+    if "limits" not in changed:
+        settings = replace(settings, limits=LimitSettings(preset="off"))
     for section, values in changed.items():
         settings = replace(settings, **{section: replace(getattr(settings, section), **values)})
     net = World(settings, wrap)

@@ -108,7 +108,7 @@ class EdgeChannel:
         self._recall = Recall(edge.recent, backend.read)
         self._rows = Rows(self._recall, backend, 2 * log.hold)
         self._modes = Modes(duplicate_window)
-        self._attendance = Attendance(self, audience, self._recall, move.legacy_rule, move.lease)
+        self._attendance = Attendance(self, audience, self._recall, move.legacy_rule, lease=move.lease, hold=log.hold)
         self._evicting = False
         self._busy = False
         self._inbox: deque[tuple[Segment, Entry]] = deque()
@@ -138,6 +138,10 @@ class EdgeChannel:
             self._modes.said(record, self.settings, now)
         self._settle()
         return True
+
+    def waits(self, producer: str) -> bool:
+        """Whether something of a producer waits for the room's state, so that what comes now must wait, too."""
+        return self._deferred.waits(producer)
 
     def when_known(
         self,
@@ -187,6 +191,7 @@ class EdgeChannel:
             self._commit(self._uncommitted)
         self._rows.place_again()
         self._tail.compare()
+        self._recall.retry()
         self._trouble = False
         self._evicting = True  # once a tick is enough: with many members it takes a while to look at all
         if self._room and (self._rows.incomplete or self._behind or not self._fresh(now)):

@@ -14,6 +14,7 @@ from uuid import uuid4
 import msgspec
 import structlog
 
+from godwit.chat.room import Role
 from godwit.chatlog.base import ChatLog
 from godwit.chatlog.hearsay import ENDED, Ended, Hearsay, LocalHearsay
 from godwit.clock import Clock
@@ -168,6 +169,11 @@ class EdgeNode:
         room.idle_since = None
         self._outside.stirred.add(name)
         return room
+
+    def role(self, channel: str, user_id: str) -> Role:
+        """What an account is in a channel that it does not own, as far as is known on this node."""
+        room = self._rooms.get(channel)
+        return room.channel.role(user_id) if room else ""
 
     def members(self, name: str) -> int:
         """How many connections are in a channel, on this node."""

@@ -168,17 +168,28 @@ class Room:
         Returns:
             False if too much of the connection's waits already, or the room was closed.
         """
-        self._backend.asked_by(session.producer)
+        channel, relations = self.channel, session.node.relations
+        ready = relations.ready(session, self.name, self._look_again)
         taken = self._backend.open
+        if ready and taken and channel.known and not channel.waits(session.producer):
+            call()
+            return True
+        self._backend.asked_by(session.producer)
 
         def wait() -> None:
             nonlocal taken
-            taken = self.channel.when_known(
-                session.producer, lambda: session.guard(call), lambda: session.guard(otherwise)
+            taken = channel.when_known(
+                session.producer,
+                lambda: session.guard(call),
+                lambda: session.guard(otherwise),
+                lambda: relations.ready(session, self.name),
             )
 
         self._backend.call(wait)
         return taken
+
+    def _look_again(self) -> None:
+        self._backend.call(self.channel.look_again)
 
     def submit(self, record: Produced) -> bool:
         """Take a record to append; False if too many of its producer wait already, or the room was closed."""

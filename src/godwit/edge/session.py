@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from godwit.chat.authors import EVERYWHERE, author
 from godwit.edge import login, membership, notices, talk
 from godwit.edge.commands.table import command_sent
 from godwit.tmi import events, render
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from godwit.edge.room import Room
 
 log = structlog.get_logger()
-
-BROADCASTER = "broadcaster/1"
-"""The badge of a channel's owner."""
 
 
 class Session:
@@ -106,15 +104,23 @@ class Session:
 
     def author(self, channel: str) -> Author:
         """Its account as the channel sees it (rule R1: these facts travel in the record)."""
-        account = self.identity or Account("", self.nick)
-        return Author(
-            user_id=account.user_id,
-            login=account.login,
-            display_name=account.display_name,
-            color=account.color,
-            badges=(BROADCASTER,) if self.owns(channel) else (),
-            user_type=account.user_type,
+        account = self.identity
+        if account is None:
+            return Author("", self.nick)
+        return author(
+            account,
+            owner=self.owns(channel),
+            role=self.node.role(channel, account.user_id),
+            relation=self.node.relations.relation(channel, account.user_id),
         )
+
+    def exempt(self, channel: str) -> bool:
+        """Whether it is moderator, VIP or owner of a channel, or may moderate everywhere (SAY-exempt)."""
+        account = self.identity
+        if account is None:
+            return False
+        everywhere = account.user_type in EVERYWHERE
+        return everywhere or self.owns(channel) or bool(self.node.role(channel, account.user_id))
 
     # what the connection says -----------------------------------------------------------------
 

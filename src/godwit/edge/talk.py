@@ -1,14 +1,19 @@
-"""PRIVMSG: what somebody says becomes a record (MSG-1, MSG-2, MSG-7, MSG-8)."""
+"""PRIVMSG: what somebody says becomes a record, if it may be said (MSG-1, MSG-2, MSG-7, MSG-8; SAY-exempt and on)."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from godwit.tmi.emotes import emote_ranges
+from godwit.chat.modes import MINUTE, Refusal, Speaker, Spoken
+from godwit.edge.commands.durations import in_words
+from godwit.edge.quota import may_say
+from godwit.tmi.emotes import emote_ranges, is_emotes
 from godwit.tmi.events import MessageSent
 from godwit.tmi.text import addressed
-from godwit.values import Message, Reply
+from godwit.values import Author, Message, Reply
 
 if TYPE_CHECKING:
     from godwit.edge.room import Room
@@ -16,26 +21,69 @@ if TYPE_CHECKING:
 
 
 def message_sent(session: Session, event: MessageSent) -> None:
-    """Have a message appended; it is acknowledged when it is read back. The channel need not be joined (LIMIT-2)."""
+    """Have a message appended; it is acknowledged when it is read back. The channel need not be joined (LIMIT-2).
+
+    What decides must be known first: it waits, in its place, until it is (MSG-11).
+    """
     if session.node.quiet:
         session.notice(event.channel, "msg_room_not_found")
         return
     room = session.node.room(event.channel)
+    unsent = partial(session.notice, event.channel, "godwit_unsent", text=event.text)
+    if not room.when_known(session, partial(_say, session, room, event), unsent):
+        session.notice(event.channel, "msg_ratelimit")
+
+
+def _say(session: Session, room: Room, event: MessageSent) -> None:
+    """Have a message appended, or tell why not."""
+    exempt = session.exempt(room.name)
+    if not may_say(session, room.name, exempt):
+        return
+    author = session.author(room.name)
+    emotes = session.node.relations.emotes(room.name)
+    if refusal := _refusal(session, room, event, author, emotes, exempt=exempt):
+        session.notice(room.name, refusal.msg_id, **_filled(refusal, room.name))
+        return
     reply = _reply(room, event.reply_to) if event.reply_to else None
     message = Message(
         id=str(uuid4()),
         epoch=0,
         producer=session.producer,
         number=0,
-        author=session.author(event.channel),
+        author=author,
         text=event.text,
         action=event.action,
         nonce=event.nonce,
         reply=reply,
-        emotes=emote_ranges(addressed(event.text, reply), session.node.relations.emotes(event.channel)),
+        emotes=emote_ranges(addressed(event.text, reply), emotes),
     )
     if not room.submit(message):
         session.notice(event.channel, "msg_ratelimit")
+
+
+def _refusal(
+    session: Session, room: Room, event: MessageSent, author: Author, emotes: Mapping[str, str], *, exempt: bool
+) -> Refusal | None:
+    """Why a message may not be said; None if it may."""
+    if session.identity is not None and session.identity.suspended:
+        return Refusal("msg_suspended")
+    relations = session.node.relations
+    if relations.closed(room.name):
+        return Refusal("msg_channel_suspended")
+    relation = relations.relation(room.name, author.user_id)
+    return room.channel.refusal(
+        Speaker(author.user_id, exempt, author.subscriber, relation.follows_since),
+        Spoken(event.text, event.action),
+        only_emotes=lambda: is_emotes(event.text, emote_ranges(event.text, emotes)),
+    )
+
+
+def _filled(refusal: Refusal, channel: str) -> dict[str, object]:
+    """What is filled into the text of a NOTICE: numbers of seconds, and all longer times in words."""
+    values: dict[str, object] = {"channel": channel}
+    for name, seconds in refusal.values.items():
+        values[name] = seconds if name == "seconds" else in_words(seconds - seconds % MINUTE)
+    return values
 
 
 def _reply(room: Room, msg_id: str) -> Reply | None:
