@@ -18,6 +18,7 @@
     │   └── DeadLog              the stream named by the segment is gone or another one (rule L2)
     ├── StoreUnavailable         the store did not answer
     │   └── EdgeUnavailable      an edge did not: what it knows of its clients is missing; names it and says what to do
+    ├── IdentityUnavailable      whoever knows about tokens outside of the store did not answer
     └── ClientError              a chat client could not do what its user asked; never raised itself
         ├── LoginRefused         the server refused the nick or the token: trying again is of no use
         ├── JoinFailed           the client could not get into the channel; says why
@@ -96,6 +97,10 @@ class DeadLog(ChatLogUnavailable):
 
 class StoreUnavailable(GodwitError):
     """The store did not answer."""
+
+
+class IdentityUnavailable(GodwitError):
+    """Whoever knows about tokens outside of the store did not answer, or not in a way that can be read."""
 
 
 class EdgeUnavailable(StoreUnavailable):

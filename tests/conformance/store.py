@@ -552,6 +552,20 @@ class StoreSuite(PeopleSuite):
         assert await store.tokens("ann") == [msgspec.structs.replace(early, revoked=True), late]
         assert await store.tokens("nobody") == []
 
+    async def test_end_account(self, store: Store, rival: Store) -> None:
+        """All that let it in so far is void; what it is given afterwards is not."""
+        ann = await store.add_account(Account("", "ann"))
+        await store.add_account(Account("", "bob"))
+        for login, token in (("ann", "one"), ("ann", "two"), ("bob", "other")):
+            await store.add_token(login, token, [], 5.0)
+        await rival.end_account(ann.user_id, 8.0)
+        await rival.end_account(ann.user_id, 7.0)
+        assert [await store.check_token(token) for token in ("one", "two")] == [None, None]
+        assert await store.check_token("other") is not None
+        assert (await store.void_before(ann.user_id), await store.void_before("77")) == (8.0, 0.0)
+        await store.add_token("ann", "three", [], 9.0)
+        assert await rival.check_token("three") is not None
+
     async def test_endings(self, store: Store, rival: Store) -> None:
         """Whose connections are to end is numbered: of a token, of an account, in order; nothing else writes any."""
         ann = await store.add_account(Account("", "ann"))
@@ -559,10 +573,10 @@ class StoreSuite(PeopleSuite):
         assert (await store.last_ending(), await store.endings(0)) == (0, [])
         await rival.revoke_token(token.id)
         await rival.revoke_token(token.id)
-        await store.end_account("77")
+        await store.end_account("77", 9.0)
         await rival.remove_account("ann")
         await rival.remove_account("ann")
-        found = [Ending(1, ann.user_id, token.id), Ending(2, "77"), Ending(3, ann.user_id)]
+        found = [Ending(1, ann.user_id, token.id), Ending(2, "77", time=9.0), Ending(3, ann.user_id)]
         assert await store.endings(0) == found
         assert await store.endings(1, limit=1) == found[1:2]
         assert (await store.endings(3), await store.last_ending()) == ([], 3)

@@ -88,11 +88,13 @@ class Ending(msgspec.Struct, frozen=True, gc=False):
         number: grows with each, in the order in which they were written.
         user_id: whose.
         token: id of the token with which they logged in; '' for all connections of the account.
+        time: tokens of other authorities that are older are void; 0 for none.
     """
 
     number: int
     user_id: str
     token: str = ""
+    time: float = 0.0
 
 
 class Store(People, Protocol):
@@ -320,8 +322,12 @@ class Store(People, Protocol):
         """End a token, and the connections that logged in with it; says whether it was valid."""
         ...
 
-    async def end_account(self, user_id: str) -> None:
-        """Have all connections of an account end; it may log in again."""
+    async def end_account(self, user_id: str, now: float) -> None:
+        """Revoke all tokens of an account, have its connections end, and make void what others let it in with so far."""
+        ...
+
+    async def void_before(self, user_id: str) -> float:
+        """When `end_account` was last called for an account: what others issued before lets nobody in; 0 for never."""
         ...
 
     async def endings(self, after: int, limit: int = 1000) -> list[Ending]:

@@ -76,9 +76,16 @@ class MemoryStore(MemoryRollouts, MemoryPeople, MemoryNodes):
                 return True
         return False
 
-    async def end_account(self, user_id: str) -> None:
-        """Have all connections of an account end."""
-        self._end(user_id)
+    async def end_account(self, user_id: str, now: float) -> None:
+        """Revoke all tokens of an account, have its connections end, and make void what others let it in with so far."""
+        for digest, token in self._tokens.items():
+            if self._accounts[token.login].user_id == user_id:
+                self._tokens[digest] = msgspec.structs.replace(token, revoked=True)
+        self._end(user_id, time=now)
+
+    async def void_before(self, user_id: str) -> float:
+        """When `end_account` was last called for an account; 0 for never."""
+        return max((ending.time for ending in self._endings if ending.user_id == user_id), default=0.0)
 
     async def endings(self, after: int, limit: int = 1000) -> list[Ending]:
         """What ended after the number `after`, oldest first."""
@@ -88,8 +95,9 @@ class MemoryStore(MemoryRollouts, MemoryPeople, MemoryNodes):
         """The highest number of them, 0 for none."""
         return self._endings[-1].number if self._endings else 0
 
-    def _end(self, user_id: str, token: str = "") -> None:
-        self._endings.append(Ending(1 + (self._endings[-1].number if self._endings else 0), user_id, token))
+    def _end(self, user_id: str, token: str = "", time: float = 0.0) -> None:
+        last = self._endings[-1].number if self._endings else 0
+        self._endings.append(Ending(last + 1, user_id, token, time))
         del self._endings[:-KEPT_ENDINGS]
 
     # moderation -----------------------------------------------------------------------------

@@ -203,8 +203,9 @@ endings = Table(
     "endings",
     metadata,
     Column("number", BigInteger, primary_key=True, autoincrement=False),
-    Column("user_id", TEXT, nullable=False),
+    Column("user_id", TEXT, nullable=False, index=True),
     Column("token", TEXT, nullable=False),
+    Column("time", Double, nullable=False),
 )
 """Whose connections are to end: of an account, or of one of its tokens alone."""
 

@@ -18,5 +18,7 @@ def upgrade() -> None:
         sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("user_id", TEXT, nullable=False),
         sa.Column("token", TEXT, nullable=False),
+        sa.Column("time", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("number", name="pk_endings"),
     )
+    op.create_index("ix_endings_user_id", "endings", ["user_id"])
