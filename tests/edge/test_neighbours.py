@@ -386,7 +386,7 @@ async def test_members_of_an_edge_that_ends_are_gone() -> None:
 
 async def test_a_channel_of_too_many_on_all_edges_names_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """JOIN-4, JOIN-8."""
-    for module in ("audience", "presence"):
+    for module in ("company", "presence"):
         monkeypatch.setattr(f"godwit.edge.{module}.MOST_NAMED", 3)
     async with world() as net:
         await net.another("main-2", "main")

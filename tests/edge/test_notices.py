@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from pathlib import Path
 
@@ -10,6 +11,73 @@ import pytest
 from godwit.edge.notices import TEXTS, text
 from godwit.tmi import render
 from godwit.tmi.capabilities import Caps
+
+NEVER = (
+    "NOTICE-autohost_receive",
+    "NOTICE-bad_marker_client",
+    "NOTICE-bad_unhost_error",
+    "NOTICE-bad_vip_achievement_incomplete",
+    "NOTICE-host_target_went_offline",
+    "NOTICE-msg_censored_broadcaster",
+    "NOTICE-msg_channel_blocked",
+    "NOTICE-msg_facebook",
+    "NOTICE-msg_rejected",
+    "NOTICE-msg_rejected_mandatory",
+    "NOTICE-msg_verified_email",
+    "NOTICE-raid_error_too_many_viewers",
+    "NOTICE-raid_notice_mature",
+    "NOTICE-tos_ban",
+    "NOTICE-unavailable_command",
+    "NOTICE-unraid_error_unexpected",
+)
+"""Ids that clients know and nobody sends."""
+
+_RATE = "You are sending whispers too fast."
+_FOLLOW = "Follow boss to join the community!"
+
+OTHERS = {
+    "NOTICE-msg_bad_characters": (
+        "Your message was not sent because it contained too many unprocessable characters. If you believe this is an "
+        "error, please rephrase and try again."
+    ),
+    "NOTICE-msg_channel_suspended": "This channel has been suspended.",
+    "NOTICE-msg_duplicate": (
+        "Your message was not sent because it is identical to the previous one you sent, less than 30 seconds ago."
+    ),
+    "NOTICE-msg_emoteonly": (
+        "This room is in emote only mode. You can find your currently available emoticons using the smiley in the "
+        "chat text area."
+    ),
+    "NOTICE-msg_followersonly": f"This room is in 10 minutes followers-only mode. {_FOLLOW}",
+    "NOTICE-msg_followersonly_followed": (
+        "This room is in 10 minutes followers-only mode. You have been following for 1 minute. Continue following to "
+        "chat!"
+    ),
+    "NOTICE-msg_followersonly_zero": f"This room is in followers-only mode. {_FOLLOW}",
+    "NOTICE-msg_r9k": "This room is in r9k mode and the message you attempted to send is not unique.",
+    "NOTICE-msg_ratelimit": "Your message was not sent because you are sending messages too quickly.",
+    "NOTICE-msg_room_not_found": "The room was not found.",
+    "NOTICE-msg_slowmode": (
+        "This room is in slow mode and you are sending messages too quickly. You will be able to talk again in 9 "
+        "seconds."
+    ),
+    "NOTICE-msg_subsonly": (
+        "This room is in subscribers only mode. To talk, purchase a channel subscription at "
+        "https://www.twitch.tv/products/boss/ticket?ref=subscriber_only_mode_chat."
+    ),
+    "NOTICE-msg_suspended": "Your account has been suspended.",
+    "NOTICE-whisper_banned": "You have been banned from sending whispers.",
+    "NOTICE-whisper_banned_recipient": "That user has been banned from receiving whispers.",
+    "NOTICE-whisper_limit_per_min": f"{_RATE} Try again in a minute.",
+    "NOTICE-whisper_limit_per_sec": f"{_RATE} Try again in a second.",
+    "NOTICE-whisper_restricted": "Your settings prevent you from sending this whisper.",
+    "NOTICE-whisper_restricted_recipient": "That user's settings prevent them from receiving this whisper.",
+    "NOTICE-usage_w": 'Usage: "/w <login> <message>" - Whisper to a user.',
+    "NOTICE-godwit_moved": ("This channel lives on cluster aws now. Connect to irc.example.net:6667 to go on."),
+    "NOTICE-godwit_unknown": "Your message may or may not have been delivered: hi",
+    "NOTICE-godwit_unsent": "Your message was not sent because the chat did not answer: hi",
+}
+"""Texts of NOTICEs that are not answers to commands."""
 
 
 @pytest.mark.parametrize("msg_id", TEXTS)
@@ -22,10 +90,26 @@ def test_every_text_can_be_filled_in_and_sent(msg_id: str) -> None:
     assert render.notice(Caps.COMMANDS, "room", msg_id, filled).endswith(f" :{filled}\r\n".encode())
 
 
-def test_every_notice_is_documented() -> None:
+def test_every_notice_is_documented_with_its_text() -> None:
     page = (Path(__file__).resolve().parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
-    table = page[page.index("| `msg-id` of a NOTICE |") : page.index("## Moving")]
-    assert set(re.findall(r"`([a-z_]+)`", table)) == {*TEXTS, "godwit_gap", "godwit_moving"}
+    section = page[page.index("## Notices") : page.index("Never sent:")]
+    rows = {
+        msg_id: html.unescape(told)
+        for msg_id, told in re.findall(r"^\| NOTICE-([a-z0-9_]+) \| (.*) \|$", section, re.M)
+    }
+    assert rows == {msg_id: re.sub(r"\{(\w+)\}", r"<\1>", told) for msg_id, told in TEXTS.items()}
+
+
+@pytest.mark.parametrize("row", NEVER)
+def test_what_is_never_sent_has_no_text(row: str) -> None:
+    assert row.removeprefix("NOTICE-") not in TEXTS
+
+
+@pytest.mark.parametrize(("row", "told"), OTHERS.items())
+def test_texts_of_what_other_rooms_of_the_code_send(row: str, told: str) -> None:
+    values = {"duration": "10 minutes", "followed": "1 minute", "channel": "boss", "seconds": 9, "text": "hi"}
+    values |= {"cluster": "aws", "address": "irc.example.net:6667"}
+    assert text(row.removeprefix("NOTICE-"), **values) == told
 
 
 def test_what_somebody_typed_is_not_taken_for_a_place_to_fill_in() -> None:

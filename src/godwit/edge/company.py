@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from godwit.edge.commands.typed import MODERATORS
+from godwit.chat.authors import EVERYWHERE
 from godwit.edge.presence import MOST_NAMED, named
 from godwit.tmi import render
 from godwit.tmi.capabilities import Caps
@@ -129,7 +129,7 @@ class Company:
     def _is_operator(self, session: Session) -> bool:
         if session.owns(self._room.name) or self._room.channel.role(session.account) == "mod":
             return True
-        return session.identity is not None and session.identity.user_type in MODERATORS
+        return session.identity is not None and session.identity.user_type in EVERYWHERE
 
     def _everybody(self) -> set[str] | None:
         """The logins of all members that are known, on this edge and on others; None if they are too many."""

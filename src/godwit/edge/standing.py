@@ -6,6 +6,7 @@ commands typed one after the other are decided one after the other.
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING, Literal
 
 from godwit.tmi.render import SETTINGS
@@ -46,7 +47,7 @@ class Standing:
         ruling = self._room.channel.sanction(user_id)
         if ruling is None or ruling.kind != "timeout":
             return 0
-        return max(round(ruling.seconds - max(now - ruling.since, 0.0)), 0)
+        return max(ceil(ruling.seconds - max(now - ruling.since, 0.0)), 0)
 
     def role(self, user_id: str) -> Literal["", "mod", "vip"]:
         """What an account is, beside the owner."""

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
-from godwit.chat.speech import Saying
 from godwit.edge.commands import hosting, modes, own, roles, sanctions, stream
 from godwit.edge.commands.typed import Typed
+from godwit.edge.quota import may_command
 from godwit.errors import StoreUnavailable
 from godwit.tmi.events import CommandSent
 from godwit.values import ROOM
@@ -140,30 +140,17 @@ def command_sent(session: Session, event: CommandSent) -> None:
 
 
 def _begin(typed: Typed, row: Command) -> None:
-    if not _counted(typed, row):
+    session = typed.session
+    if not may_command(session, typed.channel, typed.name, session.exempt(typed.channel)):
         return
     if row.scoped and not _may(typed, row.who):
         typed.notice("no_permission")
     elif not row.least <= len(typed.words) <= row.most:
         typed.explain()
     else:
-        typed.session.node.tasks.start(
+        session.node.tasks.start(
             _run(typed, row), f"/{typed.name}", failed=lambda error: typed.notice("godwit_unavailable")
         )
-
-
-def _counted(typed: Typed, row: Command) -> bool:
-    """Count the command as something that is said; says whether it may be done (LIMIT-7, LIMIT-8)."""
-    session = typed.session
-    elevated = typed.moderator if row.scoped else session.owns(typed.channel)
-    saying = session.node.pace.message(session, typed.channel, elevated, shown=False)
-    if saying is Saying.FINE:
-        return True
-    if saying is Saying.TOO_FAST:
-        typed.notice("msg_ratelimit")
-    elif saying is Saying.LOCKED_OUT:
-        session.close("too many messages")
-    return False
 
 
 def _may(typed: Typed, who: Who) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
 
+from godwit.chat.authors import EVERYWHERE
 from godwit.edge.standing import Standing
 from godwit.store.base import AuditEntry, Sanction
 from godwit.tmi.events import CommandSent
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 
 OWNERS = frozenset({"staff", "admin"})
 """Kinds of users that may do everywhere what the broadcaster may."""
-
-MODERATORS = OWNERS | {"global_mod"}
-"""Kinds of users that may do everywhere what moderators may."""
 
 BANNED = "banned"
 """Reason of the act that takes its role from an account, because it is banned; nobody is told of it."""
@@ -78,7 +76,7 @@ class Typed:
     @property
     def moderator(self) -> bool:
         """Whether the sender may do what moderators may."""
-        return self.owner or self._user_type in MODERATORS or self.standing.role(self.session.account) == "mod"
+        return self.owner or self._user_type in EVERYWHERE or self.standing.role(self.session.account) == "mod"
 
     def sanctioned(self, user_id: str) -> Literal["", "ban", "timeout"]:
         """What stands against an account in the channel."""
