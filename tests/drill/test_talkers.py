@@ -81,10 +81,11 @@ class Stage:
         role: Role = "follower",
         transport: Transport = "tcp",
         caps: tuple[str, ...] = FOLLOWING,
+        turn: int = 0,
     ) -> tuple[Client, FakeLink]:
         """Start a client in #room; the server welcomes it there."""
         part = Part(name, role, transport, caps, ("room",), talks=True)
-        client = Client(part, "main", MAIN, self.net.dial, self.witness, self._tasks)
+        client = Client(part, "main", MAIN, self.net.dial, self.witness, self._tasks, turn)
         starting = asyncio.create_task(client.start())
         await _turns()
         link = self.net.links[MAIN[transport]]
@@ -329,6 +330,15 @@ async def test_a_talker_leaves_the_old_side_when_all_is_acknowledged(stage: Stag
     assert old.take() == ["PART #room"]
     client.say("room", "three")
     assert (old.take(), len(new.take())) == ([], 1)
+
+
+@pytest.mark.parametrize(("turn", "address"), [(0, "aws:1"), (1, "aws:2"), (2, "aws:1"), (7, "aws:2")])
+async def test_several_addresses(stage: Stage, turn: int, address: str) -> None:
+    """Each client takes one by its turn."""
+    _, old = await stage.enter(turn=turn)
+    old.feed("@godwit-cluster=aws;godwit-epoch=2;godwit-tcp=aws:1,aws:2 :tmi.twitch.tv SERVERCHANGE #room")
+    await _turns()
+    assert set(stage.net.links) == {"main:1", address}
 
 
 async def test_a_follower_that_finds_nobody(stage: Stage) -> None:

@@ -11,7 +11,7 @@ import asyncio
 import resource
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
@@ -26,7 +26,6 @@ from godwit.drill.rollout_api import Home, RolloutOperator, Status
 from godwit.drill.rollout_bot import Bot
 from godwit.drill.rollout_desk import Desk
 from godwit.drill.rollout_joins import JoinBook, Joins, Tap
-from godwit.drill.rollout_live import LiveBook
 from godwit.drill.rollout_plan import (
     BOT,
     DESK,
@@ -40,8 +39,10 @@ from godwit.drill.rollout_plan import (
     network,
 )
 from godwit.drill.rollout_result import Findings, RolloutResult, judge
+from godwit.drill.rollout_streams import Streams
+from godwit.drill.rollout_ways import Way
 from godwit.drill.server import Ready, Server, ServerFailed
-from godwit.drill.talkers import Client, Room
+from godwit.drill.talkers import Client
 from godwit.drill.witness import Witness
 from godwit.errors import GodwitError, MoveRefused
 
@@ -123,31 +124,6 @@ def _settings(options: RolloutOptions, directory: Path) -> dict[str, str]:
     }
 
 
-class _Due(msgspec.Struct):
-    """A client that is to be told of a channel's way, and to follow if it follows.
-
-    Attributes:
-        before: how often it had been told on the cluster that was left.
-    """
-
-    client: Client
-    channel: str
-    room: Room
-    source: str
-    target: str
-    before: int
-
-    @property
-    def told(self) -> bool:
-        return self.room.changes[self.source] > self.before
-
-    @property
-    def done(self) -> bool:
-        if self.client.part.role == "legacy":
-            return self.told
-        return self.told and self.room.listening == self.target and self.room.joined == {self.target}
-
-
 class RolloutDrill:
     """Clients and a rollout against a server that runs.
 
@@ -169,18 +145,18 @@ class RolloutDrill:
         self._witness = Witness(self._ledger, Tamper(fault, "legacy"), time.monotonic)
         self._witness.problems = found.problems
         self._book = JoinBook(lambda name: options.joins if name == BOT else JOINS, options.window)
-        self._live = LiveBook()
         self._api = RolloutOperator(ready.api, ready.admin_token, 16)
+        every = frozenset((*self._network.names, *self._network.empty))
+        self._streams = Streams(self._api, every, found.problems, self._say)
         self._crowd = Crowd((), self._ledger, found.problems, options.seed)
         self._homes: dict[str, Home] = {}
         self._told: dict[str, str] = {}
         self._news = 0.0
-        self._forced = False
 
     async def run(self) -> None:
         """Connect, talk, move there, back and there again, count, and hang up."""
         async with asyncio.TaskGroup() as tasks, Desk() as desk:
-            feed = tasks.create_task(self._read_feed())
+            feed = tasks.create_task(self._streams.read_feed())
             stop = asyncio.Event()
             try:
                 if await self._passes(self._fill(tasks)):
@@ -198,8 +174,9 @@ class RolloutDrill:
         self._say("counting")
         self.count = self._ledger.verdict()
         self.joins = self._book.verdict()
-        self._found.moves = self._live.moves
-        self._found.moved_live = self._live.moved_live()
+        self._found.moves = self._streams.book.moves
+        self._found.moved_live = self._streams.book.moved_live()
+        self._found.ended_streams = self._streams.ended
 
     async def _passes(self, stage: Awaitable[None]) -> bool:
         """Go through a stage; says whether it came to its end."""
@@ -250,9 +227,9 @@ class RolloutDrill:
         )
         await self._crowd.connect()
         for channel in (*net.early, *net.patient):
-            await self._go_live(channel)
+            await self._streams.begin(channel)
         self._homes = await self._where()
-        self._say(f"all are in; {len(self._live.live)} streams run; people talk in {len(net.hot)} channels")
+        self._say(f"all are in; {len(self._streams.book.live)} streams run; people talk in {len(net.hot)} channels")
 
     # the rollout -------------------------------------------------------------------------------
 
@@ -262,7 +239,7 @@ class RolloutDrill:
         plan = await self._api.plan(toml)
         waves = ", ".join(f"{wave.name} {wave.count}" for wave in plan.waves)
         self._say(f"plan {plan.hash}: {plan.count} channels, about {plan.seconds:.0f} s: {waves}")
-        before = self._begin_way()
+        way = Way(self._crowd.clients, self._homes)
         await self._api.wish("start", toml=toml, hash=plan.hash)
 
         async def forward(status: Status) -> None:
@@ -276,27 +253,27 @@ class RolloutDrill:
         self._found.paused_by_gate = sum(
             turn.state == "paused" and turn.by == f"gate {DESK}" for turn in status.history
         )
-        moved = await self._end_way(before)
+        moved = await self._end_way(way)
         for channel in net.returning:
-            await self._go_live(channel)
+            await self._streams.begin(channel)
 
         self._say(f"reverse --all: {len(moved)} channels go back")
-        before = self._begin_way()
+        way = Way(self._crowd.clients, self._homes)
         desk.red = False
         await self._api.wish("reverse", all=True)
         await self._follow(lambda seen: seen.state == "reversed", self._attend_back)
-        back = await self._end_way(before)
+        back = await self._end_way(way)
         self._found.reversed = sum(self._homes[channel].cluster == HOME for channel in moved)
         if moved != back:
             self._found.problems.append(f"{len(moved)} channels had moved, {len(back)} came back")
         for channel in net.late:
-            await self._go_live(channel)
+            await self._streams.begin(channel)
 
         self._say(f"{len(back)} are back; resume")
-        before = self._begin_way()
+        way = Way(self._crowd.clients, self._homes)
         await self._api.wish("resume")
         await self._follow(lambda seen: seen.state == "finished", self._attend)
-        await self._end_way(before)
+        await self._end_way(way)
         self._found.finished = True
 
     async def _follow(self, reached: Callable[[Status], bool], attend: Callable[[Status], Awaitable[None]]) -> Status:
@@ -325,47 +302,32 @@ class RolloutDrill:
     async def _attend(self, status: Status) -> None:
         """Forward to the end: end the last streams, too, when all else is done."""
         await self._approve(status)
-        if status.waves[-1].state != "pending" and status.done + len(self._live.live) >= status.total:
-            await self._end_streams(self._live.live)
+        if status.waves[-1].state != "pending" and status.done + len(self._streams.book.live) >= status.total:
+            await self._streams.end(self._streams.book.live)
 
     async def _approve(self, status: Status) -> None:
         """Forward: approve the partners, and end some streams before."""
         for wave in status.waves:
             if self._options.fault == "move-live" and wave.name == STAFF and wave.state == "done":
-                await self._move_live(self._network.early[0])
+                await self._streams.move_live(self._network.early[0], AWAY)
             if wave.name == PARTNERS and wave.waits_for_approval and status.state == "running":
-                await self._end_streams(self._network.early)
+                await self._streams.end(self._network.early)
                 self._say(await self._api.wish("approve", wave=PARTNERS))
 
     async def _attend_back(self, status: Status) -> None:
         """Back: end the streams that keep the last channels when all others are back."""
         if status.done + len(self._network.returning) >= status.total:
-            await self._end_streams(self._network.returning)
+            await self._streams.end(self._network.returning)
 
     # ways --------------------------------------------------------------------------------------
 
     def _patience(self) -> float:
         return WAY_PATIENCE + 3 * self._options.channels / self._options.told_per_second
 
-    def _begin_way(self) -> dict[tuple[str, str], tuple[Client, Room, int]]:
-        """Who is on which channel's home now, and how often each has been told there."""
-        found = {}
-        for client in self._crowd.clients:
-            for channel, room in client.rooms.items():
-                home = self._homes[channel].cluster
-                if home in room.joined:
-                    found[client.part.name, channel] = (client, room, room.changes[home])
-        return found
-
-    async def _end_way(self, before: dict[tuple[str, str], tuple[Client, Room, int]]) -> set[str]:
+    async def _end_way(self, way: Way) -> set[str]:
         """Wait until everybody was told of the channels that have moved, and has followed; returns these channels."""
-        old, self._homes = self._homes, await self._where()
-        moved = {channel for channel in old if old[channel].cluster != self._homes[channel].cluster}
-        due = [
-            _Due(client, channel, room, old[channel].cluster, self._homes[channel].cluster, count)
-            for (_, channel), (client, room, count) in before.items()
-            if channel in moved
-        ]
+        self._homes = await self._where()
+        moved, due = way.end(self._homes)
         waiting, end = due, time.monotonic() + self._patience()
         while waiting := [one for one in waiting if not one.done]:
             if time.monotonic() > end:
@@ -374,57 +336,11 @@ class RolloutDrill:
             await asyncio.sleep(0.1)
         self._found.serverchange_expected += len(due)
         self._found.serverchange_seen += sum(one.told for one in due)
-        for one in waiting[:3]:
-            what = "has not followed" if one.told else "was not told of"
-            self._found.problems.append(f"{one.client.part.name} {what} #{one.channel} to {one.target}")
+        self._found.problems.extend(one.fault for one in waiting[:3])
         return moved
 
     async def _where(self) -> dict[str, Home]:
         return await self._api.homes((*self._network.names, *self._network.empty))
-
-    # streams -----------------------------------------------------------------------------------
-
-    async def _go_live(self, channel: str) -> None:
-        """Have a stream begin; it counts once no move of its channel is under way any more."""
-        await self._api.set_live(channel, True)
-        epoch, under_way = await self._api.look_at(channel)
-        while under_way:
-            await asyncio.sleep(0.05)
-            epoch, under_way = await self._api.look_at(channel)
-        self._live.began(channel, epoch, time.time())
-
-    async def _end_streams(self, channels: Iterable[str]) -> None:
-        ending = [channel for channel in channels if channel in self._live.live]
-        for channel in ending:
-            epoch, _ = await self._api.look_at(channel)
-            self._live.ended(channel, epoch, time.time())
-            await self._api.set_live(channel, False)
-        self._found.ended_streams += len(ending)
-        if ending:
-            self._say(f"streams end: {', '.join(f'#{channel}' for channel in ending)}")
-
-    async def _move_live(self, channel: str) -> None:
-        """The fault: move a channel whose stream runs."""
-        if channel in self._live.live and not self._forced:
-            self._forced = True
-            await self._api.force_move(channel, AWAY)
-
-    async def _read_feed(self) -> None:
-        """Enter what the change feed says into the book, until cancelled."""
-        known = {*self._network.names, *self._network.empty}
-        since: int | None = None
-        while True:
-            try:
-                changes = await self._api.changes(since)
-            except (OSError, ApiError, msgspec.MsgspecError) as error:
-                self._found.problems.append(f"the change feed: {error!r}")
-                return
-            if changes.reset:
-                self._found.problems.append("the change feed has lost its place")
-            since = changes.next
-            for change in changes.changes:
-                if change.kind == "moved" and change.channel in known:
-                    self._live.moved(change.channel, change.epoch, change.time)
 
     # after -------------------------------------------------------------------------------------
 
