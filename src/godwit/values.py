@@ -174,6 +174,7 @@ class Act(msgspec.Struct, frozen=True, tag="act"):
             takes the place of the one that the account had; `host` and `raid` concern the channel `target_login`.
         target: user id of the account concerned; of a channel's owner for `host` and `raid`.
         deletes: id of the message that `delete` removes.
+        viewers: how many were in the channel when it began to host another one; 0 if nobody counted.
     """
 
     id: str
@@ -187,6 +188,7 @@ class Act(msgspec.Struct, frozen=True, tag="act"):
     seconds: int = 0
     reason: str = ""
     deletes: str = ""
+    viewers: int = 0
 
 
 class Change(msgspec.Struct, frozen=True, tag="change"):

@@ -55,7 +55,7 @@ def show(room: Room, act: Act, time: float, *, but: Session | None) -> None:
         room.audience.company.roles_changed()
     elif act.kind in ("host", "unhost"):
         target = act.target_login if act.kind == "host" else ""
-        room.fanout.line(lambda caps: render.hosttarget(caps, room.name, target))
+        room.fanout.line(lambda caps: render.hosttarget(caps, room.name, target, act.viewers))
         _notice_all(room, *_hosting(target), but=but)
     elif act.kind == "unraid":
         record = UserNotice(

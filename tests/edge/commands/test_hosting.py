@@ -15,7 +15,8 @@ HOSTING = "Now hosting ann."
 async def test_a_host_is_shown_to_all_and_the_sender_is_told_what_is_left() -> None:
     async with stage() as room:
         await room.hears("bob")
-        target, on = ":tmi.twitch.tv HOSTTARGET #boss :ann -", f"@msg-id=host_on :tmi.twitch.tv NOTICE #boss :{HOSTING}"
+        await room.hears("boss")
+        target, on = ":tmi.twitch.tv HOSTTARGET #boss :ann 2", f"@msg-id=host_on :tmi.twitch.tv NOTICE #boss :{HOSTING}"
         left = "@msg-id=hosts_remaining :tmi.twitch.tv NOTICE #boss :2 host commands remaining this half hour."
         assert await room.says("boss", "/host @Ann") == [target, on, left]
         assert await room.hears("bob") == [target, on]

@@ -74,7 +74,7 @@ async def host(typed: Typed) -> None:
     elif target.channel_suspended or there.audience.standing.sanction(typed.session.account, typed.now):
         typed.notice("bad_host_rejected")
     else:
-        await typed.act("host", target)
+        await typed.act("host", target, viewers=typed.room.audience.company.viewers())
 
 
 async def unhost(typed: Typed) -> None:
@@ -88,14 +88,13 @@ async def unhost(typed: Typed) -> None:
 def hosted(session: Session, room: Room, act: Act) -> None:
     """A channel hosts another one now: tell the one who did it what is left, and the other channel's owner."""
     session.notice(room.name, "hosts_remaining", number=room.audience.hosting.left(session.node.clock.now()))
-    viewers = room.audience.company.viewers()
-    msg_id = "host_success_viewers" if viewers else "host_success"
+    msg_id = "host_success_viewers" if act.viewers else "host_success"
     tell = Tell(
         id=str(uuid4()),
         epoch=0,
         producer=session.producer,
         number=0,
-        text=notices.text(msg_id, user=act.by.display_name or act.by.login, number=viewers),
+        text=notices.text(msg_id, user=act.by.display_name or act.by.login, number=act.viewers),
         msg_id=msg_id,
     )
     session.node.room(act.target_login).submit(tell)

@@ -118,6 +118,7 @@ class Typed:
         reason: str = "",
         seconds: int = 0,
         deletes: str = "",
+        viewers: int = 0,
     ) -> bool:
         """Write an act to the store, to the audit, and have it appended (rule R2); False if the sender was told no."""
         act = Act(
@@ -132,6 +133,7 @@ class Typed:
             seconds=seconds,
             reason=reason,
             deletes=deletes,
+            viewers=viewers,
         )
         if family := FAMILIES.get(kind):
             await self._write(act.id, kind, "" if family == "host" else act.target, act.target_login, reason, seconds)
