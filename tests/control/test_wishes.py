@@ -11,7 +11,7 @@ from godwit.control.prepared import sized
 from godwit.errors import InvalidRequest
 from godwit.rollout.values import Candidate, Facts, RolloutState, Wish
 from godwit.rollout.verbs import VERBS, check
-from godwit.values import Move
+from godwit.values import Account, Move
 from godwit.web.planning import Planner
 from godwit.web.rollout_views import PlanRequest
 from tests.control.steered import CLUSTERS, PLAIN, Steered
@@ -38,6 +38,8 @@ CALLS: dict[str, dict[str, Any]] = {
     "retire": {"cluster": "event", "into": "aws"},
     "restore": {"cluster": "main"},
     "repair": {},
+    "act": {"channel": "x", "kind": "ban", "login": "ann"},
+    "usernotice": {"channel": "x", "kind": "sub", "login": "ann"},
 }
 """What each verb is asked for in `prepared`, where it is done."""
 
@@ -48,6 +50,7 @@ STATES: tuple[RolloutState, ...] = ("running", "paused", "reversing", "reversed"
 async def network() -> Steered:
     network = Steered()
     await network.begin("a", "b", "c", "d")
+    await network.store.add_account(Account("7", "ann"))
     return network
 
 

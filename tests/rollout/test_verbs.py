@@ -11,7 +11,7 @@ from godwit.rollout.values import ENDED, RolloutState, Wish
 from godwit.rollout.verbs import ALL, ARROWS, VERBS, check
 
 ARGS: dict[str, Any] = {"channel": "a", "toml": "x", "budget": {"in_flight": 1}, "wave": "staff", "text": "odd",
-                        "issue": "i", "cluster": "main", "into": "aws"}  # fmt: skip
+                        "issue": "i", "cluster": "main", "into": "aws", "kind": "ban", "login": "ann"}  # fmt: skip
 
 
 def wish(verb: str, *, reason: str = "so", also: dict[str, Any] | None = None, **args: Any) -> Wish:

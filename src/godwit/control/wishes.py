@@ -12,6 +12,7 @@ import msgspec
 
 from godwit.chatlog.base import ChatLog
 from godwit.clock import Clock
+from godwit.control.chat_acts import ChatActs
 from godwit.control.meters import metric_names
 from godwit.control.ports import Crowd
 from godwit.control.prepared import Prepared, inline
@@ -34,7 +35,7 @@ from godwit.settings import MoveSettings
 from godwit.store.rollout_base import RolloutStore
 
 
-class Wishes(RolloutWishes):
+class Wishes(RolloutWishes, ChatActs):
     """Prepares wishes.
 
     Args:
@@ -81,6 +82,8 @@ class Wishes(RolloutWishes):
             "retire": self._retire,
             "restore": self._restore,
             "repair": self._mend,
+            "act": self._act,
+            "usernotice": self._usernotice,
         }
 
     async def dry_run(self, wish: Wish) -> str:

@@ -58,6 +58,11 @@ VERBS: dict[str, Verb] = {
     "retire": Verb("let the addresses of an empty cluster serve another one", needs=("cluster", "into")),
     "restore": Verb("let a retired cluster serve itself again", needs=("cluster",)),
     "repair": Verb("do the steps that doctor found missing", takes=("force",)),
+    "act": Verb("do an act of moderation in a channel", needs=("channel", "kind", "login"), takes=("seconds",)),
+    "usernotice": Verb(
+        "show a channel a sub, a raid or the like", needs=("channel", "kind", "login"),
+        takes=("text", "emotes", "system_msg", "params"),
+    ),
 }  # fmt: skip
 """Every verb. `docs/rollouts.md` lists them."""
 
