@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from godwit.app import App
 from godwit.chatlog.jetstream_prepare import prepare
@@ -133,6 +134,19 @@ async def test_processes_work_together(fleet: Fleet) -> None:
         metrics = (await http.get("/metrics")).text
         assert 'godwit_edge_connections{cluster="main"} 1.0' in metrics
         assert 'godwit_log_connections{cluster="aws"} 1.0' in metrics
+
+
+async def test_an_end_in_order_is_no_fault(fleet: Fleet) -> None:
+    """Its log must not tell of one: operators are told to have an alarm for that."""
+    for process in (
+        Directory(fleet.named("directory"), ports_auto=True),
+        Edge(fleet.named("one"), "main", ports_auto=True),
+    ):
+        await fleet.start(process)
+        with capture_logs() as logs:
+            await process.stop()
+        assert [line["event"] for line in logs if line["log_level"] == "error"] == []
+        assert [line["event"] for line in logs].count("ends") == 1
 
 
 async def test_a_clock_that_goes_wrong(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:

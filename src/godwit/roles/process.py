@@ -214,7 +214,7 @@ class Process(ABC):
                     ("inside", self._inside.wait_stopped()),
                     *self._work(),
                 ):
-                    group.create_task(_endless(name, work), name=name)
+                    group.create_task(self._endless(name, work), name=name)
         except* InvalidRequest as refused:
             self._why = InvalidRequest("; ".join(str(each) for each in refused.exceptions))
             log.error("process_ends", role=self.role, why=str(self._why))
@@ -226,7 +226,7 @@ class Process(ABC):
         if self._working is not None:
             await end(self._working)
 
-
-async def _endless(name: str, work: Awaitable[None]) -> None:
-    await work
-    raise RuntimeError(f"{name} ended")
+    async def _endless(self, name: str, work: Awaitable[None]) -> None:
+        await work
+        if not self._draining:
+            raise RuntimeError(f"{name} ended")
