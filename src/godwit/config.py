@@ -27,7 +27,12 @@ from godwit.store.urls import with_password
 
 ENV_PREFIX = "GODWIT_"
 
-SECRETS = frozenset({"auth.admin_token", "live.token", "live.eventsub_secret", "store.password", "webhooks.secret"})
+SECRETS = frozenset(
+    {
+        *("auth.admin_token", "auth.webhook_secret", "live.token", "live.eventsub_secret", "store.password"),
+        "webhooks.secret",
+    }
+)
 """Settings whose value is never shown. Each can be in a file of its own, which `<setting>_file` names."""
 
 HIDDEN = "(hidden)"
@@ -337,6 +342,7 @@ def _coherent(settings: Settings) -> None:
                         f"{name} = {address!r} cannot be: expected host:port, without a scheme and no IPv6 literal"
                     )
     _addressed(settings)
+    _known(settings)
     _shared(settings)
     if settings.edge.key and not settings.edge.certificate:
         raise InvalidSetting("edge.key is the key of a certificate: give edge.certificate too")
@@ -372,6 +378,18 @@ def _addressed(settings: Settings) -> None:
             raise InvalidSetting(f"{name} = {url!r} cannot be: expected http://HOST/... or https://HOST/...")
     if webhooks.urls and not 10 <= len(webhooks.secret) <= 100:
         raise InvalidSetting("webhooks.secret is missing, or not 10 to 100 characters: webhooks.urls needs one")
+
+def _known(settings: Settings) -> None:
+    """Refuse an authority of which half is missing."""
+    auth = settings.auth
+    needed = {"jwt": ("jwks", "audience", "login_claim"), "webhook": ("webhook_url",)}.get(auth.mode, ())
+    if lacking := [f"auth.{name}" for name in needed if not getattr(auth, name)]:
+        raise InvalidSetting(f"auth.mode = {auth.mode} needs {' and '.join(lacking)}")
+    if auth.webhook_url and not _URL.fullmatch(auth.webhook_url):
+        raise InvalidSetting(
+            f"auth.webhook_url = {auth.webhook_url!r} cannot be: expected http://HOST/... or https://HOST/..."
+        )
+
 
 
 def _shared(settings: Settings) -> None:
@@ -474,7 +492,7 @@ def check_exposure(settings: Settings) -> None:
     if exposed and settings.auth.mode == "open":
         raise InvalidSetting(
             f"{' and '.join(exposed)} is not loopback, and auth.mode = open lets anybody log in as anybody: "
-            "set auth.mode=tokens, or listen on 127.0.0.1"
+            "set auth.mode to tokens, jwt or webhook, or listen on 127.0.0.1"
         )
     if not exposed and not literal:
         return

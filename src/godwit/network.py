@@ -7,7 +7,7 @@ the other's edges, and whoever is still connected to its own edges is sent a REC
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 
 import structlog
@@ -15,9 +15,11 @@ import structlog
 from godwit.chatlog.base import ChatLog
 from godwit.chatlog.hearsay import Hearsay, LocalHearsay
 from godwit.clock import Clock
+from godwit.edge.auth.gate import Gate
 from godwit.edge.front import Front, Ports
 from godwit.edge.node import GROUP, EdgeNode
 from godwit.edge.pace import Pace
+from godwit.edge.session import Session
 from godwit.errors import InvalidSetting, StoreUnavailable
 from godwit.settings import Settings
 from godwit.store.rollout_base import RolloutStore
@@ -119,6 +121,7 @@ class Network:
         self._shared = shared
         self._make: Callable[[str], EdgeNode]
         self._pace: Pace | None = None
+        self._gate: Gate | None = None
         self._started = False
         self._handed: dict[str, str] = {}
         self._wake = asyncio.Event()
@@ -146,6 +149,7 @@ class Network:
         hearsay = hearsay or LocalHearsay()
         numbers = count(1)
         pace = self._pace = Pace(self._settings, asyncio.get_running_loop().time, hearsay)
+        gate = self._gate = Gate(self._settings.auth, store, clock)
 
         def make(cluster: str) -> EdgeNode:
             return EdgeNode(
@@ -158,6 +162,7 @@ class Network:
                 numbers=numbers,
                 pace=pace,
                 hearsay=hearsay,
+                gate=gate,
             )
 
         self._make = make
@@ -182,10 +187,13 @@ class Network:
 
         Raises:
             OSError: an address cannot be had.
-            InvalidSetting: there is a certificate, and it cannot be used.
+            InvalidSetting: the certificate, or the authority for logins, cannot be used.
+            StoreUnavailable: no answer.
         """
         edge = self._settings.edge
         secure = server_context(edge.certificate, edge.key) if edge.certificate else None
+        if self._gate:
+            await self._gate.open()
         self.places.retire(retired)
         self._hand_over()
         for cluster, front in self.fronts.items():
@@ -223,9 +231,11 @@ class Network:
         self._wake.set()
 
     async def follow(self, store: RolloutStore) -> None:
-        """Do as the store says of retired clusters, until cancelled."""
+        """Do as the store says of retired clusters and of logins that have ended, until cancelled."""
         leaving: dict[str, asyncio.Task[None]] = {}
         async with asyncio.TaskGroup() as group:
+            if self._gate:
+                group.create_task(self._gate.watch(self._sessions), name="watch logins")
             while True:
                 self._wake.clear()
                 try:
@@ -290,11 +300,16 @@ class Network:
         await asyncio.gather(*(node.stop(grace) for node in self.all_nodes()))
         if self._pace:
             self._pace.stop()
+        if self._gate:
+            await self._gate.close()
         try:
             async with asyncio.timeout(LEFT):
                 await asyncio.gather(*(front.wait_empty() for front in self.fronts.values()))
         except TimeoutError:
             log.warning("connections_left", connections=self._connections())
+
+    def _sessions(self) -> Iterator[Session]:
+        return (session for node in self.all_nodes() for session in node.sessions)
 
     def _connections(self) -> int:
         return sum(node.statistics().connections for node in self.all_nodes())

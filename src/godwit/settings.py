@@ -172,10 +172,24 @@ class NodeSettings:
 class AuthSettings:
     """Who may log in."""
 
-    mode: Literal["open", "tokens"] = _setting(
-        "open", "open: any valid nick with any oauth: token (loopback only). tokens: accounts and tokens of the store."
+    mode: Literal["open", "tokens", "jwt", "webhook"] = _setting(
+        "open",
+        "open: any valid nick with any oauth: token (loopback only). tokens: accounts and tokens of the store. jwt: "
+        "tokens that an identity provider has signed. webhook: tokens that auth.webhook_url knows. Those of the store "
+        "are valid in all modes but open.",
     )
     admin_token: str = _setting("", "Token for admin calls; empty: a new one at each start, in the ready file.")
+    jwks: str = _setting("", "The identity provider's public keys: a file, or a URL; needed for jwt.")
+    jwks_refresh: float = _setting(300.0, "Seconds after which they are read anew; unknown keys are looked for sooner.")
+    audience: str = _setting("", "The audience that a JWT must name; needed for jwt.")
+    issuer: str = _setting("", "The issuer that a JWT must name; empty: any that signs with these keys.")
+    login_claim: str = _setting("preferred_username", "The claim that has the login; dots go into objects.")
+    user_id_claim: str = _setting("sub", "The claim that has the user id; empty: the store numbers accounts itself.")
+    scopes_claim: str = _setting("scope", "The claim that has the scopes; empty: a login may do everything.")
+    webhook_url: str = _setting("", "Who is asked about a token, by POST; needed for webhook.")
+    webhook_secret: str = _setting("", "Sent to it as Authorization: Bearer; empty: nothing is sent.")
+    webhook_timeout: float = _setting(3.0, "Seconds that it is given for an answer.")
+    webhook_cache: float = _setting(5.0, "Seconds for which an answer that lets somebody in is good for more logins.")
 
 
 @dataclass(frozen=True, slots=True)

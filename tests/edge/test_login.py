@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from godwit.edge.auth.gate import Gate
 from godwit.errors import StoreUnavailable
 from godwit.store.memory import MemoryStore
 from godwit.values import Account, derived_id
@@ -124,7 +125,7 @@ async def test_with_tokens_only_the_owner_of_the_token_gets_in(token: str, welco
 async def test_a_store_that_fails_is_told_and_the_client_may_come_again(store: type[MemoryStore]) -> None:
     """LOGIN-5."""
     async with world() as net:
-        net.nodes["main"].store = store()
+        net.nodes["main"].gate = Gate(net.settings.auth, store(), net.clock)
         client = await net.connect()
         client.send("PASS oauth:x", "NICK ronni")
         assert await client.rest() == [":tmi.twitch.tv NOTICE * :Error logging in"]
@@ -140,7 +141,7 @@ async def test_a_login_that_comes_too_late_brings_nobody_back() -> None:
                 await answered.wait()
                 return await store.account(login)
 
-        node.store = Slow()
+        node.gate = Gate(net.settings.auth, Slow(), net.clock)
         client = await net.connect()
         client.send("PASS oauth:x", "NICK ronni", "JOIN #room")
         await asked.wait()

@@ -1,8 +1,4 @@
-"""Who may log in (LOGIN-1, LOGIN-4, LOGIN-5).
-
-With open authentication any legal nick with any token exists and owns the channel of its name; else the
-token must be one of the store's, and belong to the nick.
-"""
+"""Who may log in (LOGIN-1, LOGIN-4, LOGIN-5): the gate knows whose token it is."""
 
 from __future__ import annotations
 
@@ -11,11 +7,11 @@ from typing import TYPE_CHECKING
 import structlog
 
 from godwit.chat.limits import Charge
-from godwit.errors import InvalidRequest, StoreUnavailable
-from godwit.store.base import Store
+from godwit.edge.auth.base import Grant
+from godwit.errors import IdentityUnavailable, StoreUnavailable
 from godwit.tmi.events import LoginRequested
 from godwit.tmi.login import LoginFailure
-from godwit.values import Account, derived_id
+from godwit.values import Account
 
 if TYPE_CHECKING:
     from godwit.edge.session import Session
@@ -40,38 +36,24 @@ def login_requested(session: Session, event: LoginRequested) -> None:
 
 async def _check(session: Session, nick: str, token: str) -> None:
     try:
-        account = await _account(session, nick, token)
-    except StoreUnavailable as error:
+        grant = await session.node.gate.check(nick, token)
+    except (StoreUnavailable, IdentityUnavailable) as error:
         log.warning("login_failed", nick=nick, error=str(error))
         _refuse(session, LoginFailure.ERROR)
         return
-    if account is None:
+    if grant is None:
         _refuse(session, LoginFailure.AUTHENTICATION_FAILED)
     else:
-        _accept(session, account)
+        _accept(session, grant.account, grant)
 
 
-async def _account(session: Session, nick: str, token: str) -> Account | None:
-    store = session.node.store
-    if session.node.settings.auth.mode == "open":
-        return await store.account(nick) or await _add_account(store, nick)
-    found = await store.check_token(token)
-    return found[0] if found and found[0].login == nick else None
-
-
-async def _add_account(store: Store, nick: str) -> Account:
-    try:
-        return await store.add_account(Account(derived_id(nick), nick))
-    except InvalidRequest:
-        return await store.add_account(Account("", nick))  # another login has the same id
-
-
-def _accept(session: Session, account: Account) -> None:
+def _accept(session: Session, account: Account, grant: Grant | None = None) -> None:
     if session.protocol.closing:
         return
     if account.user_id and not _may_log_in(session, account):
         return
     session.identity = account
+    session.grant = grant
     session.node.logged_in(session)
     session.act(session.protocol.login_accepted(account))
 

@@ -18,6 +18,7 @@ from godwit.chat.room import Role
 from godwit.chatlog.base import ChatLog
 from godwit.chatlog.hearsay import ENDED, Ended, Hearsay, LocalHearsay
 from godwit.clock import Clock
+from godwit.edge.auth.gate import Gate
 from godwit.edge.backend import Outside
 from godwit.edge.commands.own import Whispers
 from godwit.edge.deadlines import Wheel
@@ -68,6 +69,7 @@ class EdgeNode:
         numbers: counts the records of the process, if several nodes share it.
         pace: counts what its clients do, if several nodes share it.
         hearsay: over which it talks with other edges, if there are any.
+        gate: lets its clients in, if several nodes share it.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class EdgeNode:
         numbers: Iterator[int] | None = None,
         pace: Pace | None = None,
         hearsay: Hearsay | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self.cluster = cluster
         self.store = store
@@ -96,6 +99,7 @@ class EdgeNode:
         self.turn = Turn(self.loop)
         self.wheel = Wheel(self.loop.time())
         self.pace = pace or Pace(settings, self.loop.time)
+        self.gate = gate or Gate(settings.auth, store, clock)
         self.relations = Relations(store, self.loop.time, self.tasks)
         self.whispers: Whispers | None = None
         self._logs = logs

@@ -1,4 +1,7 @@
-"""Whether somebody may say something now; who may not is told, or not, as the limits have it (LIMIT-7 to LIMIT-10)."""
+"""Whether somebody may say something now, by the scopes of the token and by the limits.
+
+Who may not is told, or not, as the rules have it (AUTH-5, AUTH-6, LIMIT-7 to LIMIT-10).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from godwit.chat.speech import Saying, Whispering
+from godwit.edge.auth.scopes import EDIT, lacking, may_speak
 
 if TYPE_CHECKING:
     from godwit.edge.session import Session
@@ -23,11 +27,18 @@ def may_say(session: Session, channel: str, elevated: bool) -> bool:
     Args:
         elevated: the sender is moderator, VIP or owner of the channel.
     """
+    if not may_speak(session.scopes):
+        session.notice(channel, "godwit_read_only")
+        return False
     return _counted(session, channel, elevated, shown=True)
 
 
 def may_command(session: Session, channel: str, name: str, elevated: bool) -> bool:
     """The same for a command that was typed in a channel, named without its slash."""
+    scope = lacking(session.scopes, name)
+    if scope:
+        session.notice(channel, "godwit_read_only" if scope == EDIT else "godwit_scope", scope=scope)
+        return False
     return _counted(session, channel, elevated, shown=False)
 
 

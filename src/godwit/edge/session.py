@@ -13,6 +13,8 @@ import structlog
 
 from godwit.chat.authors import EVERYWHERE, author
 from godwit.edge import login, membership, notices, talk
+from godwit.edge.auth.base import Grant
+from godwit.edge.auth.scopes import Scopes
 from godwit.edge.commands.table import command_sent
 from godwit.tmi import events, render
 from godwit.tmi.capabilities import Caps
@@ -35,6 +37,7 @@ class Session:
     Attributes:
         producer: its name as a producer of records, unique for ever.
         identity: who logged in; None before that.
+        grant: what its token lets it do; None before the login, and for anonymous connections.
         rooms: the channels it is in, or wants to be in, by name.
         heard: loop time of the last bytes from the client.
         pinged: loop time of the last PING to it; 0 before the first.
@@ -44,6 +47,7 @@ class Session:
     __slots__ = (
         "_leaving",
         "connection",
+        "grant",
         "heard",
         "identity",
         "node",
@@ -60,6 +64,7 @@ class Session:
         self.producer = producer
         self.protocol = ServerConnection(node.settings.edge.max_line)
         self.identity: Account | None = None
+        self.grant: Grant | None = None
         self.rooms: dict[str, Room] = {}
         self.heard = node.loop.time()
         self.pinged = 0.0
@@ -87,6 +92,11 @@ class Session:
     def bot(self) -> str:
         """The role of its account, '' for an ordinary one."""
         return self.identity.bot if self.identity else ""
+
+    @property
+    def scopes(self) -> Scopes:
+        """What its token lets it do; None for everything."""
+        return self.grant.scopes if self.grant else None
 
     @property
     def caps(self) -> Caps:
