@@ -298,8 +298,21 @@ def test_resume_from_ahead() -> None:
     desk.stands.position = Position(1, 6)
     desk.attendance.admit(NOW + PATIENCE, redirect=None)
     assert desk.told.taken() == ["ann joined home at 1-6 missing=0", "ann replayed "]
+    desk.attendance.heard(NOW + 0.1)
     desk.attendance.admit(NOW + PATIENCE + 1.0, redirect=None)
     assert desk.told.taken() == ["bob joined home at 1-6 missing=-1", "bob replayed "]
+
+
+def test_resume_from_ahead_while_the_log_is_away() -> None:
+    """As long as the log has not been heard since, nobody can say that the position is made up."""
+    desk = Desk(Stands())
+    bob = Person("bob", "")
+    desk.attendance.join(bob, Position(1, 99), NOW)
+    desk.attendance.heard(NOW - 0.1)
+    desk.attendance.admit(NOW + HOLD, redirect=None)
+    assert desk.told.taken() == []
+    desk.attendance.admit(NOW + HOLD + 0.1, redirect=None)
+    assert desk.told.taken() == ["bob joined home at 1-5 missing=-1", "bob replayed "]
 
 
 def test_resume_from_further_back() -> None:

@@ -760,6 +760,25 @@ def test_resume_from_ahead_within_a_segment(world: World, main: Edge) -> None:
     assert bob.lines == "y"
 
 
+@pytest.mark.parametrize("how", ["compared", "read"])
+def test_resume_from_where_nothing_is(world: World, main: Edge, how: str) -> None:
+    """It waits until the log was asked since, and says that there is nothing: then the position was made up."""
+    first = world.write("x")
+    main.join("ann")
+    bob = main.join("bob", after=Position(1, first + 7))
+    for _ in range(4):
+        main.tick(10.0)
+    assert bob.told == []
+    segment = main.channel.segment
+    assert segment
+    if how == "compared":
+        main.channel.compared(segment, first, world.clock.now())
+    else:
+        main.channel.suspect(segment)
+        world.run()
+    assert bob.told == [f"joined home at 1-{first} missing=-1"]
+
+
 def test_resume_at_an_early_cluster(world: World, main: Edge, aws: Edge) -> None:
     """Early is early: nothing is shown before the channel is there."""
     first = world.write("x")

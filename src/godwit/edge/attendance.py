@@ -46,12 +46,14 @@ class _Waiting(msgspec.Struct):
     Attributes:
         since: when it came; away from home only a placement asked for later answers it.
         first: when the first of its like came, if it was repeated.
+        patient: it may go on waiting for a log that does not answer.
         epoch: the channel must have come this far first.
     """
 
     after: Position | None
     since: float
     first: float
+    patient: bool = True
     epoch: int = 0
     confirmed: bool = False
 
@@ -64,8 +66,8 @@ class Attendance:
         audience: is told what becomes of them.
         recall: the lines for those who resume.
         legacy_rule: what happens after a drain to those who have not followed.
-        lease: seconds for which a position that a client names is waited for, and for which somebody who was
-            told late may stay.
+        lease: seconds for which a position that a client names is waited for at least, and for which somebody who
+            was told late may stay.
         hold: seconds for which a log that does not answer is waited for, if somebody resumes.
     """
 
@@ -87,6 +89,7 @@ class Attendance:
         self._legacy_rule = legacy_rule
         self._lease = lease
         self._hold = hold
+        self._heard_at = 0.0
         self._waiting: dict[Member, _Waiting] = {}
         self._announced = 0.0
         self._late: dict[Member, float] = {}
@@ -124,6 +127,10 @@ class Attendance:
                 waiting.confirmed = True
                 waiting.epoch = max(waiting.epoch, epoch)
 
+    def heard(self, asked_at: float) -> None:
+        """The log, asked at `asked_at`, says that nothing lies behind the position that has been read."""
+        self._heard_at = max(self._heard_at, asked_at)
+
     def admit(self, now: float, *, redirect: Placement | None) -> bool:
         """Let in who can be; `redirect` is the placement to send them to if that may be told (rule C5).
 
@@ -134,8 +141,10 @@ class Attendance:
         for member, waiting in list(self._waiting.items()):
             if standing.position.epoch < waiting.epoch:
                 continue  # the placement that the store knows of has not been reached
+            waiting.patient = now - waiting.first <= self._hold
             ahead = waiting.after is not None and waiting.after > standing.position
-            if ahead and now - waiting.since <= self._lease:
+            asked = self._heard_at > waiting.first or not waiting.patient
+            if ahead and not (asked and now - waiting.since > self._lease):
                 continue  # the client comes from an edge that has read further; or it is making it up
             if standing.cluster != standing.home and not waiting.confirmed:
                 ask = True
@@ -150,7 +159,7 @@ class Attendance:
             )
             if how is Admission.REFUSED and redirect is None:
                 continue  # where to may not be told yet (C5)
-            if how is not Admission.REFUSED and not self._enter(member, waiting, how, now):
+            if how is not Admission.REFUSED and not self._enter(member, waiting.after, how):
                 continue
             self._waiting.pop(member, None)
             if how is not Admission.HOME and redirect:
@@ -161,9 +170,8 @@ class Attendance:
                 self._audience.refused(member)
         return ask
 
-    def _enter(self, member: Member, waiting: _Waiting, how: Admission, now: float) -> bool:
+    def _enter(self, member: Member, after: Position | None, how: Admission) -> bool:
         """Let a member in; False if lines for it must be read first. Who is served already is only answered."""
-        after = waiting.after
         served = self.members.get(member, False)
         home, silent = how is Admission.HOME, how is Admission.EARLY and not served
         if after is None or silent or served:
@@ -174,7 +182,7 @@ class Attendance:
         if after > self._standing.position:
             missing, after = -1, self._standing.position
         elif lines is None:
-            if self._recall.fetch(after, insist=now - waiting.first <= self._hold):
+            if self._recall.fetch(after, insist=self._waiting[member].patient):
                 return False
             missing, after = -1, self._recall.since
             lines = list(self._recall.lines)

@@ -282,9 +282,7 @@ class EdgeChannel:
     def stands(self, segment: Segment, head: int, asked_at: float) -> bool:
         """Take a comparison that finds everything as it should be, as nearly all do; says False for any other."""
         room, tail = self._room, self._tail
-        if room is None or segment != room.segment or head > tail.position or not tail.current or self.needs_tick:
-            return False
-        if not self._fresh(self._backend.now()):
+        if room is None or segment != room.segment or head > tail.position or not tail.current or not self.calm:
             return False
         self._verified = max(self._verified, asked_at)
         return True
@@ -295,8 +293,9 @@ class EdgeChannel:
             stood = self.state is State.LIVE and self._fresh(self._backend.now())
             self._tail.known(head)
             self._tail.compare()
-            if stood and head <= self._tail.position and self._tail.current:
-                self._verified = max(self._verified, asked_at)
+            if head <= self._tail.position and self._tail.current:
+                self._attendance.heard(asked_at)
+                self._verified = max(self._verified, asked_at if stood else 0.0)
             self._settle()
 
     def answer(self, segment: Segment, after: int, page: Page, purpose: int) -> None:
@@ -306,8 +305,9 @@ class EdgeChannel:
         elif self._room and segment == self._room.segment:
             stood = self.state is State.LIVE and self._fresh(self._backend.now())
             self._take(self._tail.answer(after, page))
-            if stood and self._tail.current and not self._tail.wants_read:
-                self._verified = max(self._verified, self._read_at)
+            if self._tail.current and not self._tail.wants_read:
+                self._attendance.heard(self._read_at)
+                self._verified = max(self._verified, self._read_at if stood else 0.0)
         self._settle()
 
     def read_failed(self, segment: Segment, purpose: int) -> None:
