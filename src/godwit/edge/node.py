@@ -113,7 +113,7 @@ class EdgeNode:
         self._empty.set()
         self._announced = self.loop.time()
         hearsay = hearsay or LocalHearsay()
-        self.neighbours = Neighbours(self.name, hearsay, self._here, self._has_news)
+        self.neighbours = Neighbours(self.name, hearsay, self._here, self._has_news, self._operators)
         self._hearing = hearsay.hear(ENDED, self._end_accounts)
 
     # connections ------------------------------------------------------------------------------
@@ -197,6 +197,10 @@ class EdgeNode:
     def _here(self, name: str) -> set[str] | int:
         room = self._rooms.get(name)
         return named(room) if room else set()
+
+    def _operators(self, name: str) -> Collection[str]:
+        room = self._rooms.get(name)
+        return room.audience.company.operators_here() if room else ()
 
     def _has_news(self, name: str) -> None:
         room = self._rooms.get(name)
