@@ -6,6 +6,7 @@ and staff, admins and global moderators, these last as far as they are on this e
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from godwit.chat.authors import EVERYWHERE
@@ -51,6 +52,8 @@ class Company:
         """Somebody became or is no more a moderator."""
         self._present = None
         self._news = True
+        if len(self._room.channel.members) > MOST_NAMED:
+            self._room.neighbours.upset(self._room.name)  # else they know the names, and the roles themselves
 
     def has_news(self) -> None:
         """Take note that somebody may have come or gone."""
@@ -114,17 +117,22 @@ class Company:
         count = here if isinstance(here, int) else len(here | elsewhere)
         if isinstance(here, int):
             count += len(elsewhere)
-        return count + self._room.neighbours.unnamed(self._room.name)
+        return count + sum(crowd.count for crowd in self._room.neighbours.crowds(self._room.name))
 
     def operators(self) -> set[str]:
         """The logins of all operators who are in the channel, on any edge, as far as is known."""
+        neighbours, name = self._room.neighbours, self._room.name
+        found = set(self.operators_here())
+        if elsewhere := neighbours.seen(name):
+            found |= elsewhere.intersection([name, *self._room.channel.roles("mod")])
+        return found.union(*(crowd.operators for crowd in neighbours.crowds(name)))
+
+    def operators_here(self) -> Collection[str]:
+        """Those on this edge."""
         if self._present is None:
             sessions = [self._room.session(member) for member in self._room.channel.members]
             self._present = {session.nick for session in sessions if session is not None and self._is_operator(session)}
-        elsewhere = self._room.neighbours.seen(self._room.name)
-        if not elsewhere:
-            return set(self._present)
-        return self._present | elsewhere.intersection([self._room.name, *self._room.channel.roles("mod")])
+        return self._present
 
     def _is_operator(self, session: Session) -> bool:
         if session.owns(self._room.name) or self._room.channel.role(session.account) == "mod":

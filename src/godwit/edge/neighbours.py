@@ -47,6 +47,7 @@ class There(msgspec.Struct, frozen=True, array_like=True, gc=False):
         gone: who is not there any more.
         whole: nobody else is there but who came.
         many: how many are there, if they are too many to be named.
+        operators: then who of them is one (MODE-1).
     """
 
     channel: str
@@ -54,6 +55,7 @@ class There(msgspec.Struct, frozen=True, array_like=True, gc=False):
     gone: tuple[str, ...] = ()
     whole: bool = False
     many: int = 0
+    operators: tuple[str, ...] = ()
 
 
 class Told(msgspec.Struct, frozen=True, array_like=True, tag="told"):
@@ -76,6 +78,13 @@ class Asked(msgspec.Struct, frozen=True, array_like=True, tag="asked"):
     channels: tuple[str, ...]
 
 
+class Crowd(msgspec.Struct, frozen=True):
+    """Who is in a channel on an edge where they are too many to be named."""
+
+    count: int
+    operators: tuple[str, ...] = ()
+
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Told | Asked).decode
 
@@ -86,18 +95,25 @@ class Neighbours:
     Args:
         name: the edge's own name.
         here: gives the logins in a channel on this edge, or how many they are if they are too many to be named.
+        operators: gives those of the operators.
         news: called with a channel that is minded when something was heard of it.
     """
 
     def __init__(
-        self, name: str, hearsay: Hearsay, here: Callable[[str], set[str] | int], news: Callable[[str], None]
+        self,
+        name: str,
+        hearsay: Hearsay,
+        here: Callable[[str], set[str] | int],
+        news: Callable[[str], None],
+        operators: Callable[[str], Iterable[str]] = lambda channel: (),
     ) -> None:
         self._name = name
         self._hearsay = hearsay
         self._here = here
         self._news = news
+        self._operators = operators
         self._unheard: dict[str, int] = {}
-        self._minded: dict[str, dict[str, set[str] | int]] = {}
+        self._minded: dict[str, dict[str, set[str] | Crowd]] = {}
         self._to_tell: dict[str, set[str] | None] = {}
         self._told_many: set[str] = set()
         self._to_ask: dict[str, deque[str]] = {}
@@ -152,7 +168,7 @@ class Neighbours:
         """The logins in a channel on other edges, as far as they were told; None if they are too many to be named."""
         found: set[str] = set()
         for there in self._minded.get(channel, {}).values():
-            if isinstance(there, int):
+            if isinstance(there, Crowd):
                 return None
             found |= there
         return found
@@ -161,13 +177,13 @@ class Neighbours:
         """The logins in a channel on those other edges that name them."""
         found: set[str] = set()
         for there in self._minded.get(channel, {}).values():
-            if not isinstance(there, int):
+            if not isinstance(there, Crowd):
                 found |= there
         return found
 
-    def unnamed(self, channel: str) -> int:
-        """How many are in a channel on those other edges that have too many to name them."""
-        return sum(there for there in self._minded.get(channel, {}).values() if isinstance(there, int))
+    def crowds(self, channel: str) -> list[Crowd]:
+        """Who is in a channel on those other edges that have too many to name them."""
+        return [there for there in self._minded.get(channel, {}).values() if isinstance(there, Crowd)]
 
     def sweep(self) -> None:
         """Tell and ask what is due; to be called once a second."""
@@ -200,7 +216,12 @@ class Neighbours:
                 continue
             else:
                 self._told_many.discard(channel)
-            yield _whole(channel, here)
+            yield self._whole(channel, here)
+
+    def _whole(self, channel: str, here: set[str] | int) -> There:
+        if isinstance(here, int):
+            return There(channel, whole=True, many=here, operators=tuple(self._operators(channel)))
+        return There(channel, tuple(here), whole=True)
 
     def _tell_all(self, topic: str, there: Iterable[There]) -> None:
         some: list[There] = []
@@ -249,7 +270,7 @@ class Neighbours:
         self._unheard[message.by] = 0
         if isinstance(message, Asked):
             self._tell_all(
-                f"{TOPIC}.{message.by}", (_whole(channel, self._here(channel)) for channel in message.channels)
+                f"{TOPIC}.{message.by}", (self._whole(channel, self._here(channel)) for channel in message.channels)
             )
             return
         for there in message.there:
@@ -267,21 +288,15 @@ class Neighbours:
                     self._news(channel)
 
 
-def _whole(channel: str, here: set[str] | int) -> There:
-    if isinstance(here, int):
-        return There(channel, whole=True, many=here)
-    return There(channel, tuple(here), whole=True)
-
-
-def _place(places: dict[str, set[str] | int], name: str, there: There) -> None:
+def _place(places: dict[str, set[str] | Crowd], name: str, there: There) -> None:
     """Take down who is in a channel on one edge."""
     known = places.pop(name, None)
     if there.many:
-        places[name] = there.many
-    elif isinstance(known, int) and not there.whole:
+        places[name] = Crowd(there.many, there.operators)
+    elif isinstance(known, Crowd) and not there.whole:
         places[name] = known  # what is left of them will be told whole
     else:
-        names = set() if known is None or isinstance(known, int) or there.whole else known
+        names = set() if known is None or isinstance(known, Crowd) or there.whole else known
         names.update(intern(login) for login in there.came)
         names.difference_update(there.gone)
         if names:
