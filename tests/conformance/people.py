@@ -171,6 +171,15 @@ class PeopleSuite:
         assert [(row.id, row.kind) for row in await rival.sanctions("room")] == [("r1", "vip"), ("r2", "mod")]
         await store.set_first_roles([])
 
+    async def test_first_roles_are_counted(self, store: Store, rival: Store) -> None:
+        """By a number of their own."""
+        assert await rival.roles_version() == 0
+        await store.set_first_roles([role("r1")])
+        first = await rival.roles_version()
+        await rival.set_first_roles([role("r1")])
+        assert await store.roles_version() > first > 0
+        assert await store.people_version() == 0
+
     async def test_acts_come_after_first_roles(self, store: Store) -> None:
         """What was decided in the room is later than what was brought, whenever that was."""
         await store.add_sanction(Sanction("a1", "room", "unmod", "7", "user7", "1"))

@@ -54,7 +54,7 @@ class Accounts(Endings):
             (new,) = await self._numbered(connection, [account])
             await connection.execute(self._insert_new(accounts).values(msgspec.to_builtins(new)))
             if has_facts(new):
-                await self._people_changed(connection)
+                await self._count_change(connection)
             stored = (await connection.execute(by_login)).one_or_none()
             if stored is None:
                 raise refusals.user_id_taken(new.user_id, new.login)
@@ -89,7 +89,7 @@ class Accounts(Endings):
                 await connection.execute(self._insert_new(accounts), [msgspec.to_builtins(row) for row in rows])
                 found |= await self._by_login(connection, list(missing))
                 if any(map(has_facts, rows)):
-                    await self._people_changed(connection)
+                    await self._count_change(connection)
             return found
 
         found = await self._write(work) if new else {}
@@ -132,7 +132,7 @@ class Accounts(Endings):
             if row is None:
                 return None
             if facts:
-                await self._people_changed(connection)
+                await self._count_change(connection)
             return _account(row)
 
         return await self._write(work)
@@ -150,7 +150,7 @@ class Accounts(Endings):
 
         async def work(connection: AsyncConnection) -> None:
             await connection.execute(every, rows)
-            await self._people_changed(connection)
+            await self._count_change(connection)
 
         if rows:
             await self._write(work)

@@ -29,7 +29,7 @@ class Emotes(People):
 
         async def work(connection: AsyncConnection) -> None:
             await connection.execute(self._put(emotes, "channel", "code"), rows)
-            await self._people_changed(connection)
+            await self._count_change(connection)
 
         if rows:
             await self._write(work)
@@ -43,7 +43,7 @@ class Emotes(People):
                 gone = delete(emotes).where(emotes.c.channel == channel, emotes.c.code.in_(some))
                 removed += (await connection.execute(gone)).rowcount
             if removed:
-                await self._people_changed(connection)
+                await self._count_change(connection)
             return removed
 
         return await self._write(work) if codes else 0

@@ -23,6 +23,7 @@ class MemoryPeople:
         self._relations: dict[tuple[str, str], Relation] = {}
         self._emotes: dict[tuple[str, str], Emote] = {}
         self._changes = 0
+        self._role_changes = 0
         self._sanctions: dict[str, Sanction] = {}
 
     # accounts -------------------------------------------------------------------------------
@@ -113,6 +114,7 @@ class MemoryPeople:
 
     async def set_first_roles(self, rows: Sequence[Sanction]) -> None:
         """Write roles that count from the beginning; one of the same id is replaced."""
+        self._role_changes += bool(rows)
         for row in rows:
             self._sanctions[row.id] = msgspec.structs.replace(row, position=Position(0, 0))
 
@@ -141,3 +143,7 @@ class MemoryPeople:
     async def people_version(self) -> int:
         """A number that grows whenever facts of accounts, relations or emotes change; 0 before the first."""
         return self._changes
+
+    async def roles_version(self) -> int:
+        """A number that grows whenever first roles are written; 0 before the first."""
+        return self._role_changes

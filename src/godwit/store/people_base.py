@@ -109,3 +109,7 @@ class People(Protocol):
         Accounts that are added without facts do not count.
         """
         ...
+
+    async def roles_version(self) -> int:
+        """A number that grows whenever first roles are written; 0 before the first."""
+        ...

@@ -75,7 +75,7 @@ class Relations(People):
             await connection.execute(self._put_columns(written), new)
             if ended:
                 await connection.execute(delete(relations).where(blank), ended)
-            await self._people_changed(connection)
+            await self._count_change(connection)
 
         await self._write(work)
 
@@ -105,7 +105,12 @@ class Relations(People):
             values = msgspec.to_builtins(latest[row_id])
             values.pop("position")
             new.append({**values, "epoch": 0, "sequence": 0})
-        await self._write(lambda connection: connection.execute(self._put(sanctions, "id"), new))
+
+        async def work(connection: AsyncConnection) -> None:
+            await connection.execute(self._put(sanctions, "id"), new)
+            await self._count_change(connection, "roles")
+
+        await self._write(work)
 
 
 def _portions(pairs: Sequence[tuple[str, str]]) -> Iterator[Sequence[tuple[str, str]]]:
