@@ -100,7 +100,7 @@ class EdgeNode:
         self.wheel = Wheel(self.loop.time())
         self.pace = pace or Pace(settings, self.loop.time)
         self.gate = gate or Gate(settings.auth, store, clock)
-        self.relations = Relations(store, self.loop.time, self.tasks)
+        self.relations = Relations(store, self.loop.time, self.tasks, self._roles_came)
         self.whispers: Whispers | None = None
         self._logs = logs
         self._outside = Outside(cluster, logs, store, clock, settings, self.loop, self.tasks)
@@ -366,6 +366,11 @@ class EdgeNode:
             return
         for (room, segment), head in zip(pairs, heads, strict=True):
             room.compared(segment, head, asked_at)
+
+    def _roles_came(self) -> None:
+        """Let all channels ask the store anew: operators have brought roles."""
+        for room in self._rooms.values():
+            room.refresh()
 
     async def check_default(self) -> None:
         """Let channels without a row ask anew that are not where the default placement says (rule C10)."""

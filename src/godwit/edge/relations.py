@@ -72,13 +72,16 @@ class Relations:
     Args:
         now: the loop's time in seconds.
         tasks: owner of the work.
+        on_roles: called when operators have brought roles: the channels are to ask anew.
     """
 
-    def __init__(self, store: Store, now: Callable[[], float], tasks: Tasks) -> None:
+    def __init__(self, store: Store, now: Callable[[], float], tasks: Tasks, on_roles: Callable[[], None]) -> None:
         self._store = store
         self._now = now
         self._tasks = tasks
+        self._on_roles = on_roles
         self._version = 0
+        self._roles: int | None = None
         self._emotes: Mapping[str, str] = GLOBAL
         self._ties: OrderedDict[tuple[str, str], _Tie] = OrderedDict()
         self._places: OrderedDict[str, _Place] = OrderedDict()
@@ -127,12 +130,16 @@ class Relations:
     # asking -----------------------------------------------------------------------------------
 
     async def check(self) -> None:
-        """Look whether anything has changed; everybody's emotes are then read anew (once every `REFRESH` seconds)."""
+        """Look whether anything has changed (once every `REFRESH` seconds); everybody's emotes are then read anew."""
         try:
             version = await self._store.people_version()
             if version != self._version:
                 self._emotes = {**GLOBAL, **_words(await self._store.emotes_of([""]))}
                 self._version = version
+            roles = await self._store.roles_version()
+            if self._roles not in (None, roles):
+                self._on_roles()
+            self._roles = roles
         except StoreUnavailable as error:
             log.warning("people_unknown", error=str(error))
 
