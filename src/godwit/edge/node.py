@@ -370,7 +370,7 @@ class EdgeNode:
     def _roles_came(self) -> None:
         """Let all channels ask the store anew: operators have brought roles."""
         for room in self._rooms.values():
-            room.refresh()
+            room.backend.ask()
 
     async def check_default(self) -> None:
         """Let channels without a row ask anew that are not where the default placement says (rule C10)."""
