@@ -274,11 +274,11 @@ class RoomAudience:
         room = self._room
         room.counts.acknowledged += 1
         session = self._sessions.get(record.producer)
-        if isinstance(record, Message | UserNotice):
+        if isinstance(record, Message):
             if session is not None:
-                nonce = record.nonce if isinstance(record, Message) else ""
                 room.tell(
-                    session, render.userstate(session.caps, room.name, record.author, msg_id=record.id, nonce=nonce)
+                    session,
+                    render.userstate(session.caps, room.name, record.author, msg_id=record.id, nonce=record.nonce),
                 )
             return
         self.standing.settled(record.id)

@@ -146,6 +146,19 @@ async def test_a_raid_goes_when_its_time_has_come() -> None:
 
 
 @pytest.mark.row("CMD-raid")
+async def test_a_raid_goes_although_who_ordered_it_has_gone() -> None:
+    async with stage(edge={"ping_interval": 1000.0}) as room:
+        ann, boss = await room.net.join("ann", "ann"), await room.net.join("boss", "boss")
+        boss.send("PRIVMSG #boss :/raid ann")
+        await boss.until("godwit_raid")
+        boss.close()
+        await room.net.until(lambda: room.net.nodes["main"].members("boss") == 0)
+        await _wait(room, 12.0)
+        (line,) = await ann.flush()
+        assert line.endswith(" USERNOTICE #ann")
+
+
+@pytest.mark.row("CMD-raid")
 async def test_a_raid_may_go_at_once() -> None:
     async with stage(edge={"raid_delay": 0.0}) as room:
         ann = await room.net.join("ann", "ann")

@@ -153,3 +153,32 @@ async def test_what_waits_is_bounded() -> None:
         mod.send(*["PRIVMSG #boss :/mods"] * 3)
         await room.net.idle()
         assert sorted(msg_id for msg_id, _ in notices(await mod.flush())) == ["msg_ratelimit", "room_mods", "room_mods"]
+
+
+@pytest.mark.row("CMD-3", "NOTICE-no_permission")
+async def test_who_is_no_moderator_any_more_when_the_turn_comes_may_not() -> None:
+    async with stage() as room:
+        boss, mod = await room.client("boss"), await room.client("mod")
+        lock = room.net.nodes["main"].room("boss").moderating
+        await lock.acquire()
+        boss.send("PRIVMSG #boss :/unmod mod")
+        await boss.flush()
+        mod.send("PRIVMSG #boss :/ban ann")
+        await mod.flush()
+        lock.release()
+        assert [msg_id for msg_id, _ in notices(await room.hears("mod"))] == ["no_permission"]
+
+
+@pytest.mark.row("NOTICE-godwit_unavailable")
+async def test_a_channel_that_is_given_up_meanwhile_is_told() -> None:
+    async with stage() as room:
+        node, mod = room.net.nodes["main"], await room.client("mod")
+        given_up = node.room("boss")
+        await given_up.moderating.acquire()
+        mod.send("PRIVMSG #boss :/ban ann")
+        await mod.flush()
+        given_up.fail()
+        given_up.moderating.release()
+        await room.net.idle()
+        assert [msg_id for msg_id, _ in notices(await mod.flush())] == ["godwit_unavailable"]
+        assert await room.net.store.audit_log(subject="boss") == []

@@ -8,7 +8,6 @@ one after the other, in the order in which they came. A row of the store is writ
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from contextlib import nullcontext
 from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -160,12 +159,25 @@ def _may(typed: Typed, who: Who) -> bool:
 
 
 async def _run(typed: Typed, row: Command) -> None:
-    async with typed.room.moderating if row.scoped else nullcontext():
-        try:
-            await row.run(typed)
-        except StoreUnavailable as error:
-            log.warning("command_failed", channel=typed.channel, command=typed.name, error=str(error))
-            typed.notice("godwit_unavailable")
+    if not row.scoped:
+        await _try(typed, row)
+        return
+    room = typed.room
+    async with room.moderating:
+        if typed.room is not room:
+            typed.notice("godwit_unavailable")  # it was given up meanwhile, and of the new one nothing is known
+        elif not _may(typed, row.who):
+            typed.notice("no_permission")  # by what was done while this waited
+        else:
+            await _try(typed, row)
+
+
+async def _try(typed: Typed, row: Command) -> None:
+    try:
+        await row.run(typed)
+    except StoreUnavailable as error:
+        log.warning("command_failed", channel=typed.channel, command=typed.name, error=str(error))
+        typed.notice("godwit_unavailable")
 
 
 __all__ = ["COMMANDS", "Command", "Who", "command_sent"]
