@@ -31,6 +31,7 @@ from godwit.values import (
     Seal,
     Segment,
     Tell,
+    UserNotice,
 )
 
 LOG = LogSettings(max_age=900.0, append_timeout=5.0)
@@ -305,6 +306,9 @@ class Edge:
 
     def changed(self, change: Change, settings: dict[str, int]) -> None:
         self.said.append(f"changed {settings}")
+
+    def announced(self, record: UserNotice, position: Position, time: float) -> None:
+        self.said.append(f"announced {record.kind} at {position}")
 
     def noticed(self, record: Tell) -> None:
         self.said.append(f"noticed {record.text}")

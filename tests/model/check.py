@@ -8,11 +8,52 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from godwit.values import Act, Arrive, Entry, Message, Placement, Position, Produced, Seal, Segment
+from godwit.values import Act, Arrive, Change, Entry, Message, Placement, Position, Produced, Seal, Segment
 from tests.model.clients import Connection, Following, Legacy
 
 if TYPE_CHECKING:
+    from tests.model.edges import Edge
     from tests.model.world import World
+
+
+class Standing:
+    """What holds in the room: worked out from the logs, or what an edge believes."""
+
+    def __init__(self) -> None:
+        self.bans: dict[str, tuple[str, float, int]] = {}
+        self.roles: dict[str, str] = {}
+        self.settings: dict[str, int] = {}
+        self.hosting = ""
+
+    def told(self, accounts: list[str]) -> str:
+        """The whole in words, to be compared."""
+        bans = {who: self.bans[who] for who in accounts if who in self.bans}
+        roles = {who: self.roles[who] for who in accounts if self.roles.get(who)}
+        return f"bans {bans} roles {roles} settings {sorted(self.settings.items())} hosting {self.hosting!r}"
+
+    @classmethod
+    def at(cls, edge: Edge, accounts: list[str]) -> Standing:
+        """What an edge believes."""
+        found, channel = cls(), edge.channel
+        for who in accounts:
+            if ruling := channel.sanction(who):
+                found.bans[who] = (ruling.kind, ruling.since, ruling.seconds)
+            found.roles[who] = channel.role(who)
+        found.settings, found.hosting = channel.settings, channel.hosting
+        return found
+
+    def weigh(self, record: Act | Change, time: float) -> None:
+        """Take the next act that is in force."""
+        if isinstance(record, Change):
+            self.settings = {**self.settings, **record.settings}
+        elif record.kind == "lift":
+            self.bans.pop(record.target, None)
+        elif record.kind in ("ban", "timeout"):
+            self.bans[record.target] = (record.kind, time, record.seconds)
+        elif record.kind in ("host", "unhost"):
+            self.hosting = record.target_login if record.kind == "host" else ""
+        else:
+            self.roles[record.target] = "" if record.kind.startswith("un") else record.kind
 
 
 class Ledger:
@@ -55,6 +96,9 @@ class Checker:
         self.problems: list[str] = []
         self.arrivals: list[tuple[Position, str, str]] = []
         self._stored_epoch = 0
+        self._seen: list[tuple[str, str, str]] = []
+        self._standing = Standing()
+        self._after: dict[str, str] = {}
 
     # while it runs ------------------------------------------------------------------------------
 
@@ -85,13 +129,20 @@ class Checker:
             self.problems.append(f"the store went back to epoch {placement.segment.epoch}")
         self._stored_epoch = placement.segment.epoch
 
+    def seen(self, edge: Edge, act: str) -> None:
+        """An edge has shown what somebody did: what holds for it now is compared in the end."""
+        self._seen.append((edge.name, act, Standing.at(edge, self._accounts()).told(self._accounts())))
+
+    def _accounts(self) -> list[str]:
+        return [client.account for client in self.world.clients]
+
     # afterwards ---------------------------------------------------------------------------------
 
     def authority(self) -> list[tuple[Position, Message]]:
         """The messages that are in force, in order."""
         found: list[tuple[Position, Message]] = []
         seen: dict[str, int] = {}
-        bans: dict[str, tuple[float, int] | None] = {}
+        self._standing, self._after = Standing(), {}
         segment: Segment | None = self.world.first_segment()
         chain = self.world.chain()
         while segment is not None:
@@ -102,7 +153,7 @@ class Checker:
                 if isinstance(entry.record, Seal):
                     following = entry.record.to
                     break
-                self._weigh(segment, entry, seen, bans, found)
+                self._weigh(segment, entry, seen, found)
             if following is None:
                 epoch = segment.epoch
                 following = next((later for later in chain if later.epoch > epoch and later.unclean), None)
@@ -114,7 +165,6 @@ class Checker:
         segment: Segment,
         entry: Entry,
         seen: dict[str, int],
-        bans: dict[str, tuple[float, int] | None],
         found: list[tuple[Position, Message]],
     ) -> None:
         record = entry.record
@@ -125,12 +175,27 @@ class Checker:
         if isinstance(record, Arrive):
             here = Position(segment.epoch, entry.sequence)
             self.arrivals += [(here, record.cluster, account) for account in record.accounts]
-        elif isinstance(record, Act):
-            bans[record.target] = None if record.kind == "lift" else (entry.time, record.seconds)
+        elif isinstance(record, Act | Change):
+            self._standing.weigh(record, entry.time)
+            self._after[record.id] = self._standing.told(self._accounts())
+            self._visit(record, segment)
         elif isinstance(record, Message):
-            ban = bans.get(record.author.user_id)
-            if ban is None or (ban[1] and max(entry.time - ban[0], 0.0) >= ban[1]):
+            kind, since, seconds = self._standing.bans.get(record.author.user_id, ("", 0.0, 0))
+            if not kind or (kind == "timeout" and max(entry.time - since, 0.0) >= seconds):
                 found.append((Position(segment.epoch, entry.sequence), record))
+
+    def _visit(self, record: Act | Change, segment: Segment) -> None:
+        """Note where an act is in force, that none of these is left out."""
+        newest, first = self.world.chain()[-1], self.world.first_segment()
+        if segment.epoch < newest.epoch:
+            self.world.visit("act before a seal")
+        if segment.epoch > first.epoch:
+            self.world.visit("act after a seal")
+        kept = (entry.record for records in self.world.records.values() for entry in records)
+        if any(other.id == record.id and other.epoch < segment.epoch for other in kept):
+            self.world.visit("act behind a seal, and once more after it")
+        here = self.world.actors[record.id] == segment.cluster
+        self.world.visit("act of somebody at home" if here else "act of somebody elsewhere")
 
     def verdict(self) -> list[str]:
         """All broken promises of the run."""
@@ -156,6 +221,23 @@ class Checker:
         problems += self._twins()
         problems += self._stock(rank)
         problems += self._settled()
+        if not self.world.evacuated:  # what was in a dead log may be known to some
+            problems += self._agreed()
+        return problems
+
+    def _agreed(self) -> list[str]:
+        """R2, R3: all edges know the same of the room at each act, and in the end, whenever they began to read."""
+        problems = []
+        for edge, act, told in self._seen:
+            if told != self._after.get(act):
+                problems.append(f"at {act} {edge} believed {told}, in force is {self._after.get(act)}")
+        newest, truth = self.world.placement().segment, self._standing.told(self._accounts())
+        for each in self.world.edges:
+            if each.alive and each.channel.known and each.channel.segment == newest:
+                told = Standing.at(each, self._accounts()).told(self._accounts())
+                self.world.visit("edge:compared at the end")
+                if told != truth:
+                    problems.append(f"in the end {each.name} believes {told}, in force is {truth}")
         return problems
 
     def _told(self, rank: dict[str, tuple[int, Position]]) -> list[str]:

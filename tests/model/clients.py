@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from godwit.chat.modes import Speaker, Spoken
 from godwit.edge.ports import Shown
 from godwit.tmi.client_events import ChannelMessage, RoomState, ServerChanged
 from godwit.tmi.follow import Cancel, Effect, Follower, FollowState, Join, LookUp, Part, RetryLater, Show, Side
-from godwit.values import Act, Author, Message, Placement, Position
+from godwit.values import Act, Author, Change, Message, Placement, Position
 
 if TYPE_CHECKING:
     from tests.model.edges import Edge
@@ -101,17 +102,34 @@ class Connection:
         self._do(leave)
 
     def say(self, message: Message) -> None:
+        """Say something once the edge knows who may; some edges refuse those who they know are banned."""
+        channel, ledger = self.edge.channel, self.world.ledger
+
         def submit() -> None:
-            if not self.edge.channel.submit(message):
-                self.world.ledger.voided(message, "full")
+            speaker, spoken = Speaker(message.author.user_id), Spoken(message.text, action=False)
+            if self.edge.refuses and channel.refusal(speaker, spoken, only_emotes=lambda: True):
+                self.world.visit("edge:refused to say")
+                ledger.voided(message, "refused")
+            elif not channel.submit(message):
+                ledger.voided(message, "full")
 
-        self._do(submit)
+        def ask() -> None:
+            if not channel.when_known(self.producer, submit, lambda: ledger.voided(message, "unsent")):
+                ledger.voided(message, "full")
 
-    def act(self, act: Act) -> None:
+        self._do(ask)
+
+    def act(self, record: Act | Change) -> None:
+        """Act once the edge knows the room; whether it comes to anything is not asked."""
+        channel = self.edge.channel
+
         def submit() -> None:
-            self.edge.channel.submit(act)
+            channel.submit(record)
 
-        self._do(submit)
+        def ask() -> None:
+            channel.when_known(self.producer, submit, lambda: None)
+
+        self._do(ask)
 
     def close(self) -> None:
         self.part()

@@ -13,7 +13,7 @@ from godwit.edge.channel import EdgeChannel, State
 from godwit.edge.ports import Member, Shown
 from godwit.errors import AppendUnknown, StoreUnavailable
 from godwit.store.base import Sanction
-from godwit.values import Act, Change, Placement, Position, Produced, Record, Segment, Tell
+from godwit.values import Act, Change, Placement, Position, Produced, Record, Segment, Tell, UserNotice
 
 if TYPE_CHECKING:
     from tests.model.clients import Connection
@@ -41,6 +41,7 @@ class Edge:
         self._waiting: dict[Member, None] = {}
         self._told_late: dict[Member, float] = {}
         self._noticed: set[str] = set()
+        self.refuses = self._paces.random() < 0.5
         self.channel = EdgeChannel(
             world.channel, cluster, self, self,
             producer=f"{name}/edge", numbers=count(1),
@@ -224,8 +225,14 @@ class Edge:
 
     def acted(self, act: Act, position: Position, time: float) -> None:
         self.world.visit(f"edge:acted {act.kind}")
+        self.world.checker.seen(self, act.id)
 
     def changed(self, change: Change, settings: dict[str, int]) -> None:
+        self.world.visit("edge:changed")
+        assert settings == self.channel.settings
+        self.world.checker.seen(self, change.id)
+
+    def announced(self, record: UserNotice, position: Position, time: float) -> None:
         """Not used by the runs."""
 
     def noticed(self, record: Tell) -> None:

@@ -24,11 +24,12 @@ from godwit.edge import attendance
 from godwit.edge.attendance import Attendance
 from godwit.edge.channel import EdgeChannel
 from godwit.edge.history import History, Recall
+from godwit.edge.rows import Rows
 from godwit.errors import ChatLogUnavailable
 from godwit.rollout import moves
 from godwit.store.memory import MemoryStore
 from godwit.tmi.follow import Follower
-from godwit.values import Entry, Message, Move, Placement, Seal, Segment
+from godwit.values import FAMILIES, Change, Entry, Message, Move, Placement, Seal, Segment
 from tests.model.edges import Edge
 from tests.model.schedule import at_once
 
@@ -347,7 +348,7 @@ def _() -> Any:
 @mutant("R2-order-of-rows", "between acts the one that was written last wins, not the later position")
 def _() -> Any:
     def rule(self: room.RoomState, ruling: room.Ruling) -> None:
-        self._rulings[ruling.target] = ruling
+        self._standing[FAMILIES[ruling.kind]][ruling.target] = ruling
 
     original = room.RoomState.load
 
@@ -361,7 +362,7 @@ def _() -> Any:
 
 @mutant("R3-rows-not-completed", "rows without a position are left as they are")
 def _() -> Any:
-    return mock.patch.object(EdgeChannel, "_complete")
+    return mock.patch.object(Rows, "complete")
 
 
 @mutant("R3-rows-not-loaded", "a new reader does not load the rows")
@@ -369,14 +370,63 @@ def _() -> Any:
     return mock.patch.object(room.RoomState, "load")
 
 
+@mutant("R2-role-by-arrival", "of two acts on a role the one that came last to this edge counts, a row or a record")
+def _() -> Any:
+    original = room.RoomState._rule
+
+    def rule(self: room.RoomState, ruling: room.Ruling) -> None:
+        if FAMILIES[ruling.kind] == "role":
+            self._roles[ruling.target] = ruling
+        else:
+            original(self, ruling)
+
+    load = room.RoomState.load
+
+    def early(self: room.RoomState, rows: Any) -> None:
+        load(self, rows)
+        for row in self._rows:
+            if FAMILIES[row.kind] == "role":
+                self._roles[row.target] = row
+
+    return _both(mock.patch.object(room.RoomState, "_rule", rule), mock.patch.object(room.RoomState, "load", early))
+
+
+@mutant("R2-settings-not-completed", "the row of a setting does not get the position of its record")
+def _() -> Any:
+    original = Rows.complete
+
+    def complete(self: Rows, outcome: room.Valid) -> None:
+        if not isinstance(outcome.record, Change):
+            original(self, outcome)
+
+    return mock.patch.object(Rows, "complete", complete)
+
+
+@mutant("R3-settings-from-the-beginning", "the row of a setting counts from the beginning")
+def _() -> Any:
+    original = room.RoomState.load
+
+    def load(self: room.RoomState, rows: Any) -> None:
+        original(self, rows)
+        for row in self._rows:
+            if row.kind == "set":
+                self._rule(row)
+
+    return mock.patch.object(room.RoomState, "load", load)
+
+
+@mutant("R3-rows-behind-the-last-record", "rows whose records have expired count with the next record only")
+def _() -> Any:
+    return mock.patch.object(room.RoomState, "reach")
+
+
 @mutant("R4-clock-of-the-reader", "a timeout that seems to lie in the future does not count")
 def _() -> Any:
     def sanctioned(self: room.RoomState, user_id: str, time: float) -> Any:
-        self._take_rows()
-        ruling = self._rulings.get(user_id)
-        if ruling is None or ruling.lifted:
+        ruling = self._sanctions.get(user_id)
+        if ruling is None or ruling.kind == "lift":
             return None
-        if not ruling.seconds:
+        if ruling.kind == "ban":
             return "banned"
         return "timedout" if 0 <= time - ruling.since < ruling.seconds else None
 

@@ -10,6 +10,7 @@ import pytest
 from godwit.edge.channel import State
 from godwit.rollout.moves import TRANSITIONS
 from tests.model.__main__ import play, play_many
+from tests.model.world import KINDS
 
 SEEDS = 2000
 
@@ -23,7 +24,9 @@ STEPS = (
 PATHS = (
     "edge:sanction placed", "edge:gap", "edge:unknown", "edge:parted", "edge:evicted", "edge:refused",
     "edge:voided banned", "edge:voided timedout", "edge:voided unsent",
-    "edge:acted ban", "edge:acted timeout", "edge:acted lift",
+    *(f"edge:acted {kind}" for kind in sorted(set(KINDS))), "edge:changed", "edge:refused to say",
+    "edge:compared at the end", "act before a seal", "act behind a seal, and once more after it", "act after a seal",
+    "act of somebody at home", "act of somebody elsewhere",
     "edge:joined home=True silent=False missing=None", "edge:joined home=True silent=False missing=0",
     "edge:joined home=True silent=False missing=-1", "edge:joined home=False silent=True missing=None",
     "edge:joined home=False silent=False missing=None", "edge:joined home=False silent=False missing=0",

@@ -13,7 +13,7 @@ from godwit.rollout.values import Advance
 from godwit.settings import EdgeSettings, LogSettings, MoveSettings
 from godwit.store.base import Sanction
 from godwit.store.memory import MemoryStore
-from godwit.values import Act, Author, Entry, Move, MoveState, Placement, Segment, Tell
+from godwit.values import Act, Author, Change, Entry, Move, MoveState, Placement, Segment, Tell
 from tests.model.check import Checker, Ledger
 from tests.model.clients import Client, Following, Legacy
 from tests.model.controllers import Controller, Process
@@ -22,6 +22,11 @@ from tests.model.faults import Chances, Log, Store
 from tests.model.schedule import Schedule, at_once
 
 CLUSTERS = ("main", "aws", "event")
+KINDS: tuple[Literal["ban", "timeout", "lift", "mod", "unmod", "vip", "unvip", "host", "unhost"], ...] = (
+    *("ban", "timeout", "lift", "lift") * 3, "mod", "mod", "unmod", "vip", "unvip", "host", "unhost",
+)  # fmt: skip
+"""What somebody does who acts; sanctions more often than the rest, for they decide what is in force."""
+
 TALK = 60.0
 """Seconds during which people talk and things go wrong."""
 QUIET = 90.0
@@ -74,6 +79,8 @@ class World:
         self._first = first
         self.ledger = Ledger()
         self.late: list[str] = []
+        self.actors: dict[str, str] = {}
+        """On which cluster somebody acted."""
         self.checker = Checker(self)
         self.edges = [Edge(self, cluster, self.name(f"{cluster}-")) for cluster in CLUSTERS for _ in range(2)]
         self.clients: list[Client] = []
@@ -157,8 +164,8 @@ class World:
             at(rng.uniform(0, TALK), lambda: rng.choice(self.clients).speak())
         for _ in range(rng.randint(1, 6)):
             at(rng.uniform(2, TALK), self._wish)
-        for _ in range(rng.randint(0, 5)):
-            at(rng.uniform(2, TALK), self._sanction)
+        for _ in range(rng.randint(0, 8)):
+            at(rng.uniform(2, TALK), self._act)
         for _ in range(rng.choice((0, 0, 3))):
             at(rng.uniform(5, TALK), lambda: rng.choice(self.clients).again())
         if not self.calm:
@@ -176,6 +183,7 @@ class World:
         at(TALK, self._heal)
         for _ in range(10):
             at(rng.uniform(TALK + 40, TALK + 60), self._speak_late)
+        at(TALK + QUIET - 15, self._newcomer)
         self._every(1.0, self._tick)
         self._every(self.log_settings.compare_interval, self._compare)
         self._every(0.5, self._wake)
@@ -267,22 +275,33 @@ class World:
         under_way = tuple(move.id for move in self.moves() if move.state not in ended and not move.evacuate)
         at_once(self.store.real.advance(Advance(self.now(), cancel=under_way, cancel_error="aborted"), term=lease.term))
 
-    def _sanction(self) -> None:
-        """A moderator bans, times out or pardons somebody: the row first, then the record (rule R2)."""
-        moderators = [c for c in self.clients[0].connections if c.open and c.member and c.edge.alive]
-        if not moderators:
+    def _act(self) -> None:
+        """Somebody, on any cluster, moderates or changes the room: the row first, then the record (rule R2)."""
+        rng = self.rng
+        able = [c for client in self.clients for c in client.connections if c.open and c.member and c.edge.alive]
+        if not able:
             return
-        connection = moderators[-1]
-        target = self.rng.choice(self.clients[1:]).account
-        kinds: tuple[Literal["ban", "timeout", "lift"], ...] = ("ban", "timeout", "lift", "lift")
-        kind = self.rng.choice(kinds)
-        seconds = self.rng.randint(1, 30) if kind == "timeout" else 0
-        act = Act(
-            self.name("act"), 0, connection.producer, 0, kind, Author("legacy0", "legacy0"), target, target, seconds
-        )
-        row = Sanction(act.id, self.channel, kind, target, target, "legacy0", seconds=seconds, time=self.now())
+        connection, name = rng.choice(able), self.name("act")
+        who, target = connection.account, rng.choice(self.clients[1:]).account
+        record: Act | Change
+        if rng.random() < 0.3:
+            setting, value = rng.choice(("slow", "subs-only")), rng.randint(0, 5)
+            record = Change(name, 0, connection.producer, 0, Author(who, who), {setting: value})
+            row = Sanction(name, self.channel, "set", setting, "", who, seconds=value, time=self.now())
+        else:
+            kind = rng.choice(KINDS)
+            seconds = rng.randint(1, 30) if kind == "timeout" else 0
+            record = Act(name, 0, connection.producer, 0, kind, Author(who, who), target, target, seconds)
+            subject = "" if kind in ("host", "unhost") else target
+            row = Sanction(name, self.channel, kind, subject, target, who, seconds=seconds, time=self.now())
         at_once(self.store.real.add_sanction(row))
-        connection.act(act)
+        self.actors[name] = connection.edge.cluster
+        connection.act(record)
+
+    def _newcomer(self) -> None:
+        """An edge that reads the channel for the first time, when all has happened: it must know what the others do."""
+        self.edges.append(Edge(self, self.rng.choice(CLUSTERS), self.name("newcomer-")))
+        self.edges[-1].ask()
 
     def _announce(self) -> None:
         """Operators have something to say; now and then the same is appended again, much later."""
