@@ -39,9 +39,10 @@ class KeySet:
     Args:
         source: where they are.
         refresh: seconds after which they are read anew.
+        http: how a URL is asked; None for a file.
     """
 
-    def __init__(self, source: str, refresh: float, clock: Clock, http: httpx.AsyncClient) -> None:
+    def __init__(self, source: str, refresh: float, clock: Clock, http: httpx.AsyncClient | None = None) -> None:
         self._source = source
         self._refresh = refresh
         self._clock = clock
@@ -61,7 +62,8 @@ class KeySet:
         try:
             text = await self._text()
             keys = {key.key_id or "": key for key in jwt.PyJWKSet.from_json(text).keys if _signs(key)}
-        except (OSError, UnicodeDecodeError, httpx.HTTPError, jwt.PyJWTError, ValueError, TypeError, KeyError) as error:
+        except (OSError, httpx.HTTPError, jwt.PyJWTError, ValueError, TypeError, KeyError, AttributeError) as error:
+            # The last four are what the library makes of JSON of another shape.
             raise IdentityUnavailable(f"auth.jwks cannot be read: {error!r}") from error
         if not keys:
             raise IdentityUnavailable("auth.jwks has no key that tokens may be signed with")
@@ -91,7 +93,7 @@ class KeySet:
         return self._keys.get(key_id)
 
     async def _text(self) -> str:
-        if not self._source.startswith(("http://", "https://")):
+        if self._http is None:
             return await asyncio.to_thread(Path(self._source).read_text, "utf-8")
         answer = await self._http.get(self._source, timeout=TIMEOUT)
         return answer.raise_for_status().text
@@ -109,7 +111,7 @@ class Signed:
         self._store = store
         self._clock = clock
         self._own = Tokens(store)
-        self._http = httpx.AsyncClient()
+        self._http = httpx.AsyncClient() if settings.jwks.startswith(("http://", "https://")) else None
         self._keys = KeySet(settings.jwks, settings.jwks_refresh, clock, self._http)
 
     async def open(self) -> None:
@@ -117,13 +119,14 @@ class Signed:
         try:
             await self._keys.load()
         except IdentityUnavailable as error:
-            if not self._settings.jwks.startswith(("http://", "https://")):
+            if self._http is None:
                 raise InvalidSetting(str(error)) from error
             log.warning("keys_not_read", error=str(error))
 
     async def close(self) -> None:
         """Close connections."""
-        await self._http.aclose()
+        if self._http is not None:
+            await self._http.aclose()
 
     async def check(self, nick: str, token: str) -> Grant | None:
         """Check signature, audience, issuer and times, and take the account from the claims."""
