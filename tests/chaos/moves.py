@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -73,6 +74,7 @@ class Moves:
         self.rollouts: list[str] = []
         self._network = network
         self._channels = channels
+        self._cold = [f"cold{number:03d}" for number in range(COLD)]
         self._target = dict.fromkeys(channels, CLUSTERS[1])
         self._turn = itertools.cycle(channels)
         self._may = asyncio.Event()
@@ -82,8 +84,14 @@ class Moves:
         self._rolling: asyncio.Task[None] | None = None
         self._rolled = 0
 
-    def start(self) -> None:
-        """Begin."""
+    async def start(self) -> None:
+        """Begin.
+
+        Raises:
+            Unwell: the API does not answer.
+        """
+        rows = "\n".join(json.dumps({"channel": name}) for name in self._cold)
+        await self._network.ask("POST", "/channels/import?by=chaos", rows)
         self._tasks = [asyncio.create_task(self._keep()) for _ in range(AT_ONCE)]
 
     async def stop(self) -> None:
@@ -140,10 +148,9 @@ class Moves:
         self._may.clear()
         async with asyncio.timeout(patience):
             await until(lambda: not self._busy, patience)
-            homes = await self._homes()
-            source = max(CLUSTERS, key=lambda cluster: sum(home == cluster for home in homes.values()))
+            source = await self._home(self._cold[0])
             to = next(cluster for cluster in CLUSTERS if cluster != source)
-            cold = ", ".join(f'"cold{number:03d}"' for number in range(COLD))
+            cold = ", ".join(f'"{name}"' for name in self._cold)
             toml = ROLLOUT.format(to=to, source=source, cold=cold)
             plan = await self._network.ask("POST", "/rollouts/plan", {"toml": toml}, patience=20)
             wish = {"verb": "start", "args": {"toml": toml, "hash": plan["hash"]}, "by": "chaos", "reason": "chaos"}
@@ -225,6 +232,6 @@ class Moves:
                 self._target[channel] = next(cluster for cluster in CLUSTERS if cluster != here)
                 return self._target[channel]
 
-    async def _homes(self) -> dict[str, str]:
-        found = await self._network.ask("POST", "/servers", {"channels": list(self._channels)})
-        return {name: entry["cluster"] for name, entry in found["channels"].items()}
+    async def _home(self, channel: str) -> str:
+        found = await self._network.ask("POST", "/servers", {"channels": [channel]})
+        return str(found["channels"][channel]["cluster"])

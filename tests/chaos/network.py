@@ -137,13 +137,14 @@ class ChaosNetwork:
         return bool(pid)
 
     async def ask(self, method: str, path: str, body: Any = None, *, patience: float = ANSWER) -> Any:
-        """Ask the API.
+        """Ask the API; a body that is text is sent as it is, else as JSON.
 
         Raises:
             Unwell: no answer, or a bad one.
         """
+        given = {"content": body} if isinstance(body, str) else {"json": body}
         try:
-            answer = await self._http.request(method, self.told["api"] + path, json=body, timeout=patience)
+            answer = await self._http.request(method, self.told["api"] + path, timeout=patience, **given)
         except httpx.HTTPError as error:
             raise Unwell(f"{method} {path}: {type(error).__name__}") from error
         if answer.status_code >= 300:

@@ -174,7 +174,7 @@ class Run:
             await self._moves.once(channel)
         await self._crowd.come(members[1::2], COMING)
         self._crowd.talk()
-        self._moves.start()
+        await self._moves.start()
 
     def _member(self, index: int) -> Member:
         names, addresses = self._channels, self._network.addresses(CLUSTERS[index % 2])
