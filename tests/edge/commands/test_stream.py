@@ -66,10 +66,11 @@ async def test_commercials() -> None:
 async def test_announcements(command: str, color: str) -> None:
     async with stage() as room:
         await room.hears("bob")
-        mine = await room.says("mod", f"/{command} Game  night tonight!")
+        mine = await room.says("mod", f"/{command} Game  night tonight! Kappa")
         (line,) = await room.hears("bob")
         assert f";login=mod;mod=1;msg-id=announcement;msg-param-color={color};" in line
-        assert line.endswith(" :tmi.twitch.tv USERNOTICE #boss :Game night tonight!")
+        assert line.endswith(" :tmi.twitch.tv USERNOTICE #boss :Game night tonight! Kappa")
+        assert ";emotes=25:20-24;" in line
         assert [line.split(" :tmi.twitch.tv ")[1].split(" ")[0] for line in mine] == ["USERNOTICE", "USERSTATE"]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -35,12 +34,12 @@ class Hosting:
     def __init__(self) -> None:
         self.raid: Act | None = None
         self._began = 0.0
-        self._hosts: deque[float] = deque(maxlen=MOST_HOSTS)
+        self._hosts: tuple[float, ...] = ()
 
     def acted(self, act: Act, time: float) -> None:
         """An act took effect, at log time `time`."""
         if act.kind == "host":
-            self._hosts.append(time)
+            self._hosts = (*self._hosts, time)[-MOST_HOSTS:]
         elif act.kind == "raid":
             self.raid, self._began = act, time
         elif act.kind == "unraid":

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
 from godwit.edge.commands.typed import Typed
+from godwit.tmi.emotes import emote_ranges
 from godwit.tmi.text import cut
 from godwit.values import UserNotice
 
@@ -44,6 +45,7 @@ def announce(color: str) -> Callable[[Typed], Awaitable[None]]:
     """A command that shows a text to everybody as an announcement (CMD-announce)."""
 
     async def run(typed: Typed) -> None:
+        text = cut(typed.args)
         typed.submit(
             UserNotice(
                 id=str(uuid4()),
@@ -53,7 +55,8 @@ def announce(color: str) -> Callable[[Typed], Awaitable[None]]:
                 kind="announcement",
                 author=typed.session.author(typed.channel),
                 params={"color": color},
-                text=cut(typed.args),
+                text=text,
+                emotes=emote_ranges(text, typed.session.node.relations.emotes(typed.channel)),
             )
         )
 
