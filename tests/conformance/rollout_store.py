@@ -560,7 +560,8 @@ class RolloutStoreSuite:
         await store.advance(Advance(5.0, items=(*moving, *others)), term=1)
         found = await rival.arrived("r1", 10)
         assert [one.channel for one, _, _ in found] == ["a", "b", "c", "d"]
-        assert found[0] == (moving[0], await store.move("m-a"), await store.placement("a"))
+        there = msgspec.structs.replace(await store.placement("a"), previous=(), drains=())
+        assert found[0] == (moving[0], await store.move("m-a"), there)
         assert found[1][2] == Placement("b", MAIN, default=True)
         assert len(await rival.arrived("r1", 2)) == 2
 

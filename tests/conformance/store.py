@@ -436,6 +436,7 @@ class StoreSuite(PeopleSuite):
         assert [move.id for move in await store.moves(unfinished=True)] == ["m3"]
         assert await store.moves(channel="a", unfinished=True) == []
         assert [move.id for move in await store.moves(limit=2)] == ["m3", "m2"]
+        assert await store.moves(but=["m3"], limit=1) == [await store.move("m2")]
 
     # accounts -------------------------------------------------------------------------------
 

@@ -81,10 +81,10 @@ def test_no_way_back_after_the_switch() -> None:
 def test_check(before: MoveState, after: MoveState) -> None:
     move = changed(state=before)
     if after in moves.TRANSITIONS[before]:
-        moves.check(move, after)
+        moves.check(move.state, after)
     else:
         with pytest.raises(ValueError, match=f"{before} cannot become {after}"):
-            moves.check(move, after)
+            moves.check(move.state, after)
 
 
 # admission --------------------------------------------------------------------------------------

@@ -151,7 +151,7 @@ class Controller:
             self._term = term
             found = await self._store.moves(unfinished=True, limit=EVERY)
         else:
-            found = await self._store.moves(moving=True, limit=EVERY)
+            found = await self._store.moves(moving=True, but=carried, limit=EVERY)
         cold: list[Move] = []
         for move in reversed(found):
             if move.state == "draining":

@@ -5,7 +5,9 @@ carry the same move do no harm: every append is stored once per id, the first va
 (C2), the commit is a compare-and-set (C3), and the journal's versions let one of them go on.
 
 Many moves go together, a state at a time, so that thousands of cold channels cost few writes (C9); what
-fails for one does not hold up the others.
+fails for one does not hold up the others. Of a cold move two steps are journaled with the one that follows them:
+`opened` with `sealing`, and `sealed` with `draining`; nothing depends on the former, since both records and the
+commit may be written again (`docs/adr/0019-fewer-steps-for-cold-moves.md`).
 """
 
 from __future__ import annotations
@@ -20,12 +22,12 @@ from godwit.errors import ChatLogUnavailable, DeadLog, InvalidRequest
 from godwit.rollout import moves
 from godwit.settings import MoveSettings
 from godwit.store.rollout_base import RolloutStore
-from godwit.values import Entry, Message, Move, MoveState, Seal, Segment
+from godwit.values import Entry, Message, Move, MoveState, Placement, Seal, Segment
 
-Step = tuple[Move, MoveState]
-"""What is to be journaled: the move as it is to be, and its next state."""
+Step = tuple[Move, MoveState, *tuple[MoveState, ...]]
+"""What is to be journaled together: the move as it is to be, and its next states."""
 
-Act = Callable[[Sequence[Move]], Awaitable[list[Step | Exception]]]
+Act = Callable[[Sequence[Move]], Awaitable[Sequence[Step | Exception]]]
 """Does for moves of one state what that state asks for."""
 
 
@@ -205,7 +207,8 @@ class Mover:
             except ChatLogUnavailable as error:
                 steps.append(error)
             else:
-                steps.append((msgspec.structs.replace(move, at=at, stream=stream), "opened"))
+                opened = msgspec.structs.replace(move, at=at, stream=stream)
+                steps.append((opened, "opened", "sealing") if move.cold else (opened, "opened"))
         return steps
 
     async def _recheck(self, opened: Sequence[Move]) -> list[Step | Exception]:
@@ -213,16 +216,21 @@ class Mover:
         return [(move, "sealing") for move in opened]
 
     async def _seal(self, sealing: Sequence[Move]) -> list[Step | Exception]:
-        chains = await self._store.chains([move.channel for move in sealing])
+        chains = await self._chains(sealing)
         steps: list[Step | Exception] = []
         for move, chain in zip(sealing, chains, strict=True):
             try:
                 steps.append(_overtaken(move, chain) or await self._seal_one(move))
             except ChatLogUnavailable as error:
                 steps.append(error)
-        return steps
+        cold = [step[0] for step in steps if isinstance(step, tuple) and step[1] == "sealed" and step[0].cold]
+        committed = {step[0].id: step for step in await self._commit(cold)} if cold else {}
+        return [
+            (then[0], "sealed", *then[1:]) if isinstance(step, tuple) and (then := committed.get(step[0].id)) else step
+            for step in steps
+        ]
 
-    async def _seal_one(self, move: Move) -> Step:
+    async def _seal_one(self, move: Move) -> tuple[Move, MoveState]:
         assert move.source
         if move.evacuate or self._skip_seal:
             return move, "sealed"
@@ -241,19 +249,27 @@ class Mover:
         await self._commit_segments([(move.channel, seal.to)])  # C2: another one decided; C3: anyone commits it
         return _cancelled(move, f"another move came first: it is on {seal.to.cluster}")
 
-    async def _commit(self, sealed: Sequence[Move]) -> list[Step | Exception]:
-        await self._commit_segments([(move.channel, moves.destination(move)) for move in sealed])
-        chains = await self._store.chains([move.channel for move in sealed])
+    async def _commit(self, sealed: Sequence[Move]) -> list[Step]:
+        placements = await self._commit_segments([(move.channel, moves.destination(move)) for move in sealed])
+        elsewhere = [
+            move
+            for move, placement in zip(sealed, placements, strict=True)
+            if placement.segment != moves.destination(move)
+        ]
+        chains = dict(zip((move.id for move in elsewhere), await self._chains(elsewhere), strict=True))
         return [
             (move, "draining")
-            if moves.destination(move) in chain
+            if moves.destination(move) in (chain := chains.get(move.id) or [moves.destination(move)])
             else _overtaken(move, chain) or _cancelled(move, f"the store has it on {chain[-1].cluster} again")
-            for move, chain in zip(sealed, chains, strict=True)
+            for move in sealed
         ]
 
-    async def _commit_segments(self, switches: Sequence[tuple[str, Segment]]) -> None:
+    async def _chains(self, of: Sequence[Move]) -> list[list[Segment]]:
+        return await self._store.chains([move.channel for move in of]) if of else []
+
+    async def _commit_segments(self, switches: Sequence[tuple[str, Segment]]) -> list[Placement]:
         now = self._clock.now()
-        await self._store.commit_many(switches, drain_until=now + self._settings.drain, now=now)
+        return await self._store.commit_many(switches, drain_until=now + self._settings.drain, now=now)
 
     async def _read_seal(self, log: ChatLog, channel: str, segment: Segment) -> Seal | None:
         after = segment.at
@@ -270,16 +286,25 @@ class Mover:
 
     async def _journal(self, before: Sequence[Move], steps: Sequence[Step | Exception]) -> list[Carried]:
         """Write the steps of moves; one that another controller went on with is superseded."""
+        now = self._clock.now()
+        taken: list[tuple[Move, MoveState]] = []
         for move, step in zip(before, steps, strict=True):
-            if isinstance(step, tuple):
-                moves.check(move, step[1])
-        taken = [step for step in steps if isinstance(step, tuple)]
-        written = iter(await self._store.journal_many(taken, self._clock.now()) if taken else [])
+            if isinstance(step, Exception):
+                continue
+            then, *states = step
+            at = move.state
+            for state in states:
+                moves.check(at, state)
+                taken.append((then, state))
+                at, then = state, moves.stepped(then, state, now)
+        written = iter(await self._store.journal_many(taken, now) if taken else [])
         carried = []
         for move, step in zip(before, steps, strict=True):
             if isinstance(step, Exception):
                 carried.append(Carried(move, step))
-            elif (stored := next(written)) is None:
+                continue
+            stored = [next(written) for _ in step[1:]][-1]
+            if stored is None:
                 carried.append(Carried(move, Superseded(move.id)))
             else:
                 carried.append(Carried(stored))
@@ -287,11 +312,11 @@ class Mover:
         return carried
 
 
-def _cancelled(move: Move, why: str) -> Step:
+def _cancelled(move: Move, why: str) -> tuple[Move, MoveState]:
     return msgspec.structs.replace(move, error=why), "cancelled"
 
 
-def _overtaken(move: Move, chain: Sequence[Segment]) -> Step | None:
+def _overtaken(move: Move, chain: Sequence[Segment]) -> tuple[Move, MoveState] | None:
     """What a move becomes if the store knows a newer segment than its source already."""
     assert move.source
     newer = [segment for segment in chain if segment.epoch > move.source.epoch]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from godwit.chatlog.base import ChatLog
+from godwit.chatlog.memory import MemoryLog
 from godwit.errors import AppendUnknown, ChatLogUnavailable, StoreUnavailable
 from godwit.store.rollout_base import RolloutStore
 
@@ -21,13 +22,19 @@ def patient_store(store: RolloutStore, seconds: float) -> RolloutStore:
 
 
 def patient_logs(logs: Mapping[str, ChatLog], seconds: float) -> dict[str, ChatLog]:
-    """The logs, of which each call answers within `seconds`; an append that does not is unknown (rule L6)."""
+    """The logs, of which each call answers within `seconds`; an append that does not is unknown (rule L6).
+
+    A `MemoryLog` never makes anybody wait.
+    """
 
     def late(name: str) -> Exception:
         text = f"{name} took {seconds:g} s"
         return AppendUnknown(text) if name == "append" else ChatLogUnavailable(text)
 
-    return {cluster: cast(ChatLog, _Patient(log, seconds, late)) for cluster, log in logs.items()}
+    return {
+        cluster: log if isinstance(log, MemoryLog) else cast(ChatLog, _Patient(log, seconds, late))
+        for cluster, log in logs.items()
+    }
 
 
 class _Patient:

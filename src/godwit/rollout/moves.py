@@ -49,14 +49,19 @@ MEANING: dict[MoveState, str] = {
 }
 
 
-def check(move: Move, state: MoveState) -> None:
+def check(before: MoveState, state: MoveState) -> None:
     """Refuse a step that the table does not have.
 
     Raises:
         ValueError: a bug of ours.
     """
-    if state not in TRANSITIONS[move.state]:
-        raise ValueError(f"a move that is {move.state} cannot become {state}")
+    if state not in TRANSITIONS[before]:
+        raise ValueError(f"a move that is {before} cannot become {state}")
+
+
+def stepped(move: Move, state: MoveState, now: float) -> Move:
+    """The move as it is after a step."""
+    return msgspec.structs.replace(move, state=state, version=move.version + 1, history=(*move.history, (state, now)))
 
 
 def admit(

@@ -49,6 +49,7 @@ class Candidate(msgspec.Struct, frozen=True):
     """A channel as planning and admission see it.
 
     Attributes:
+        placement: where it is, without `previous` and `drains`.
         live: its stream runs.
         live_since: when that began or ended, 0 if nothing was ever said.
     """

@@ -8,7 +8,7 @@ no random number: times and ids are passed in.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal, Protocol
 
 import msgspec
@@ -265,9 +265,10 @@ class Store(People, Protocol):
         rollout: str | None = None,
         unfinished: bool = False,
         moving: bool = False,
+        but: Collection[str] = (),
         limit: int = 100,
     ) -> list[Move]:
-        """Moves, newest first; `moving` ones have not been committed yet (`MOVING`)."""
+        """Moves, newest first, but those with these ids; `moving` ones have not been committed yet (`MOVING`)."""
         ...
 
     # accounts -------------------------------------------------------------------------------

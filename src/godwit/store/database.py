@@ -44,6 +44,7 @@ TRIES = 5
 
 Result = TypeVar("Result")
 Key = TypeVar("Key", bound=str)
+Value = TypeVar("Value", bound=msgspec.Struct)
 Work = Callable[[AsyncConnection], Awaitable[Result]]
 """What is done within one transaction."""
 
@@ -59,6 +60,16 @@ def chunks(keys: Iterable[Key]) -> Iterator[Sequence[Key]]:
     """The keys in portions that one statement can name, each once and in order: locks are taken in that order too."""
     each = sorted(set(keys))
     return (each[start : start + CHUNK] for start in range(0, len(each), CHUNK))
+
+
+def structs(rows: Iterable[Row[Any]], kind: type[Value]) -> list[Value]:
+    """Rows as values that have fields of the same names."""
+    names: list[str] = []
+    found: list[Value] = []
+    for row in rows:
+        names = names or [str(name) for name in row._fields]  # one that is quoted in SQL is no plain string
+        found.append(msgspec.convert(dict(zip(names, row, strict=True)), kind))
+    return found
 
 
 @contextmanager

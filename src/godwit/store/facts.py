@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column, ColumnElement, Row, Table, and_, bindparam, delete, func, select, true, union, update
+from sqlalchemy import Column, ColumnElement, Table, and_, bindparam, delete, func, select, true, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from godwit.rollout.values import Candidate, Facts, Hold
-from godwit.store.database import chunks
+from godwit.store.database import chunks, structs
 from godwit.store.placements import Placements
 from godwit.store.rollout_base import HIDDEN
 from godwit.store.schema import facts, holds, items, live, moves, placements
@@ -19,14 +19,6 @@ from godwit.store.schema import facts, holds, items, live, moves, placements
 def may_be_planned(channel: Column[Any]) -> ColumnElement[bool]:
     """`rollout_base.may_be_planned` as a condition, whatever the order of letters in the database."""
     return and_(func.substr(channel, 1, 1) != "_", func.substr(channel, 1, len(HIDDEN)) != HIDDEN)
-
-
-def _facts(row: Row[Any]) -> Facts:
-    return msgspec.convert(row._mapping, Facts)
-
-
-def _hold(row: Row[Any]) -> Hold:
-    return msgspec.convert(row._mapping, Hold)
 
 
 class ChannelFacts(Placements):
@@ -51,15 +43,16 @@ class ChannelFacts(Placements):
         lives: dict[str, tuple[bool, float]] = {}
         held: dict[str, Hold] = {}
         for names in chunks(channels):
-            for row in await connection.execute(select(facts).where(facts.c.channel.in_(names))):
-                known[row.channel] = _facts(row)
+            rows = await connection.execute(select(facts).where(facts.c.channel.in_(names)))
+            known |= {row.channel: row for row in structs(rows, Facts)}
             for row in await connection.execute(select(live).where(live.c.channel.in_(names))):
                 lives[row.channel] = (row.live, row.since)
-            for row in await connection.execute(select(holds).where(holds.c.channel.in_(names))):
-                held[row.channel] = _hold(row)
+            rows = await connection.execute(select(holds).where(holds.c.channel.in_(names)))
+            held |= {row.channel: row for row in structs(rows, Hold)}
+        places = await self._placements(connection, channels, drains=False)
         return [
             Candidate(placement, known.get(name) or Facts(name), *lives.get(name, (False, 0.0)), hold=held.get(name))
-            for name, placement in zip(channels, await self._placements(connection, channels), strict=True)
+            for name, placement in zip(channels, places, strict=True)
         ]
 
     async def set_facts(self, new: Sequence[Facts]) -> int:
@@ -79,7 +72,7 @@ class ChannelFacts(Placements):
     async def facts(self, *, after: str = "", limit: int = 1000) -> list[Facts]:
         """What is known, by channel name, beginning behind `after`."""
         query = select(facts).where(facts.c.channel > after).order_by(facts.c.channel).limit(limit)
-        return [_facts(row) for row in await self._fetch(query)]
+        return structs(await self._fetch(query), Facts)
 
     async def hold(self, hold: Hold) -> None:
         """Keep a channel where it is; a hold that is there already stays."""
@@ -102,7 +95,7 @@ class ChannelFacts(Placements):
 
     async def holds(self) -> list[Hold]:
         """All holds, by channel name."""
-        return [_hold(row) for row in await self._fetch(select(holds).order_by(holds.c.channel))]
+        return structs(await self._fetch(select(holds).order_by(holds.c.channel)), Hold)
 
 
 def _names(table: Table, after: str, limit: int) -> Any:

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
 
 import msgspec
-from sqlalchemy import Row, and_, case, exists, false, func, or_, select, true, update
+from sqlalchemy import and_, case, exists, false, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from godwit.rollout.values import Candidate, Goal, Item, Regoal, Tally
 from godwit.store.base import FINISHED
-from godwit.store.database import chunks
+from godwit.store.database import chunks, structs
 from godwit.store.facts import ChannelFacts, may_be_planned
 from godwit.store.moves import Moves
 from godwit.store.schema import facts, holds, items, live, moves, placements, rollouts
 from godwit.values import Move, Placement
-
-
-def _item(row: Row[Any]) -> Item:
-    return msgspec.convert(row._mapping, Item)
 
 
 class Items(ChannelFacts, Moves):
@@ -34,17 +29,17 @@ class Items(ChannelFacts, Moves):
             query = query.where(items.c.wave == wave)
         if state is not None:
             query = query.where(items.c.state == state)
-        return [_item(row) for row in await self._fetch(query.order_by(items.c.channel).limit(limit))]
+        return structs(await self._fetch(query.order_by(items.c.channel).limit(limit)), Item)
 
     async def item(self, rollout: str, channel: str) -> Item | None:
         """One item."""
         rows = await self._fetch(select(items).where(items.c.rollout == rollout, items.c.channel == channel))
-        return _item(rows[0]) if rows else None
+        return next(iter(structs(rows, Item)), None)
 
     async def items_of(self, channel: str) -> list[Item]:
         """The channel's items in all rollouts, that of the newest rollout first."""
         query = select(items).join(rollouts, rollouts.c.id == items.c.rollout).where(items.c.channel == channel)
-        return [_item(row) for row in await self._fetch(query.order_by(rollouts.c.number.desc()))]
+        return structs(await self._fetch(query.order_by(rollouts.c.number.desc())), Item)
 
     async def items_by_move(self, move_ids: Sequence[str]) -> list[Item]:
         """The items whose `move` is among these, in no particular order."""
@@ -52,7 +47,7 @@ class Items(ChannelFacts, Moves):
         async def work(connection: AsyncConnection) -> list[Item]:
             found: list[Item] = []
             for ids in chunks(move_ids):
-                found += [_item(row) for row in await connection.execute(select(items).where(items.c.move.in_(ids)))]
+                found += structs(await connection.execute(select(items).where(items.c.move.in_(ids))), Item)
             return found
 
         return await self._read(work)
@@ -107,7 +102,7 @@ class Items(ChannelFacts, Moves):
         )
 
         async def work(connection: AsyncConnection) -> list[tuple[Item, Candidate]]:
-            found = [_item(row) for row in await connection.execute(query)]
+            found = structs(await connection.execute(query), Item)
             return list(zip(found, await self._candidates(connection, [item.channel for item in found]), strict=True))
 
         return await self._read(work)
@@ -123,9 +118,9 @@ class Items(ChannelFacts, Moves):
         )
 
         async def work(connection: AsyncConnection) -> list[tuple[Item, Move, Placement]]:
-            found = [_item(row) for row in await connection.execute(query)]
+            found = structs(await connection.execute(query), Item)
             arrived = await self._moves(connection, [item.move for item in found])
-            rows = await self._placements(connection, [item.channel for item in found])
+            rows = await self._placements(connection, [item.channel for item in found], drains=False)
             return [(item, arrived[item.move], row) for item, row in zip(found, rows, strict=True)]
 
         return await self._read(work)

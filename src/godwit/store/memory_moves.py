@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from godwit.store import refusals
 from godwit.store.base import FINISHED, MOVING
@@ -64,13 +64,15 @@ class MemoryMoves(MemoryChannels):
         rollout: str | None = None,
         unfinished: bool = False,
         moving: bool = False,
+        but: Collection[str] = (),
         limit: int = 100,
     ) -> list[Move]:
         """Moves, newest first."""
         found = [
             move
             for move in reversed(self._moves.values())
-            if channel in (None, move.channel)
+            if move.id not in but
+            and channel in (None, move.channel)
             and rollout in (None, move.rollout)
             and not (unfinished and move.state in FINISHED)
             and not (moving and move.state not in MOVING)

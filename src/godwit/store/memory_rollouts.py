@@ -209,7 +209,7 @@ class MemoryRollouts(MemoryMoves):
         for item in sorted(self._items.values(), key=lambda item: item.channel):
             move = self._moves.get(item.move)
             if item.rollout == rollout and item.state == "moving" and move and move.state in ("draining", *FINISHED):
-                found.append((item, move, await self.placement(item.channel)))
+                found.append((item, move, _now(await self.placement(item.channel))))
         return found[:limit]
 
     async def newcomers(self, rollout: str, clusters: Sequence[str], limit: int, *, after: str = "") -> list[Candidate]:
@@ -235,7 +235,7 @@ class MemoryRollouts(MemoryMoves):
     def _candidate(self, placement: Placement) -> Candidate:
         name = placement.channel
         live, since = self._live.get(name, (False, 0.0))
-        return Candidate(placement, self._facts.get(name, Facts(name)), live, since, self._holds.get(name))
+        return Candidate(_now(placement), self._facts.get(name, Facts(name)), live, since, self._holds.get(name))
 
     async def candidates(self, *, after: str = "", limit: int = 1000) -> list[Candidate]:
         """Every channel that has a row, facts, a hold or a live state, by name, beginning behind `after`."""
@@ -269,3 +269,8 @@ class MemoryRollouts(MemoryMoves):
     async def holds(self) -> list[Hold]:
         """All holds, by channel name."""
         return [hold for _, hold in sorted(self._holds.items())]
+
+
+def _now(placement: Placement) -> Placement:
+    """Where a channel is, without where it was."""
+    return msgspec.structs.replace(placement, previous=(), drains=())

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, bindparam, false, select, true, update
+from sqlalchemy import bindparam, false, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from godwit.store import refusals
 from godwit.store.base import FINISHED, MOVING
-from godwit.store.database import chunks
+from godwit.store.database import chunks, structs
 from godwit.store.placements import Placements
 from godwit.store.schema import moves
 from godwit.store.steps import NOT_SEALED, cancelled, fits, written
@@ -21,10 +21,6 @@ from godwit.values import Move, MoveState
 def _values(move: Move) -> dict[str, Any]:
     values: dict[str, Any] = msgspec.to_builtins(move)
     return values | {"finished": move.state in FINISHED, "moving": move.state in MOVING}
-
-
-def _move(row: Row[Any]) -> Move:
-    return msgspec.convert(row._mapping, Move)
 
 
 class Moves(Placements):
@@ -52,8 +48,8 @@ class Moves(Placements):
             missing = {move.id: move for move in missing.values() if move.id not in added}
             for move in missing.values():
                 rival = select(moves).where(moves.c.channel == move.channel, moves.c.moving == true())
-                if found := (await connection.execute(rival)).one_or_none():
-                    raise refusals.move_under_way(_move(found))
+                if found := structs(await connection.execute(rival), Move):
+                    raise refusals.move_under_way(found[0])
                 # It was committed just now: the channel is free.
 
     async def _cancel(self, connection: AsyncConnection, move_ids: Iterable[str], error: str, now: float) -> None:
@@ -104,15 +100,16 @@ class Moves(Placements):
         found: dict[str, Move] = {}
         for ids in chunks(move_ids):
             query = select(moves).where(moves.c.id.in_(ids)).order_by(moves.c.id)
-            for row in await connection.execute(query.with_for_update() if keep else query):
-                found[row.id] = _move(row)
+            rows = await connection.execute(query.with_for_update() if keep else query)
+            found |= {move.id: move for move in structs(rows, Move)}
         return found
 
     async def _overwrite(self, connection: AsyncConnection, changed: Sequence[Move]) -> None:
         """Write moves over what is stored; of one move the last of these stays."""
         if not changed:
             return
-        rows = [_values(move) | {"known": move.id} for move in changed]
+        newest = {move.id: move for move in changed}
+        rows = [_values(move) | {"known": move.id} for move in newest.values()]
         for row in rows:  # what never changes: the database would write indexes anew
             for name in ("id", "channel", "target", "forced", "evacuate", "by", "reason", "rollout", "cold"):
                 del row[name]
@@ -121,7 +118,7 @@ class Moves(Placements):
     async def move(self, move_id: str) -> Move | None:
         """One move by its id."""
         rows = await self._fetch(select(moves).where(moves.c.id == move_id))
-        return _move(rows[0]) if rows else None
+        return next(iter(structs(rows, Move)), None)
 
     async def moves(
         self,
@@ -130,10 +127,11 @@ class Moves(Placements):
         rollout: str | None = None,
         unfinished: bool = False,
         moving: bool = False,
+        but: Collection[str] = (),
         limit: int = 100,
     ) -> list[Move]:
-        """Moves, newest first."""
-        query = select(moves).order_by(moves.c.number.desc()).limit(limit)
+        """Moves, newest first, but those with these ids."""
+        query = select(moves).order_by(moves.c.number.desc())
         if channel is not None:
             query = query.where(moves.c.channel == channel)
         if rollout is not None:
@@ -142,4 +140,13 @@ class Moves(Placements):
             query = query.where(moves.c.finished == false())
         if moving:
             query = query.where(moves.c.moving == true())
-        return [_move(row) for row in await self._fetch(query)]
+        if not but:
+            return structs(await self._fetch(query.limit(limit)), Move)
+
+        async def work(connection: AsyncConnection) -> list[Move]:
+            ids = await connection.scalars(query.with_only_columns(moves.c.id))
+            wanted = [move_id for move_id in ids if move_id not in but][:limit]
+            found = await self._moves(connection, wanted)
+            return [found[move_id] for move_id in wanted]
+
+        return await self._read(work)

@@ -283,19 +283,26 @@ class Placements(Feed):
             raise refusals.no_default()
         return Placement("", _segment(row), drain_until=row.hold_until, default=True)
 
-    async def _placements(self, connection: AsyncConnection, channels: Sequence[str]) -> list[Placement]:
+    async def _placements(
+        self, connection: AsyncConnection, channels: Sequence[str], *, drains: bool = True
+    ) -> list[Placement]:
+        """Where channels are; without `drains` not where they were before, which costs as much again to find out."""
         # The default is read first: a channel that has no row afterwards had none at that time either.
         default = await self._default(connection)
-        rows = await self._rows(connection, channels)
+        rows = await self._rows(connection, channels, drains=drains)
         return [rows.get(name) or msgspec.structs.replace(default, channel=name) for name in channels]
 
-    async def _rows(self, connection: AsyncConnection, channels: Sequence[str]) -> dict[str, Placement]:
+    async def _rows(
+        self, connection: AsyncConnection, channels: Sequence[str], *, drains: bool = True
+    ) -> dict[str, Placement]:
         """The rows of those channels that have one, by name and in the order of names."""
         found: dict[str, Placement] = {}
         for names in chunks(channels):
             rows = select(placements).where(placements.c.channel.in_(names)).order_by(placements.c.channel)
             for row in await connection.execute(rows):
                 found[row.channel] = Placement(row.channel, _segment(row), row.phase, row.drain_until)
+            if not drains:
+                continue
             chain = select(segments.c.channel, segments.c.epoch, segments.c.cluster, segments.c.drain_until)
             chain = chain.where(segments.c.channel.in_(names)).order_by(segments.c.epoch.desc())
             left: dict[str, dict[str, float]] = {}
@@ -306,9 +313,9 @@ class Placements(Feed):
                 if home and row.epoch < home.epoch and row.cluster != home.cluster:
                     left.setdefault(row.channel, {}).setdefault(row.cluster, later.get(row.channel, 0.0))
                 later[row.channel] = row.drain_until  # of the cluster that the segment before it was in
-            for channel, drains in left.items():
+            for channel, ends in left.items():
                 found[channel] = msgspec.structs.replace(
-                    found[channel], previous=tuple(drains), drains=tuple(drains.values())
+                    found[channel], previous=tuple(ends), drains=tuple(ends.values())
                 )
         return found
 

@@ -140,7 +140,10 @@ class RolloutStore(Store, Protocol):
         ...
 
     async def arrived(self, rollout: str, limit: int) -> list[tuple[Item, Move, Placement]]:
-        """Items in state `moving` whose move is `draining` or over, by channel name."""
+        """Items in state `moving` whose move is `draining` or over, by channel name.
+
+        The placements are without `previous` and `drains`.
+        """
         ...
 
     async def newcomers(self, rollout: str, clusters: Sequence[str], limit: int, *, after: str = "") -> list[Candidate]:

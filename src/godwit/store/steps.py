@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from godwit.errors import StaleEpoch
+from godwit.rollout.moves import stepped
 from godwit.rollout.values import Lease, Rollout
 from godwit.store import refusals
 from godwit.store.base import FINISHED
@@ -33,14 +34,12 @@ def written(step: tuple[Move, MoveState], now: float, *, live: bool, held: bool)
     move, state = step
     if state == "sealing" and (live or held) and not move.forced:
         return cancelled(move, refusals.went_live(move) if live else refusals.held(move), now)
-    return msgspec.structs.replace(move, state=state, version=move.version + 1, history=(*move.history, (state, now)))
+    return stepped(move, state, now)
 
 
 def cancelled(move: Move, error: str, now: float) -> Move:
     """The move as it is when it will not happen."""
-    return msgspec.structs.replace(
-        move, state="cancelled", error=error, version=move.version + 1, history=(*move.history, ("cancelled", now))
-    )
+    return stepped(msgspec.structs.replace(move, error=error), "cancelled", now)
 
 
 def replaces(to: Segment, epoch: int) -> bool:
