@@ -47,9 +47,7 @@ _FILE = "_file"
 _TREES = {_PUBLIC: 2, _SERVERS: 1, _DOMAINS: 1}
 """Settings that are trees, and how deep they go: sources override each other leaf by leaf. Domains are no lists."""
 
-_PORTS = frozenset(
-    {"edge.tcp_port", "edge.ws_port", "edge.tls_port", "edge.wss_port", "directory.port", "node.port"}
-)
+_PORTS = frozenset({"edge.tcp_port", "edge.ws_port", "edge.tls_port", "edge.wss_port", "directory.port", "node.port"})
 _MAY_BE_ZERO = frozenset(
     {
         "edge.reconnect_grace",
@@ -58,6 +56,7 @@ _MAY_BE_ZERO = frozenset(
         "edge.linger",
         "edge.recent",
         "move.drain",
+        "node.patience",
         "node.port",
     }
 ) | {f"limits.{item.name}" for item in fields(LimitSettings) if item.name != "preset"}
@@ -342,8 +341,8 @@ def _coherent(settings: Settings) -> None:
                         f"{name} = {address!r} cannot be: expected host:port, without a scheme and no IPv6 literal"
                     )
     _addressed(settings)
-    _known(settings)
     _shared(settings)
+    _known(settings)
     if settings.edge.key and not settings.edge.certificate:
         raise InvalidSetting("edge.key is the key of a certificate: give edge.certificate too")
     log, move = settings.log, settings.move
@@ -379,6 +378,7 @@ def _addressed(settings: Settings) -> None:
     if webhooks.urls and not 10 <= len(webhooks.secret) <= 100:
         raise InvalidSetting("webhooks.secret is missing, or not 10 to 100 characters: webhooks.urls needs one")
 
+
 def _known(settings: Settings) -> None:
     """Refuse an authority of which half is missing."""
     auth = settings.auth
@@ -389,7 +389,6 @@ def _known(settings: Settings) -> None:
         raise InvalidSetting(
             f"auth.webhook_url = {auth.webhook_url!r} cannot be: expected http://HOST/... or https://HOST/..."
         )
-
 
 
 def _shared(settings: Settings) -> None:

@@ -32,7 +32,9 @@ from godwit.settings import (
     StoreSettings,
 )
 from godwit.store.nodes_base import Node
+from godwit.values import Addresses
 from tests.edge.world import DEADLINE, Client
+from tests.nats import Node as NatsServer
 from tests.nats import node
 from tests.postgres import Databases
 
@@ -43,8 +45,9 @@ CLUSTERS = ("main", "aws")
 class Fleet:
     """Processes that a test starts."""
 
-    def __init__(self, settings: Settings, up: AsyncExitStack) -> None:
+    def __init__(self, settings: Settings, server: NatsServer, up: AsyncExitStack) -> None:
         self.settings = settings
+        self.server = server
         self._up = up
 
     def named(self, name: str) -> Settings:
@@ -79,7 +82,7 @@ async def fleet(databases: Databases, tmp_path: Path) -> AsyncIterator[Fleet]:
         )
         for name in CLUSTERS:
             await prepare(name, [server.url], settings.nats, settings.log)
-        yield Fleet(settings, up)
+        yield Fleet(settings, server, up)
 
 
 async def joined(ready: dict[str, Any], nick: str) -> Client:
@@ -184,6 +187,52 @@ async def test_a_clock_that_goes_wrong(fleet: Fleet, monkeypatch: pytest.MonkeyP
         assert "this machine's clock is 30 s ahead of that of" in failed["clock"]
         assert 29.0 < (await processes())["one"]["ahead"] < 31.0
         assert (await readiness(directory["api"]))["status"] == "ready"
+
+
+async def test_readiness_tells_the_truth(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the start to the end: while it starts, while its logs are away, while it sends its clients away."""
+    opening, may_open = asyncio.Event(), asyncio.Event()
+    whole = Edge._open
+
+    async def waits(edge: Edge) -> Addresses:
+        opening.set()
+        await may_open.wait()
+        return await whole(edge)
+
+    monkeypatch.setattr(Edge, "_open", waits)
+    fleet.settings = replace(fleet.settings, edge=EdgeSettings(reconnect_grace=DEADLINE, drain_spread=0.0))
+    edge = Edge(fleet.named("one"), "main", ports_auto=True)
+    starting = asyncio.create_task(fleet.start(edge))
+    async with asyncio.timeout(DEADLINE):
+        await opening.wait()
+    url = edge._member.node.url
+    assert (await readiness(url))["failed"] == {"edge": "it is starting"}
+    may_open.set()
+    told = await starting
+    assert (await readiness(url))["status"] == "ready"
+
+    await fleet.server.kill()
+    await until_ready(url, "no chat log of main, aws")
+    await fleet.server.start()
+    await until_ready(url)
+
+    anna = await joined(told, "anna")
+    ending = asyncio.create_task(edge.stop())
+    await anna.until(" RECONNECT")
+    assert (await readiness(url))["failed"] == {"edge": "it ends"}
+    assert await edge._ground.store.nodes("edge", now=0.0) == [edge._member.node]
+    assert edge._member.node.addresses == Addresses()
+    anna.close()
+    await ending
+    with pytest.raises(httpx.ConnectError):
+        await readiness(url)
+
+
+async def until_ready(url: str, but: str = "") -> None:
+    """Wait until a process is ready, but for its logs."""
+    async with asyncio.timeout(DEADLINE):
+        while (await readiness(url)).get("failed", {}).get("logs", "") != but:
+            pass
 
 
 async def test_an_edge_that_ends_sends_its_clients_away(fleet: Fleet) -> None:

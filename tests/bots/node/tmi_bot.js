@@ -19,7 +19,7 @@ const answers = {};
 const queue = [];
 let speaking = false;
 
-const emit = (event, fields = {}) => process.stdout.write(JSON.stringify({ event, ...fields }) + '\n');
+const emit = (event, fields = {}) => process.stdout.write(JSON.stringify({ event, time: Date.now() / 1000, ...fields }) + '\n');
 const complain = (text) => process.stderr.write(String(text) + '\n');
 
 const client = new tmi.Client({
@@ -48,6 +48,7 @@ function say(text) {
   if (!speaking) speak();
 }
 
+client.on('connecting', () => emit('connecting'));
 client.on('connected', () => emit('ready'));
 client.on('roomstate', (name) => emit('joined', { channel: name }));
 client.on('part', (name, user, self) => { if (self) emit('parted', { channel: name }); });
