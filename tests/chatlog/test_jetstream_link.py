@@ -7,11 +7,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 from structlog.testing import capture_logs
 
-from godwit.chatlog.jetstream_link import Link, NoAnswer, _Client
+from godwit.chatlog.jetstream_link import Link, NoAnswer
 from godwit.errors import ChatLogUnavailable
 from tests.conformance.chatlog import DEADLINE
 from tests.nats import Admin, Node, admin, node, nodes
@@ -178,13 +177,6 @@ async def test_drop(link: Link, told: Told) -> None:
 async def test_errors_of_nats_itself(link: Link) -> None:
     with pytest.raises(ChatLogUnavailable, match="not sent"):
         await link.ask("a subject with blanks", within=DEADLINE)
-
-
-def test_headers() -> None:
-    """The shorter way reads what nats-py reads, and nats-py still asks for it."""
-    raw = b"Nats-Stream: s\r\nNats-Msg-Id:room:1:2\r\nEmpty:\r\nUtf: h\xc3\xa9\r\n\r\n"
-    assert _Client._parse_header_lines(raw) == Client._parse_header_lines(raw)
-    assert _Client._parse_header_lines(raw)["Nats-Msg-Id"] == "room:1:2"
 
 
 @pytest.mark.parametrize("serves", [True, False])

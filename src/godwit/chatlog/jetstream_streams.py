@@ -22,7 +22,8 @@ from typing import Any
 import msgspec
 from nats.aio.msg import Msg
 
-from godwit.chatlog.jetstream_link import Link, NoAnswer, status
+from godwit.chatlog.jetstream_client import status
+from godwit.chatlog.jetstream_link import Link, NoAnswer
 from godwit.chatlog.jetstream_records import Stored, of_message
 from godwit.errors import ChatLogUnavailable, LogNotPrepared
 from godwit.settings import LogSettings
