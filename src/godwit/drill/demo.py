@@ -236,7 +236,7 @@ class Drill:
         except (OSError, msgspec.MsgspecError) as error:
             self.problems.append(f"the processes: {error}")
             return
-        self.problems.extend(f"{name} ended by itself, and may have been started again" for name in ended)
+        self.problems.extend(f"{name} ended by itself and was started again" for name in ended)
         assert self._doors is not None
         clients = self._crowd.clients
         came = {HOME: len(clients), AWAY: sum(client.part.role == "follower" for client in clients)}

@@ -88,7 +88,7 @@ class Ready(msgspec.Struct, frozen=True):
         return found or {"": self.clusters[cluster]}
 
     def ended(self) -> list[str]:
-        """Names of the processes that ended since the start; whoever looks after them may have started them again.
+        """Names of the processes that have ended since the start and were started again.
 
         Raises:
             OSError, msgspec.MsgspecError: the network does not tell.
