@@ -58,6 +58,8 @@ COMMANDS = [
     "changes",
     "account add",
     "account token",
+    "account tokens",
+    "account revoke",
     "account list",
     "account remove",
     "config show",

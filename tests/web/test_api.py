@@ -23,6 +23,9 @@ CLOSED = [
     ("GET", "/accounts"),
     ("POST", "/accounts"),
     ("POST", "/accounts/alice/token"),
+    ("GET", "/accounts/alice/tokens"),
+    ("DELETE", "/accounts/alice/tokens/t1"),
+    ("POST", "/accounts/alice/end"),
     ("DELETE", "/accounts/alice"),
     ("GET", "/audit"),
     ("GET", "/channels/alice/facts"),
@@ -80,6 +83,7 @@ def described_path(path: str) -> str:
         ("/moves/m1", "/moves/{move_id}"),
         ("/wishes/w1", "/wishes/{wish_id}"),
         ("/rollouts/r1", "/rollouts/{name}"),
+        ("/tokens/t1", "/tokens/{token_id}"),
         ("/alice", "/{login}"),
     ):
         path = path.replace(part, name)
@@ -381,7 +385,7 @@ async def test_a_token_is_shown_once_and_lets_in(world: World, http: httpx.Async
     found = await world.store.check_token(body["token"])
     assert found is not None
     assert (found[0].login, found[1].id) == ("alice", body["id"])
-    assert found[1].scopes == ("chat:read", "chat:edit")
+    assert found[1].scopes == ("chat:read", "chat:edit", "channel:moderate", "whispers:edit")
     other = (await http.post("/accounts/alice/token", json={"scopes": ["chat:read"]})).json()
     assert other["token"] != body["token"]
     assert other["scopes"] == ["chat:read"]

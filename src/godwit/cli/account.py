@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from godwit.cli import tokens
 from godwit.cli.api import connect
 from godwit.cli.options import ApiUrl, By, Json, Token, actor
 from godwit.web.names import login_name
@@ -15,6 +16,9 @@ from godwit.web.names import login_name
 app = typer.Typer(
     no_args_is_help=True, help="Who may log in where auth.mode is tokens. Example: godwit account add alice"
 )
+
+app.command("tokens")(tokens.tokens)
+app.command("revoke")(tokens.revoke)
 
 PAGE = 1000
 """Accounts that one request lists."""
@@ -42,12 +46,23 @@ def add(
 
 
 @app.command(name="token")
-def make_token(login: Login, by: By = None, api: ApiUrl = None, token: Token = None, as_json: Json = False) -> None:
+def make_token(
+    login: Login,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option("--scope", help="What it allows, such as chat:read; again for more. Else all that can be typed."),
+    ] = None,
+    by: By = None,
+    api: ApiUrl = None,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
     """Make a token for an account and print it, this once: only its hash is stored.
 
-    Example: godwit account token alice
+    Example: godwit account token alice --scope chat:read
     """
-    found = connect(api, token, os.environ).post("accounts", login_name(login), "token", body={"by": actor(by)})
+    body = {"by": actor(by), **({"scopes": scope} if scope else {})}
+    found = connect(api, token, os.environ).post("accounts", login_name(login), "token", body=body)
     if as_json:
         typer.echo(json.dumps(found))
         return

@@ -32,6 +32,7 @@ from godwit.web import (
 )
 from godwit.web.admission import Admin
 from godwit.web.changes import Changes
+    tokens,
 from godwit.web.feed import Feed
 from godwit.web.live import LiveReports
 
@@ -106,7 +107,13 @@ def build(
     app.include_router(clusters.router(clusters.Network(store, addresses, explain or why.explain, doctor), admin))
     if running is not None:
         app.include_router(processes.router(running, admin))
-    app.include_router(api.router(api.Operator(store, clock, names, changes, on_wish), admin))
+    people = accounts.People(store, clock, user_id)
+    app.include_router(accounts.router(people, admin))
+    app.include_router(relations.router(relations.Ties(people), admin))
+    app.include_router(importing.router(importing.Importing(people), admin))
+    app.include_router(moderation.router(moderation.Moderating(people, wishing), admin))
+    app.include_router(api.router(api.Operator(store, clock, names, changes, on_wish, people), admin))
+    app.include_router(tokens.router(tokens.Tokens(store, clock), admin))
 
     reports = LiveReports(store, clock, on_wish)
     app.include_router(hooks.router(reports, hooked.token))

@@ -70,7 +70,10 @@ class NewAccount(Given):
 class NewToken(Given):
     """A token that somebody wants."""
 
-    scopes: tuple[Actor, ...] = ("chat:read", "chat:edit")
+    scopes: Annotated[
+        tuple[Actor, ...],
+        Field(description="What it lets its owner do; by default all that can be typed, with none everything."),
+    ] = ("chat:read", "chat:edit", "channel:moderate", "whispers:edit")
     by: Actor = "admin"
 
 
