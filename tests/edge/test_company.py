@@ -144,3 +144,20 @@ async def test_an_edge_with_too_many_names_its_operators_to_others(monkeypatch: 
         await room.told("boss", "/mod vic")
         await swept(room)
         assert modes(await ann.flush()) == ["+o boss", "+o vic"]
+
+
+@pytest.mark.row("MODE-1", "HOST-1", "JOIN-7")
+async def test_an_early_joiner_is_told_when_the_channel_comes() -> None:
+    async with stage() as room:
+        for nick in ("boss", "mod"):
+            await room.client(nick)
+        await room.told("boss", "/host ann")
+        early, _ = await enters(room, "bob", "aws")
+        lines = await early.flush()
+        assert [line for line in lines if "MODE" in line or "HOSTTARGET" in line] == []
+        await room.net.move(ROOM, "aws")
+        await room.net.idle()
+        lines = await early.flush()
+        assert ":tmi.twitch.tv HOSTTARGET #boss :ann -" in lines
+        await swept(room)
+        assert sorted(modes(lines + await early.flush())) == ["+o boss", "+o mod"]

@@ -83,10 +83,8 @@ class RoomAudience:
                 home=home,
             ),
         )
-        if Caps.MEMBERSHIP in session.caps:
-            room.tell(session, self.company.modes())
-        if room.channel.hosting and not silent:
-            acts.tell_hosting(session, room)
+        if not silent:
+            self._tell_more(session)
         if missing:
             room.counts.gaps += 1
             self._room.tell(session, render.gap(session.caps, room.name, missing if missing > 0 else None))
@@ -161,6 +159,7 @@ class RoomAudience:
             self._early.discard(session)
             self._room.fanout.add(session)
             self.mind()
+            self._tell_more(session)
 
     def parted(self, member: Member) -> None:
         """Send PART: the account is served elsewhere (PART-1)."""
@@ -314,6 +313,13 @@ class RoomAudience:
     def _session(self, member: Member) -> Session | None:
         """The connection behind a member; None if it has gone."""
         return self._sessions.get(member.producer)
+
+    def _tell_more(self, session: Session) -> None:
+        """What a reader is told behind the answer to its JOIN (MODE-1, HOST-1)."""
+        if Caps.MEMBERSHIP in session.caps:
+            self._room.tell(session, self.company.modes())
+        if self._room.channel.hosting:
+            acts.tell_hosting(session, self._room)
 
     def _put_out(self, session: Session) -> None:
         self._room.tell(session, render.part(session.nick, self._room.name))

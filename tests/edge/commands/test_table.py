@@ -10,11 +10,11 @@ from tests.edge.commands.stage import notices, stage
 
 USAGE: dict[str, tuple[str, ...]] = {
     "NOTICE-usage_ban": ("/ban",),
-    "NOTICE-usage_unban": ("/unban", "/unban ann bob"),
+    "NOTICE-usage_unban": ("/unban",),
     "NOTICE-usage_timeout": ("/timeout", "/timeout ann soon", "/timeout ann 0", "/timeout ann -5"),
     "NOTICE-usage_untimeout": ("/untimeout",),
     "NOTICE-usage_clear": ("/clear everything",),
-    "NOTICE-usage_delete": ("/delete", "/delete a b"),
+    "NOTICE-usage_delete": ("/delete",),
     "NOTICE-usage_slow_on": ("/slow soon", "/slow 0", "/slow -1"),
     "NOTICE-usage_slow_off": ("/slowoff now",),
     "NOTICE-usage_followers_on": ("/followers soon", "/followers 4 months", "/followers 129601"),
@@ -25,13 +25,13 @@ USAGE: dict[str, tuple[str, ...]] = {
     "NOTICE-usage_emote_only_off": ("/emoteonlyoff now",),
     "NOTICE-usage_r9k_on": ("/r9kbeta now", "/uniquechat now"),
     "NOTICE-usage_r9k_off": ("/r9kbetaoff now", "/uniquechatoff now"),
-    "NOTICE-usage_mod": ("/mod", "/mod ann bob"),
+    "NOTICE-usage_mod": ("/mod",),
     "NOTICE-usage_unmod": ("/unmod",),
     "NOTICE-usage_mods": ("/mods please",),
     "NOTICE-usage_vip": ("/vip",),
     "NOTICE-usage_unvip": ("/unvip",),
     "NOTICE-usage_vips": ("/vips please",),
-    "NOTICE-usage_host": ("/host", "/host ann bob"),
+    "NOTICE-usage_host": ("/host",),
     "NOTICE-usage_unhost": ("/unhost ann",),
     "NOTICE-usage_raid": ("/raid",),
     "NOTICE-usage_unraid": ("/unraid ann",),
@@ -40,7 +40,7 @@ USAGE: dict[str, tuple[str, ...]] = {
     "NOTICE-usage_color": ("/color",),
     "NOTICE-usage_me": ("/me", ".me"),
     "NOTICE-usage_disconnect": ("/disconnect now",),
-    "NOTICE-usage_help": ("/help me please",),
+    "NOTICE-usage_help": ("/help help",),
 }
 
 
@@ -92,6 +92,21 @@ async def test_commands_that_do_not_exist() -> None:
         unknown = [("unrecognized_cmd", "Unrecognized command: /dance")]
         assert await room.told("ann", "/dance") == unknown
         assert await room.told("ann", ".dance all night", "jtv") == unknown
+
+
+@pytest.mark.row("CMD-3")
+async def test_words_too_many_are_ignored() -> None:
+    async with stage() as room:
+        assert [msg_id for msg_id, _ in await room.told("boss", "/mod ann and bob")] == ["mod_success"]
+        assert [msg_id for msg_id, _ in await room.told("mod", "/slow 5 please")] == ["slow_on"]
+
+
+@pytest.mark.row("LIMIT-7")
+async def test_commands_that_do_not_exist_count_too() -> None:
+    async with stage(limits={"preset": "now"}) as room:
+        ann = await room.client("ann")
+        ann.send(*["PRIVMSG #boss :/dance"] * 21)
+        assert len(notices(await room.hears("ann"))) == 20
 
 
 @pytest.mark.row("NOTICE-unsupported_chatrooms_cmd")

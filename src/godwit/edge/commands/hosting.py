@@ -1,4 +1,4 @@
-"""Hosting and raiding another channel (HOST-1, RAID-1)."""
+"""Hosting and raiding another channel (HOST-1, CMD-raid)."""
 
 from __future__ import annotations
 

@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-ANY = 100
-"""More words than a command can have."""
-
 
 class Who(Enum):
     """Who may use a command."""
@@ -42,8 +39,9 @@ class Command(NamedTuple):
     """One row.
 
     Attributes:
-        usage: id of the NOTICE that explains the command; sent if the number of words is wrong.
-        least, most: how many words it takes.
+        usage: id of the NOTICE that explains the command; sent to who types it wrong.
+        least: how many words it needs; what is beyond what it takes is ignored.
+        bare: it takes no words.
         scoped: it is about the channel; others are taken in any channel, existing or not (MSG-5).
         stream: it is about a stream, which group rooms don't have.
     """
@@ -52,13 +50,13 @@ class Command(NamedTuple):
     usage: str
     run: Callable[[Typed], Awaitable[None]]
     least: int = 0
-    most: int = ANY
+    bare: bool = False
     scoped: bool = True
     stream: bool = False
 
 
 def _switch(setting: str, value: int, usage: str) -> Command:
-    return Command(Who.MODERATOR, usage, modes.switch(setting, value), most=0)
+    return Command(Who.MODERATOR, usage, modes.switch(setting, value), bare=True)
 
 
 def _announce(color: str) -> Command:
@@ -80,15 +78,15 @@ async def _help(typed: Typed) -> None:
 
 COMMANDS: dict[str, Command] = {
     "ban": Command(Who.MODERATOR, "usage_ban", sanctions.ban, least=1),
-    "unban": Command(Who.MODERATOR, "usage_unban", sanctions.unban, least=1, most=1),
+    "unban": Command(Who.MODERATOR, "usage_unban", sanctions.unban, least=1),
     "timeout": Command(Who.MODERATOR, "usage_timeout", sanctions.timeout, least=1),
-    "untimeout": Command(Who.MODERATOR, "usage_untimeout", sanctions.untimeout, least=1, most=1),
-    "clear": Command(Who.MODERATOR, "usage_clear", sanctions.clear, most=0),
-    "delete": Command(Who.MODERATOR, "usage_delete", sanctions.delete, least=1, most=1),
-    "slow": Command(Who.MODERATOR, "usage_slow_on", modes.slow, most=1),
-    "slowoff": Command(Who.MODERATOR, "usage_slow_off", modes.slowoff, most=0),
+    "untimeout": Command(Who.MODERATOR, "usage_untimeout", sanctions.untimeout, least=1),
+    "clear": Command(Who.MODERATOR, "usage_clear", sanctions.clear, bare=True),
+    "delete": Command(Who.MODERATOR, "usage_delete", sanctions.delete, least=1),
+    "slow": Command(Who.MODERATOR, "usage_slow_on", modes.slow),
+    "slowoff": Command(Who.MODERATOR, "usage_slow_off", modes.slowoff, bare=True),
     "followers": Command(Who.MODERATOR, "usage_followers_on", modes.followers),
-    "followersoff": Command(Who.MODERATOR, "usage_followers_off", modes.followersoff, most=0),
+    "followersoff": Command(Who.MODERATOR, "usage_followers_off", modes.followersoff, bare=True),
     "subscribers": _switch("subs-only", 1, "usage_subs_on"),
     "subscribersoff": _switch("subs-only", 0, "usage_subs_off"),
     "emoteonly": _switch("emote-only", 1, "usage_emote_only_on"),
@@ -97,28 +95,28 @@ COMMANDS: dict[str, Command] = {
     "uniquechatoff": _switch("r9k", 0, "usage_r9k_off"),
     "r9kbeta": _switch("r9k", 1, "usage_r9k_on"),
     "r9kbetaoff": _switch("r9k", 0, "usage_r9k_off"),
-    "mod": Command(Who.OWNER, "usage_mod", roles.mod, least=1, most=1),
-    "unmod": Command(Who.OWNER, "usage_unmod", roles.unmod, least=1, most=1),
-    "mods": Command(Who.ANYBODY, "usage_mods", roles.listing("mod", "room_mods", "no_mods"), most=0),
-    "vip": Command(Who.OWNER, "usage_vip", roles.vip, least=1, most=1),
-    "unvip": Command(Who.OWNER, "usage_unvip", roles.unvip, least=1, most=1),
-    "vips": Command(Who.ANYBODY, "usage_vips", roles.listing("vip", "vips_success", "no_vips"), most=0),
-    "host": Command(Who.OWNER, "usage_host", hosting.host, least=1, most=1, stream=True),
-    "unhost": Command(Who.OWNER, "usage_unhost", hosting.unhost, most=0, stream=True),
-    "raid": Command(Who.OWNER, "usage_raid", hosting.raid, least=1, most=1, stream=True),
-    "unraid": Command(Who.OWNER, "usage_unraid", hosting.unraid, most=0, stream=True),
+    "mod": Command(Who.OWNER, "usage_mod", roles.mod, least=1),
+    "unmod": Command(Who.OWNER, "usage_unmod", roles.unmod, least=1),
+    "mods": Command(Who.ANYBODY, "usage_mods", roles.listing("mod", "room_mods", "no_mods"), bare=True),
+    "vip": Command(Who.OWNER, "usage_vip", roles.vip, least=1),
+    "unvip": Command(Who.OWNER, "usage_unvip", roles.unvip, least=1),
+    "vips": Command(Who.ANYBODY, "usage_vips", roles.listing("vip", "vips_success", "no_vips"), bare=True),
+    "host": Command(Who.OWNER, "usage_host", hosting.host, least=1, stream=True),
+    "unhost": Command(Who.OWNER, "usage_unhost", hosting.unhost, bare=True, stream=True),
+    "raid": Command(Who.OWNER, "usage_raid", hosting.raid, least=1, stream=True),
+    "unraid": Command(Who.OWNER, "usage_unraid", hosting.unraid, bare=True, stream=True),
     "announce": _announce("PRIMARY"),
     "announceblue": _announce("BLUE"),
     "announcegreen": _announce("GREEN"),
     "announceorange": _announce("ORANGE"),
     "announcepurple": _announce("PURPLE"),
     "marker": Command(Who.OWNER, "usage_marker", stream.marker, stream=True),
-    "commercial": Command(Who.OWNER, "usage_commercial", stream.commercial, most=1, stream=True),
-    "help": Command(Who.ANYBODY, "usage_help", _help, most=1),
-    "color": Command(Who.ANYBODY, "usage_color", own.color, least=1, most=1, scoped=False),
+    "commercial": Command(Who.OWNER, "usage_commercial", stream.commercial, stream=True),
+    "help": Command(Who.ANYBODY, "usage_help", _help),
+    "color": Command(Who.ANYBODY, "usage_color", own.color, least=1, scoped=False),
     "me": Command(Who.ANYBODY, "usage_me", own.me, scoped=False),
     "w": Command(Who.ANYBODY, "usage_w", own.whisper, scoped=False),
-    "disconnect": Command(Who.ANYBODY, "usage_disconnect", own.disconnect, most=0, scoped=False),
+    "disconnect": Command(Who.ANYBODY, "usage_disconnect", own.disconnect, bare=True, scoped=False),
 }
 """Name, in lower case and without its slash -> row."""
 
@@ -127,15 +125,20 @@ def command_sent(session: Session, event: CommandSent) -> None:
     """Do what was typed, or say why not: at once if all is known that decides it (MSG-4, MSG-10)."""
     row = COMMANDS.get(event.name)
     if row is None or (row.scoped and session.node.quiet):
-        session.notice(event.channel, "unrecognized_cmd", command=event.name)
+        _refuse(session, event, "unrecognized_cmd")
         return
     typed = Typed(session, event, row.usage)
     if not row.scoped:
         _begin(typed, row)
     elif row.stream and ROOM.fullmatch(event.channel):
-        typed.notice("unsupported_chatrooms_cmd", command=event.name)
+        _refuse(session, event, "unsupported_chatrooms_cmd")
     elif not typed.room.when_known(session, partial(_begin, typed, row), partial(typed.notice, "godwit_unavailable")):
         typed.notice("msg_ratelimit")
+
+
+def _refuse(session: Session, event: CommandSent, msg_id: str) -> None:
+    if may_command(session, event.channel, event.name, session.exempt(event.channel)):
+        session.notice(event.channel, msg_id, command=event.name)
 
 
 def _begin(typed: Typed, row: Command) -> None:
@@ -144,7 +147,7 @@ def _begin(typed: Typed, row: Command) -> None:
         return
     if row.scoped and not _may(typed, row.who):
         typed.notice("no_permission")
-    elif not row.least <= len(typed.words) <= row.most:
+    elif len(typed.words) < row.least or (typed.words and row.bare):
         typed.explain()
     else:
         session.node.tasks.start(
