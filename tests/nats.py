@@ -184,6 +184,11 @@ class Admin:
                     return found
                 await pause()
 
+    async def settle(self) -> None:
+        """Return when the server knows all subscriptions: nats-py may send the first ping before them."""
+        for _ in range(2):
+            await self.client.flush()
+
     async def streams(self) -> list[str]:
         """The names of all streams."""
         return sorted((await self.call("STREAM.NAMES"))["streams"] or [])

@@ -328,7 +328,7 @@ class Laggard:
         await self._operator.call(f"STREAM.UPDATE.{name}", config | {"allow_direct": False})
         self._messages = await self._operator.messages(name)
         await self._operator.client.subscribe(f"$JS.API.DIRECT.GET.{name}", cb=self._answer)
-        await self._operator.client.flush()
+        await self._operator.settle()
 
     async def _answer(self, message: Msg) -> None:
         self.asked += 1

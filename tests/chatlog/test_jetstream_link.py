@@ -67,7 +67,7 @@ async def answer(message: Msg) -> None:
 
 async def test_answers_find_who_asked(link: Link, operator: Admin) -> None:
     await operator.client.subscribe("echo", cb=answer)
-    await operator.client.flush()
+    await operator.settle()
     asked = [str(number).encode() for number in range(100)]
     answers = await asyncio.gather(*(link.ask("echo", each, within=DEADLINE) for each in asked))
     assert [each.data for each in answers] == asked
@@ -85,7 +85,7 @@ async def test_nobody_serves(link: Link) -> None:
 
 async def test_no_answer(link: Link, operator: Admin) -> None:
     await operator.client.subscribe("silence")
-    await operator.client.flush()
+    await operator.settle()
     with pytest.raises(NoAnswer, match=r"in 0\.05 s"):
         await link.ask("silence", within=0.05)
 
@@ -97,7 +97,7 @@ async def test_whoever_waits_when_the_connection_is_lost(link: Link, operator: A
         heard.set()
 
     await operator.client.subscribe("silence", cb=take)
-    await operator.client.flush()
+    await operator.settle()
     asking = asyncio.create_task(link.ask("silence", within=DEADLINE))
     await heard.wait()
     await server.kill()
@@ -125,7 +125,7 @@ async def test_unwatched(link: Link, operator: Admin) -> None:
     heard: list[bytes] = []
     came = asyncio.Event()
     await operator.client.subscribe("echo", cb=answer)
-    await operator.client.flush()
+    await operator.settle()
     link.watch("one", lambda message: heard.append(message.data))
     link.watch("two", lambda message: came.set())
     await link.ask("echo", within=DEADLINE)
