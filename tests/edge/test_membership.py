@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
+from godwit.edge.membership import nearest
 from godwit.edge.node import ANNOUNCE
 from godwit.errors import StoreUnavailable
 from godwit.store.memory import MemoryStore
-from godwit.values import Placement, derived_id
+from godwit.values import Addresses, Placement, derived_id
 from tests.edge.world import world
 
 POSITIONS = "twitch.tv/tags twitch.tv/commands godwit/position"
@@ -230,3 +233,22 @@ async def test_ordinary_channels_are_silent_on_the_group_cluster() -> None:
         assert len(lines) == 2
         assert await here.flush() == []
         assert net.nodes["group"].statistics().channels == 0
+
+
+@pytest.mark.row("INQ-1", "TLS-1")
+@pytest.mark.parametrize(
+    ("websocket", "secure", "told"),
+    [
+        (False, False, ["tcp:1", "tls:1", "ws:1", "wss:1"]),
+        (False, True, ["tls:1", "tcp:1", "wss:1", "ws:1"]),
+        (True, False, ["ws:1", "wss:1", "tcp:1", "tls:1"]),
+        (True, True, ["wss:1", "ws:1", "tls:1", "tcp:1"]),
+    ],
+)
+def test_the_address_most_like_the_one_in_use_is_told(websocket: bool, secure: bool, told: list[str]) -> None:
+    kinds = {kind: (f"{kind}:1", f"{kind}:2") for kind in ("tcp", "tls", "ws", "wss")}
+    found = []
+    while address := nearest(Addresses(**kinds), websocket, secure):
+        found.append(address)
+        del kinds[address.partition(":")[0]]
+    assert found == told

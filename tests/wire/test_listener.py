@@ -63,6 +63,17 @@ async def test_echo_over_tls(lobby: Lobby, websocket: bool) -> None:
 
 
 @both
+async def test_a_connection_knows_whether_it_is_encrypted(lobby: Lobby, websocket: bool) -> None:
+    ours, theirs = anonymous_tls()
+    for number, ssl in enumerate((None, theirs), 1):
+        listener = await lobby.listen(websocket, ssl=ours if ssl else None)
+        connection, _ = await lobby.call(listener, websocket, ssl=ssl)
+        echo = (await lobby.came(number))[-1]
+        assert echo.connection is not None
+        assert echo.connection.secure is connection.secure is (ssl is not None)
+
+
+@both
 async def test_who_fails_the_tls_handshake_harms_nobody(lobby: Lobby, websocket: bool) -> None:
     ours, theirs = anonymous_tls()
     listener = await lobby.listen(websocket, ssl=ours)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from godwit.edge import acts
 from godwit.edge.commands.hosting import Hosting
 from godwit.edge.company import Company
+from godwit.edge.membership import nearest
 from godwit.edge.ports import Member, Shown
 from godwit.edge.standing import Standing
 from godwit.tmi import render
@@ -176,8 +177,7 @@ class RoomAudience:
             session.send_away()
             return
         cluster = placement.segment.cluster
-        addresses = self._addresses(cluster)
-        address = next(iter((*addresses.ws, *addresses.wss) if session.websocket else addresses.tcp), "it")
+        address = nearest(self._addresses(cluster), session.websocket, session.connection.secure) or "it"
         session.notice(self._room.name, "godwit_moved", cluster=cluster, address=address)
         self._put_out(session)
 

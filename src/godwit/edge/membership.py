@@ -97,16 +97,15 @@ async def _inquire(session: Session, channels: Sequence[str]) -> None:
         return
     for placement in placements:
         cluster = placement.segment.cluster
-        address = _address(session.node.addresses(cluster), session.websocket)
+        address = nearest(session.node.addresses(cluster), session.websocket, session.connection.secure) or "-"
         session.write(
             render.inquire(placement.channel, cluster, address, caps=session.caps, epoch=placement.segment.epoch)
         )
 
 
-def _address(addresses: Addresses, websocket: bool) -> str:
-    """An address of the kind the client uses, else of any kind; `-` if none is known."""
-    if websocket:
-        kinds = (addresses.ws, addresses.wss, addresses.tcp, addresses.tls)
-    else:
-        kinds = (addresses.tcp, addresses.tls, addresses.ws, addresses.wss)
-    return next((kind[0] for kind in kinds if kind), "-")
+def nearest(addresses: Addresses, websocket: bool, secure: bool) -> str:
+    """The address that is most like the one a client uses: of its kind, with TLS as it has it; '' if none is known."""
+    tcp = (addresses.tls, addresses.tcp) if secure else (addresses.tcp, addresses.tls)
+    ws = (addresses.wss, addresses.ws) if secure else (addresses.ws, addresses.wss)
+    kinds = (*ws, *tcp) if websocket else (*tcp, *ws)
+    return next((kind[0] for kind in kinds if kind), "")

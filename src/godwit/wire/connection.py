@@ -168,6 +168,11 @@ class Connection(asyncio.Protocol):
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     @property
+    def secure(self) -> bool:
+        """Whether it is encrypted (TLS)."""
+        return self._transport is not None and self._transport.get_extra_info("sslcontext") is not None
+
+    @property
     def buffered(self) -> int:
         """Bytes that wait for the other side."""
         if self._transport is None or self._state is State.CLOSED:
