@@ -75,6 +75,9 @@ OTHERS = {
     "NOTICE-usage_w": 'Usage: "/w <login> <message>" - Whisper to a user.',
     "NOTICE-godwit_moved": ("This channel lives on cluster aws now. Connect to irc.example.net:6667 to go on."),
     "NOTICE-godwit_unknown": "Your message may or may not have been delivered: hi",
+    "NOTICE-godwit_read_only": "Your token may only read: it lacks the scope chat:edit.",
+    "NOTICE-godwit_scope": "Your token lacks the scope chat:edit.",
+    "NOTICE-godwit_whisper_recipients": "You have whispered to too many people today.",
     "NOTICE-godwit_unsent": "Your message was not sent because the chat did not answer: hi",
 }
 """Texts of NOTICEs that are not answers to commands."""
@@ -108,7 +111,7 @@ def test_what_is_never_sent_has_no_text(row: str) -> None:
 @pytest.mark.parametrize(("row", "told"), OTHERS.items())
 def test_texts_of_what_other_rooms_of_the_code_send(row: str, told: str) -> None:
     values = {"duration": "10 minutes", "followed": "1 minute", "channel": "boss", "seconds": 9, "text": "hi"}
-    values |= {"cluster": "aws", "address": "irc.example.net:6667"}
+    values |= {"cluster": "aws", "address": "irc.example.net:6667", "scope": "chat:edit"}
     assert text(row.removeprefix("NOTICE-"), **values) == told
 
 

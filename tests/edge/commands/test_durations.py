@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from godwit.edge.commands.durations import in_words, seconds_of
 
@@ -54,3 +56,14 @@ def test_a_number_alone_counts_what_is_usual() -> None:
 )
 def test_durations_are_told(seconds: int, words: str) -> None:
     assert in_words(seconds) == words
+
+
+@given(st.integers(1, 10**9))
+def test_what_is_told_can_be_read(seconds: int) -> None:
+    assert seconds_of(in_words(seconds)) == seconds
+
+
+@given(st.text())
+def test_any_text_is_a_duration_or_none(text: str) -> None:
+    seconds = seconds_of(text)
+    assert seconds is None or seconds >= 0

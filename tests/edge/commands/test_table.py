@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
+from structlog.testing import capture_logs
 
 from godwit.edge.commands.table import COMMANDS, Who
 from godwit.edge.notices import TEXTS
@@ -197,3 +200,40 @@ async def test_a_channel_that_is_given_up_meanwhile_is_told() -> None:
         await room.net.idle()
         assert [msg_id for msg_id, _ in notices(await mod.flush())] == ["godwit_unavailable"]
         assert await room.net.store.audit_log(subject="boss") == []
+
+
+@pytest.mark.row("MSG-4", "NOTICE-1")
+async def test_whatever_is_typed_is_answered_and_breaks_nothing() -> None:
+    random = Random(4)
+    pieces = [
+        "ann",
+        "@Boss",
+        "mod",
+        "sue",
+        "nobody_here",
+        "no-name",
+        "#vic",
+        "10",
+        "-1",
+        "1w",
+        "9" * 12,
+        "\x00",
+        "é",
+        "{x}",
+        "%s",
+    ]
+    pieces += ["blue", "#aabbcc", ":", ";", "\\s", "/ban", "x" * 300, ""]
+    async with stage() as room:
+        node = room.net.nodes["main"]
+        with capture_logs() as logs:
+            for nick in ("boss", "mod", "ann"):
+                for name in [*COMMANDS, "dance"]:
+                    for _ in range(3):
+                        text = " ".join(random.choices(pieces, k=random.randrange(4)))
+                        if name in ("me", "disconnect"):
+                            continue
+                        heard = await room.says(nick, f"/{name} {text}")
+                        assert heard, (nick, name, text)
+                        await room.net.idle()
+        assert node.counts.sessions_failed == node.counts.channels_failed == 0
+        assert [entry for entry in logs if entry["event"] == "task_failed"] == []
