@@ -14,11 +14,11 @@ COMPILE := $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --universal
 NODE := tests/bots/node
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-nodes serve test check format docs soak chaos bench lock clean
+.PHONY: help install demo demo-nodes serve test compatibility check format docs soak chaos bench lock clean
 
 help: ## list the chores
 	@echo "Usage: make WORD [ARGS='...']"
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1 \2/p' $(MAKEFILE_LIST) | while read -r word text; do printf '  %-10s %s\n' "$$word" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1 \2/p' $(MAKEFILE_LIST) | while read -r word text; do printf '  %-14s %s\n' "$$word" "$$text"; done
 
 install: .venv/.run ## make .venv with what Godwit needs; gives .venv/bin/godwit
 
@@ -33,6 +33,9 @@ serve: install ## run a server on this machine, on fixed ports
 
 test: .venv/.test $(NODE)/node_modules/.stamp ## run all tests (ARGS='-k name' for some, WORKERS=n)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+compatibility: .venv/.test $(NODE)/node_modules/.stamp ## what works and what differs, row by row, as JSON
+	@$(BIN)/python -m tests.compatibility -- -n $(WORKERS) --dist worksteal
 
 check: .venv/.dev ## lint, format, types, import floors, generated documents
 	$(BIN)/ruff check .

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from tests import rows
 from tests.postgres import Databases, Postgres
 
 # The same examples at each run, and no deadline: a busy machine is no failure.
@@ -15,6 +16,16 @@ settings.load_profile("godwit")
 
 # Conformance suites are imported by the tests of each implementation; their assertions must explain themselves too.
 pytest.register_assert_rewrite("tests.conformance")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of our own."""
+    rows.add_option(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Parts of our own."""
+    rows.register(config)
 
 
 @pytest.fixture(scope="session")
