@@ -288,6 +288,51 @@ def test_fixed_ports() -> None:
     config.check_ports(Settings())
 
 
+@pytest.mark.row("TLS-1")
+def test_fixed_ports_with_a_certificate() -> None:
+    """Two more for each cluster, whether there are plain ones or not."""
+    found = loaded("edge.certificate=chat.pem", "edge.tcp=false", "edge.ws=false")
+    ports = {what: port for what, _, _, port in config.listeners(found)}
+    assert (ports["main tls"], ports["aws tls"], ports["main secure websocket"], len(ports)) == (6697, 6698, 8443, 9)
+    with pytest.raises(InvalidSetting, match=r"or edge\.tls_port"):
+        config.check_ports(loaded("edge.certificate=chat.pem", "edge.tls_port=6667"))
+    config.check_ports(loaded("edge.tls_port=6667"))
+
+
+@pytest.mark.row("TLS-1")
+def test_beyond_loopback_a_certificate_needs_addresses_too() -> None:
+    sets = ["edge.host=0.0.0.0", "auth.mode=tokens", "edge.certificate=chat.pem", "edge.tcp=false", "edge.ws=false"]
+    with pytest.raises(InvalidSetting, match=r"set directory\.public\.main\.tls, directory\.public\.main\.wss"):
+        config.check_exposure(loaded(*sets))
+    for kind in ("tls", "wss"):
+        sets += [f"directory.public.{name}.{kind}={address}" for name, address in PUBLIC.items()]
+    config.check_exposure(loaded(*sets))
+
+
+@pytest.mark.row("AUTH-1")
+@pytest.mark.parametrize("mode", ["tokens", "jwt", "webhook"])
+def test_other_authorities_may_listen_anywhere(mode: str) -> None:
+    needed = ["auth.jwks=keys.json", "auth.audience=chat", "auth.webhook_url=https://id.example.net/"]
+    sets = ["directory.host=0.0.0.0", f"auth.mode={mode}", *needed]
+    for kind in ("tcp", "ws"):
+        sets += [f"directory.public.{name}.{kind}={address}" for name, address in PUBLIC.items()]
+    config.check_exposure(loaded(*sets))
+
+
+@pytest.mark.parametrize(
+    ("sets", "told"),
+    [
+        (["edge.key=chat.key"], "edge.key is the key of a certificate"),
+        (["auth.mode=jwt"], "auth.mode = jwt needs auth.jwks and auth.audience"),
+        (["auth.mode=jwt", "auth.jwks=a", "auth.audience=b", "auth.login_claim="], "needs auth.login_claim"),
+        (["auth.mode=webhook"], "auth.mode = webhook needs auth.webhook_url"),
+        (["auth.webhook_url=id.example.net"], "expected http://HOST/"),
+    ],
+)
+def test_half_of_a_certificate_or_of_an_authority(sets: list[str], told: str) -> None:
+    assert told in refused(*sets)
+
+
 def test_ports_that_collide() -> None:
     """Both settings are named."""
     with pytest.raises(InvalidSetting, match=r"main websocket and event tcp would both .* 6669: change edge\.ws_port"):

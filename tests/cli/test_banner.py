@@ -74,3 +74,9 @@ def test_tls_is_shown_where_there_is_some() -> None:
     assert "127.0.0.1:6697" in text
     assert "wss://127.0.0.1:8443/" in text
     assert "wss" not in shown()
+
+
+def test_other_authorities_are_named() -> None:
+    keys = ("auth.mode=jwt", "auth.jwks=keys.json", "auth.audience=chat")
+    assert "Authentication is by tokens that the keys in keys.json have signed, or by tokens" in shown(*keys)
+    assert "by auth.webhook_url, or" in shown("auth.mode=webhook", "auth.webhook_url=https://id.example.net/")

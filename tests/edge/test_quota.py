@@ -51,6 +51,18 @@ async def test_all_connections_of_an_account_are_one() -> None:
         assert not quota.may_say(there, "c", False)
 
 
+@pytest.mark.row("LIMIT-7")
+async def test_what_the_server_itself_plays_is_not_limited() -> None:
+    """In a hidden room, as a hidden account; neither alone will do."""
+    async with limited() as net:
+        for nick in ("godwit__talker_1", "ann"):
+            await net.login(nick)
+        hidden, ann = net.session("godwit__talker_1"), net.session("ann")
+        assert all(quota.may_say(hidden, "godwit__shadow_1", False) for _ in range(50))
+        assert [quota.may_say(hidden, "room", False) for _ in range(2)] == [True, False]
+        assert [quota.may_say(ann, "godwit__shadow_1", False) for _ in range(2)] == [True, False]
+
+
 @pytest.mark.row("LIMIT-9")
 async def test_too_fast_for_a_channel() -> None:
     async with limited() as net:

@@ -19,6 +19,7 @@ OPEN = (
     "name. Only this machine can connect."
 )
 TOKENS = "Authentication is by tokens: godwit account add NICK, then godwit account token NICK."
+OTHERS = "Authentication is by {source}, or by tokens: godwit account add NICK, then godwit account token NICK."
 
 
 def show(settings: Settings, told: Mapping[str, Any], ready_file: Path, console: Console | None = None) -> None:
@@ -51,7 +52,7 @@ def _lines(settings: Settings, told: Mapping[str, Any], ready_file: Path) -> lis
     lines = [
         f"Directory and API: {told['api']} (try {told['api']}/servers?channel=alice; described in /openapi.json)",
         f"Ready file: {ready_file} (holds the admin token)",
-        OPEN if is_open else TOKENS,
+        _authentication(settings),
         "",
         "Try next, in other terminals:",
         f"  export {VARIABLE}={quote(str(ready_file))}",
@@ -60,6 +61,14 @@ def _lines(settings: Settings, told: Mapping[str, Any], ready_file: Path) -> lis
     ]
     ws = told["clusters"][first].get("ws")
     return [*lines, *_snippet(ws, "oauth:anything" if is_open else "oauth:TOKEN")] if ws else lines
+
+
+def _authentication(settings: Settings) -> str:
+    auth = settings.auth
+    if auth.mode == "open":
+        return OPEN
+    sources = {"jwt": f"tokens that the keys in {auth.jwks} have signed", "webhook": "auth.webhook_url"}
+    return OTHERS.format(source=sources[auth.mode]) if auth.mode in sources else TOKENS
 
 
 def _snippet(ws: str, password: str) -> list[str]:

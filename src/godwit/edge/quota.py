@@ -11,6 +11,7 @@ import structlog
 
 from godwit.chat.speech import Saying, Whispering
 from godwit.edge.auth.scopes import EDIT, lacking, may_speak
+from godwit.store.rollout_base import HIDDEN
 
 if TYPE_CHECKING:
     from godwit.edge.session import Session
@@ -52,6 +53,8 @@ def may_whisper(session: Session, recipient: str) -> bool:
 
 
 def _counted(session: Session, channel: str, elevated: bool, *, shown: bool) -> bool:
+    if channel.startswith(HIDDEN) and session.nick.startswith(HIDDEN):
+        return True  # a rehearsal is as fast as what it plays; nobody else is in its room
     saying = session.node.pace.message(session, channel, elevated, shown=shown)
     if saying is Saying.FINE:
         return True
