@@ -1,6 +1,6 @@
 """How far Godwit does what docs/protocol.md says, row by row: `make compatibility`, or `python -m tests.compatibility`.
 
-Runs the tests that show rows, and prints what they say as JSON: `{"works": n, "differs": n, "not_built": n, "rows": …}`.
+Runs the tests that show rows; prints what they say as JSON: `{"works": n, "differs": n, "not_built": n, "rows": …}`.
 `tests/compatibility.toml` says what differs from Twitch and how, and what is not built and why. A row whose tests did
 not all pass, or that has none, is an error: the exit status is 1, and the rows are named.
 """
