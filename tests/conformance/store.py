@@ -625,6 +625,43 @@ class StoreSuite(PeopleSuite):
         assert [row.id for row in await store.sanctions("room", since=4.0)] == ["s2", "s3", "s4", "s5"]
         assert [row.id for row in await store.sanctions("room")] == ["s4", "s5"]
 
+    async def test_rows_of_each_family_and_target_stand_apart(self, store: Store) -> None:
+        """A role does not take a ban's place, nor one setting another's; within a family the later position wins."""
+        kinds = {
+            "ban": "7", "mod": "7", "set": "7", "host": "", "vip": "8", "unvip": "8", "lift": "7", "unhost": "",
+        }  # fmt: skip
+        for number, (kind, target) in enumerate(kinds.items(), 1):
+            await store.add_sanction(sanction(kind, target, kind=kind, position=Position(1, number), time=1.0))
+        await store.add_sanction(sanction("slow", "slow", kind="set", seconds=30, position=Position(1, 20), time=1.0))
+        newest = ["mod", "set", "unvip", "lift", "unhost", "slow"]
+        assert [row.id for row in await store.sanctions("room")] == newest
+        assert [row.id for row in await store.sanctions("room", since=9.0)] == newest
+        assert (await store.sanctions("room"))[-1].seconds == 30
+
+    async def test_rows_that_count_from_the_beginning(self, store: Store) -> None:
+        """Of one target the one that was written last counts, then the greater id; an act in the log comes later."""
+        for name, target, time in (("b", "7", 5.0), ("a", "7", 6.0), ("c", "8", 5.0), ("d", "8", 5.0), ("e", "9", 9.0)):
+            await store.add_sanction(sanction(name, target, kind="mod", position=Position(0, 0), time=time))
+        await store.add_sanction(sanction("act", "9", kind="unmod", position=Position(1, 4), time=7.0))
+        assert [row.id for row in await store.sanctions("room")] == ["d", "a", "act"]
+
+    async def test_sanctions_of_many_channels(self, store: Store) -> None:
+        """Each as if it were asked for alone; in any number."""
+        for number, channel in enumerate(["a", "b", "c", "a"], 1):
+            row = sanction(f"s{number}", str(number), channel=channel, position=Position(1, number), time=float(number))
+            await store.add_sanction(row)
+        await store.add_sanction(sanction("waits", channel="b"))
+        found = await store.sanctions_among(["b", "a", "none", *(f"none{number}" for number in range(600))])
+        assert {channel: [row.id for row in rows] for channel, rows in found.items()} == {
+            "a": ["s1", "s4"],
+            "b": ["s2", "waits"],
+        }
+        for channel in ("a", "b"):
+            assert found[channel] == await store.sanctions(channel)
+        since = await store.sanctions_among(["a"], since=2.0)
+        assert since == {"a": await store.sanctions("a", since=2.0)}
+        assert await store.sanctions_among([]) == {}
+
     async def test_sanctions_of_a_channel(self, store: Store) -> None:
         """Other channels' rows are no concern; an unknown act has no row to place."""
         await store.add_sanction(sanction("s1", channel="other"))
