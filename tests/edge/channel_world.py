@@ -108,6 +108,7 @@ class Edge:
             log=world.log_settings,
             move=world.move_settings,
             edge=world.edge_settings,
+            duplicate_window=30.0,
         )
 
     # what people do -----------------------------------------------------------------------------
