@@ -38,4 +38,4 @@ def edge(
             return Edge(found, cluster, ports_auto=auto)
         return Workers(found, cluster, workers, config=config, sets=settings or (), ports_auto=auto)
 
-    run_process(make, ready_file, renews=bool(found.edge.certificate))
+    run_process(make, ready_file, renews=True)

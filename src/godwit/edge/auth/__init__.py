@@ -1,1 +1,1 @@
-"""Who may log in, and what a login may do (AUTH-1 to AUTH-8)."""
+"""Who may log in, and what a login may do (AUTH-1 to AUTH-7)."""
