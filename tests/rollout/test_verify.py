@@ -133,6 +133,15 @@ def test_what_is_wrong_is_found_and_named(mutant: str) -> None:
     assert _verify(**changed) == wrong
 
 
+def test_line_that_its_edge_may_still_hold() -> None:
+    """An edge that does not reach the new log holds what came behind the seal, and says it again when it does."""
+    changed: dict[str, Any] = {"old": _log(11, [moves.seal_record(MOVE), _line(5, 3), _line(6, 3)]), "new": NEW[:1]}
+    both, one = "p5, p6 came behind the seal", "p5 came behind the seal"
+    assert _verify(**changed, held_since=114.0) == f"ok ({both} and may still be said again)"
+    assert _verify(**changed, held_since=115.0) == f"{one} and was not said again"
+    assert _verify(**changed, held_since=118.0) == f"{both} and was not said again"
+
+
 def test_faults_are_named_together() -> None:
     assert _verify(old=OLD[:2], chain=CHAIN[:2]) == ("the store's chain has no segment aws/4 at 50; main has no seal")
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
+from starlette.requests import Request
 from structlog.testing import capture_logs
 
 from godwit.web import answers
-from godwit.web.answers import MAX_BODY
+from godwit.web.answers import MAX_BODY, Guard
 from tests.web.conftest import World
 from tests.web.test_directory import one_line_error
 
@@ -46,6 +48,26 @@ async def test_an_accident_of_ours_tells_an_id_and_nothing_else(
     assert line["id"] in text
     assert line["path"] == "/channels/alice"
     assert "secret" not in text
+
+
+async def test_a_client_that_hangs_up_in_the_middle_of_its_request() -> None:
+    """It is no fault of ours, and nobody is there to be answered."""
+    told: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        told.append(message)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await Request(scope, receive).body()
+
+    scope = {"type": "http", "method": "POST", "path": "/servers", "headers": []}
+    with capture_logs() as logs:
+        await Guard(app)(scope, receive, send)
+    assert told == []
+    assert [(line["event"], line["log_level"], line["path"]) for line in logs] == [("client_gone", "info", "/servers")]
 
 
 async def test_a_body_that_is_too_long(stranger: httpx.AsyncClient) -> None:

@@ -59,8 +59,15 @@ class Verifier:
         except (ChatLogUnavailable, TimeoutError) as error:
             log.warning("not_verified", channel=move.channel, move=move.id, error=repr(error))
             return ""
-        kept_since = self._clock.now() - self._settings.max_age + MARGIN
-        said = verify_move(move, chain, old, new, kept_since=kept_since)
+        now = self._clock.now()
+        said = verify_move(
+            move,
+            chain,
+            old,
+            new,
+            kept_since=now - self._settings.max_age + MARGIN,
+            held_since=now - self._settings.hold - MARGIN,
+        )
         if not said.startswith("ok"):
             log.error("move_not_well", channel=move.channel, move=move.id, wrong=said)
         return said

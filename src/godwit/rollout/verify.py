@@ -7,6 +7,7 @@ counts) is no repeat.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -39,6 +40,7 @@ def verify_move(
     new: Side,
     *,
     kept_since: float,
+    held_since: float = math.inf,
     last: int = 500,
 ) -> str:
     """Say whether a move that was committed joined its two segments well.
@@ -48,6 +50,8 @@ def verify_move(
         chain: the channel's segments as the store has them.
         old, new: what the two logs have of the source and of the segment that was opened.
         kept_since: open and seal with a time from here on cannot have expired.
+        held_since: what came behind the seal from here on may still be said again: its edge may hold it because it
+            does not reach the new log.
         last: how many ids before the seal must not come again behind it.
 
     Returns:
@@ -62,9 +66,14 @@ def verify_move(
         *_holes(moves.destination(move), new),
         *_joint_faults(move, old, new, last),
     ]
+    unsaid = _unsaid(move, old, new)
+    if lost := [entry.record.id for entry in unsaid if entry.time < held_since]:
+        faults.append(f"{_few(lost)} came behind the seal and was not said again")
     if faults:
         return "; ".join(faults)
-    unseen = [*_unseen(move.source, old), *_unseen(moves.destination(move), new)]
+    held = [entry.record.id for entry in unsaid]
+    unseen = [f"{_few(held)} came behind the seal and may still be said again"] if held else []
+    unseen += [*_unseen(move.source, old), *_unseen(moves.destination(move), new)]
     return f"ok ({'; '.join(unseen)})" if unseen else "ok"
 
 
@@ -122,10 +131,7 @@ def _holes(segment: Segment, side: Side) -> list[str]:
 
 def _joint_faults(move: Move, old: Side, new: Side, last: int) -> list[str]:
     assert move.source
-    sealed_at = _seal_sequence(move, old)
-    before = [entry for entry in old.entries if sealed_at is None or entry.sequence < sealed_at]
-    behind = [entry for entry in old.entries if sealed_at is not None and entry.sequence > sealed_at]
-    said = _effective(move.source, before, {})
+    said = _effective(move.source, _split(move, old)[0], {})
     numbers = {record.producer: record.number for record in said}
     ids = {record.id for record in said[-last:]}
     again: list[str] = []
@@ -133,18 +139,32 @@ def _joint_faults(move: Move, old: Side, new: Side, last: int) -> list[str]:
         if record.id in ids:
             again.append(record.id)
         ids.add(record.id)
-    faults = [f"{_few(again)} was said on both sides of the seal"] if again else []
+    return [f"{_few(again)} was said on both sides of the seal"] if again else []
+
+
+def _unsaid(move: Move, old: Side, new: Side) -> list[Entry]:
+    """What came behind the seal and is nowhere else."""
+    assert move.source
+    if new.gone or _expired(moves.destination(move), new):
+        return []
+    before, behind = _split(move, old)
     everything = {entry.record.id for entry in (*before, *new.entries)}
-    unsaid = [
-        entry.record.id
+    return [
+        entry
         for entry in behind
         if isinstance(entry.record, Message | Act | Change)
         and entry.record.epoch == move.source.epoch
         and entry.record.id not in everything
     ]
-    if unsaid and not (new.gone or _expired(moves.destination(move), new)):
-        faults.append(f"{_few(unsaid)} came behind the seal and was not said again")
-    return faults
+
+
+def _split(move: Move, old: Side) -> tuple[list[Entry], list[Entry]]:
+    """What lies before the seal, and what behind it."""
+    sealed_at = _seal_sequence(move, old)
+    if sealed_at is None:
+        return list(old.entries), []
+    before = [entry for entry in old.entries if entry.sequence < sealed_at]
+    return before, [entry for entry in old.entries if entry.sequence > sealed_at]
 
 
 def _seal_sequence(move: Move, old: Side) -> int | None:

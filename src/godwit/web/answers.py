@@ -11,6 +11,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -126,6 +127,8 @@ class Guard:
 
         try:
             await self._app(scope, bounded, noted)
+        except ClientDisconnect:
+            _log.info("client_gone", method=scope["method"], path=scope["path"])
         except Exception:
             error_id = secrets.token_hex(6)
             _log.exception("request_failed", id=error_id, method=scope["method"], path=scope["path"])
