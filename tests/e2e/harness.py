@@ -28,8 +28,12 @@ class Outcome:
     err: str
 
 
-async def run_cli(*arguments: str, env: dict[str, str] | None = None) -> Outcome:
-    """Run `godwit ARGUMENTS` to its end."""
+async def run_cli(*arguments: str, env: dict[str, str] | None = None, patience: float = DEADLINE) -> Outcome:
+    """Run `godwit ARGUMENTS` to its end.
+
+    Args:
+        patience: seconds that it may take.
+    """
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "godwit", *arguments),
         cwd=ROOT,
@@ -39,7 +43,7 @@ async def run_cli(*arguments: str, env: dict[str, str] | None = None) -> Outcome
         stderr=asyncio.subprocess.PIPE,
     )
     try:
-        async with asyncio.timeout(DEADLINE):
+        async with asyncio.timeout(patience):
             out, err = await process.communicate()
     except TimeoutError:
         process.kill()

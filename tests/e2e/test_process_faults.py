@@ -20,6 +20,8 @@ from tests.postgres import Databases
 
 TOKEN = "the-admin-token"
 NOWHERE = "nats://127.0.0.1:1"
+START = 120.0
+"""Seconds that a process may take to start or to refuse to, on a machine that has other things to do."""
 
 
 class Ground:
@@ -50,7 +52,7 @@ class Ground:
         """The one line with which a process does not start."""
         words = ["--cluster", "main", "--ports", "auto"] if role == "edge" else []
         words += ["--ports", "auto"] if role == "directory" else []
-        return last_words(await run_cli(role, "--name", name, *words, *self.words(*more), env=env))
+        return last_words(await run_cli(role, "--name", name, *words, *self.words(*more), env=env, patience=START))
 
     @contextlib.asynccontextmanager
     async def edge(self, ready_file: Path, *more: str, name: str = "one") -> AsyncIterator[Server]:
@@ -101,7 +103,7 @@ async def test_what_is_missing_or_wrong(databases: Databases, server: Node) -> N
     assert no_tables == "the store's tables are not there: run 'godwit migrate' first, with the same settings"
     assert no_streams == "cluster main: 1 of 1 streams of the chat log are missing: run 'godwit migrate'"
 
-    done = await run_cli("migrate", *ground.words())
+    done = await run_cli("migrate", *ground.words(), patience=START)
     assert done.status == 0, done
     behind = await ground.refusal("controller", env={"GODWIT_TEST_CLOCK_OFFSET": "-30"})
     assert behind.startswith("this machine's clock is 30 s behind that of ")
@@ -112,13 +114,13 @@ async def test_what_is_missing_or_wrong(databases: Databases, server: Node) -> N
 async def test_two_of_one_name_and_any_order(databases: Databases, server: Node, tmp_path: Path) -> None:
     """An edge that came before its NATS server waits for it; who has its name is refused, until it slept too long."""
     ground = Ground(await databases.empty_store(), server.url)
-    done = await run_cli("migrate", *ground.words())
+    done = await run_cli("migrate", *ground.words(), patience=START)
     assert done.status == 0, done
     await server.kill()
     async with ground.edge(tmp_path / "first.json", "node.patience=60") as first:
         await first.wait_logged("event=waits_at_start", "no NATS server of godwit main answers")
         await server.start()
-        await first.wait_ready()
+        await first.wait_ready(START)
         assert await readiness(first) == {}
 
         refused = await ground.refusal("edge")
@@ -132,7 +134,7 @@ async def test_two_of_one_name_and_any_order(databases: Databases, server: Node,
         first.process.send_signal(signal.SIGSTOP)
         await forget(ground.store)
         async with ground.edge(tmp_path / "second.json") as second:
-            await second.wait_ready()
+            await second.wait_ready(START)
             first.process.send_signal(signal.SIGCONT)
             async with asyncio.timeout(DEADLINE):
                 assert await first.process.wait() == 2
