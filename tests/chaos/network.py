@@ -115,6 +115,15 @@ class ChaosNetwork:
         """What a process has logged."""
         return (self.directory / f"{name}.log").read_text(encoding="utf-8", errors="replace")
 
+    def errors(self) -> list[str]:
+        """What Godwit's processes have logged as errors: faults of the world outside are never one."""
+        return [
+            f"{name} logged {line}"
+            for name in self._inside
+            for line in self.said_by(name).splitlines()
+            if "level=error" in line or "level=critical" in line or line.startswith("Traceback")
+        ]
+
     def between(self, site: str, cluster: str) -> Wire:
         """The way from a site's processes to the NATS servers of a cluster."""
         return Wire(self._nats[site, cluster])

@@ -34,6 +34,9 @@ LOOK = 0.1
 SICK = 3
 """A network that so many faults have left unwell is given up."""
 
+LONGEST = 500
+"""Characters that are told of an error in a log."""
+
 STEPS = ("talk", "moves", "ready", "seen", "clean")
 """What is waited for after a fault."""
 
@@ -145,6 +148,7 @@ class Run:
             await self._moves.stop()
             await self._crowd.leave()
             await self._network.stop()
+        self._problems += [error[:LONGEST] for error in self._network.errors()[:SICK]]
         return self._result(time.monotonic() - began)
 
     async def _gather(self) -> None:
