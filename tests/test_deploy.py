@@ -249,3 +249,16 @@ def test_a_unit_for_each_role() -> None:
     for role in ("edge", "directory", "controller", "migrate"):
         assert role in result.output
         assert any(unit.name.startswith(f"godwit-{role}") for unit in UNITS)
+
+
+def test_nats_servers_take_what_the_page_shows(tmp_path: Path) -> None:
+    """The short forms of the files for sites far apart."""
+    page = (ROOT / "docs" / "jetstream.md").read_text(encoding="utf-8")
+    shown = [block for block in re.findall(r"```\n(.*?)```", page, re.DOTALL) if "leafnodes" in block]
+    assert len(shown) == len(CLUSTERS)
+    certificate(tmp_path)
+    for number, block in enumerate(shown):
+        conf = tmp_path / f"{number}.conf"
+        conf.write_text(block.replace("/etc/nats/tls", str(tmp_path)).replace("/data", str(tmp_path)), encoding="utf-8")
+        done = subprocess.run([program(), "-t", "-c", str(conf)], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr

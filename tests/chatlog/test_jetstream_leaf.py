@@ -15,7 +15,7 @@ from godwit.chatlog.jetstream_prepare import prepare
 from godwit.chatlog.jetstream_views import Doubt
 from godwit.errors import ChatLogUnavailable
 from godwit.settings import LogSettings, NatsSettings
-from tests.chatlog.test_jetstream import BRIEF, KEPT, may_go
+from tests.chatlog.test_jetstream import KEPT, may_go
 from tests.chatlog.test_jetstream_faults import check_stored, head_of, insist
 from tests.conformance.chatlog import DEADLINE, ChatLogSuite, Reader, add, message, page_upto, sequences
 from tests.nats import Node, Wire, admin, node, nodes, pause, wire
@@ -24,6 +24,8 @@ DOMAINS = {"main": "main", "aws": "aws"}
 NATS = NatsSettings(streams=2, replicas=1, max_bytes=50_000_000, domains=DOMAINS)
 THREE = NatsSettings(streams=2, replicas=3, max_bytes=50_000_000, domains=DOMAINS)
 LOG = LogSettings(append_timeout=2.0)
+BRIEF = LogSettings(max_age=1.0)
+"""For tests that let records expire; they do so a second after that."""
 
 
 class Sites:
