@@ -15,7 +15,6 @@ from godwit.tmi.capabilities import Caps
 NEVER = (
     "NOTICE-autohost_receive",
     "NOTICE-bad_marker_client",
-    "NOTICE-bad_unhost_error",
     "NOTICE-bad_vip_achievement_incomplete",
     "NOTICE-host_target_went_offline",
     "NOTICE-msg_censored_broadcaster",
@@ -28,7 +27,6 @@ NEVER = (
     "NOTICE-raid_notice_mature",
     "NOTICE-tos_ban",
     "NOTICE-unavailable_command",
-    "NOTICE-unraid_error_unexpected",
 )
 """Ids that clients know and nobody sends."""
 

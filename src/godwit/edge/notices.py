@@ -81,6 +81,7 @@ _HOSTING = {
     "bad_host_rate_exceeded": "Host target cannot be changed more than {number} times every half hour.",
     "bad_host_rejected": "This channel is unable to be hosted.",
     "bad_host_self": "A channel cannot host itself.",
+    "bad_unhost_error": "There was a problem exiting host mode. " + _AGAIN,
     "host_off": "Exited host mode.",
     "host_on": "Now hosting {channel}.",
     "host_success": "{user} is now hosting you.",
@@ -93,6 +94,7 @@ _HOSTING = {
     "raid_error_unexpected": "There was a problem raiding {channel}. " + _AGAIN,
     "raid_notice_restricted_chat": "This channel has follower or subscriber only chat.",
     "unraid_error_no_active_raid": "You do not have an active raid.",
+    "unraid_error_unexpected": "There was a problem stopping the raid. " + _AGAIN,
     "unraid_success": "The raid has been cancelled.",
 }
 

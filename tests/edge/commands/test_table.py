@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from godwit.edge.commands.table import COMMANDS, Who
 from godwit.edge.notices import TEXTS
+from godwit.errors import StoreUnavailable
 from tests.edge.commands.stage import notices, stage
 
 USAGE: dict[str, tuple[str, ...]] = {
@@ -200,6 +201,45 @@ async def test_a_channel_that_is_given_up_meanwhile_is_told() -> None:
         await room.net.idle()
         assert [msg_id for msg_id, _ in notices(await mod.flush())] == ["godwit_unavailable"]
         assert await room.net.store.audit_log(subject="boss") == []
+
+
+@pytest.mark.row(
+    "NOTICE-6",
+    "NOTICE-godwit_unavailable",
+    "NOTICE-bad_host_error",
+    "NOTICE-bad_unhost_error",
+    "NOTICE-raid_error_unexpected",
+    "NOTICE-unraid_error_unexpected",
+    "NOTICE-bad_commercial_error",
+)
+async def test_what_cannot_be_done_now_is_told() -> None:
+    async with stage() as room:
+        await room.told("boss", "/host ann")
+        await room.told("boss", "/raid ann")
+        room.net.clock.advance(9.0)
+        again = "Please try again in a minute."
+
+        async def down(*args: object, **kwargs: object) -> None:
+            raise StoreUnavailable("down")
+
+        room.net.store.add_sanction = room.net.store.audit = down  # type: ignore[method-assign]
+        room.net.store.is_live = down  # type: ignore[method-assign, assignment]
+        await room.play(
+            (
+                "boss",
+                "/slow",
+                "NOTICE-godwit_unavailable",
+                "That could not be done now; nothing was changed. Please try again.",
+            ),
+            ("boss", "/host mod", "NOTICE-bad_host_error", f"There was a problem hosting mod. {again}"),
+            ("boss", "/unhost", "NOTICE-bad_unhost_error", f"There was a problem exiting host mode. {again}"),
+            ("boss", "/unraid", "NOTICE-unraid_error_unexpected", f"There was a problem stopping the raid. {again}"),
+            ("boss", "/commercial", "NOTICE-bad_commercial_error", "Failed to start commercial."),
+        )
+        room.net.clock.advance(9.0)
+        await room.play(
+            ("boss", "/raid mod", "NOTICE-raid_error_unexpected", f"There was a problem raiding mod. {again}")
+        )
 
 
 @pytest.mark.row("MSG-4", "NOTICE-1")

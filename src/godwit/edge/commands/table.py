@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import structlog
 
 from godwit.edge.commands import hosting, modes, own, roles, sanctions, stream
-from godwit.edge.commands.typed import Typed
+from godwit.edge.commands.typed import Typed, login_of
 from godwit.edge.quota import may_command
 from godwit.errors import StoreUnavailable
 from godwit.tmi.events import CommandSent
@@ -44,6 +44,7 @@ class Command(NamedTuple):
         bare: it takes no words.
         scoped: it is about the channel; others are taken in any channel, existing or not (MSG-5).
         stream: it is about a stream, which group rooms don't have.
+        trouble: id of the NOTICE that it cannot be done now.
     """
 
     who: Who
@@ -53,6 +54,7 @@ class Command(NamedTuple):
     bare: bool = False
     scoped: bool = True
     stream: bool = False
+    trouble: str = "godwit_unavailable"
 
 
 def _switch(setting: str, value: int, usage: str) -> Command:
@@ -101,17 +103,21 @@ COMMANDS: dict[str, Command] = {
     "vip": Command(Who.OWNER, "usage_vip", roles.vip, least=1),
     "unvip": Command(Who.OWNER, "usage_unvip", roles.unvip, least=1),
     "vips": Command(Who.ANYBODY, "usage_vips", roles.listing("vip", "vips_success", "no_vips"), bare=True),
-    "host": Command(Who.OWNER, "usage_host", hosting.host, least=1, stream=True),
-    "unhost": Command(Who.OWNER, "usage_unhost", hosting.unhost, bare=True, stream=True),
-    "raid": Command(Who.OWNER, "usage_raid", hosting.raid, least=1, stream=True),
-    "unraid": Command(Who.OWNER, "usage_unraid", hosting.unraid, bare=True, stream=True),
+    "host": Command(Who.OWNER, "usage_host", hosting.host, least=1, stream=True, trouble="bad_host_error"),
+    "unhost": Command(Who.OWNER, "usage_unhost", hosting.unhost, bare=True, stream=True, trouble="bad_unhost_error"),
+    "raid": Command(Who.OWNER, "usage_raid", hosting.raid, least=1, stream=True, trouble="raid_error_unexpected"),
+    "unraid": Command(
+        Who.OWNER, "usage_unraid", hosting.unraid, bare=True, stream=True, trouble="unraid_error_unexpected"
+    ),
     "announce": _announce("PRIMARY"),
     "announceblue": _announce("BLUE"),
     "announcegreen": _announce("GREEN"),
     "announceorange": _announce("ORANGE"),
     "announcepurple": _announce("PURPLE"),
     "marker": Command(Who.OWNER, "usage_marker", stream.marker, stream=True),
-    "commercial": Command(Who.OWNER, "usage_commercial", stream.commercial, stream=True),
+    "commercial": Command(
+        Who.OWNER, "usage_commercial", stream.commercial, stream=True, trouble="bad_commercial_error"
+    ),
     "help": Command(Who.ANYBODY, "usage_help", _help),
     "color": Command(Who.ANYBODY, "usage_color", own.color, least=1, scoped=False),
     "me": Command(Who.ANYBODY, "usage_me", own.me, scoped=False),
@@ -132,7 +138,7 @@ def command_sent(session: Session, event: CommandSent) -> None:
         _begin(typed, row)
     elif row.stream and ROOM.fullmatch(event.channel):
         _refuse(session, event, "unsupported_chatrooms_cmd")
-    elif not typed.room.when_known(session, partial(_begin, typed, row), partial(typed.notice, "godwit_unavailable")):
+    elif not typed.room.when_known(session, partial(_begin, typed, row), partial(_trouble, typed, row)):
         typed.notice("msg_ratelimit")
 
 
@@ -150,9 +156,7 @@ def _begin(typed: Typed, row: Command) -> None:
     elif len(typed.words) < row.least or (typed.words and row.bare):
         typed.explain()
     else:
-        session.node.tasks.start(
-            _run(typed, row), f"/{typed.name}", failed=lambda error: typed.notice("godwit_unavailable")
-        )
+        session.node.tasks.start(_run(typed, row), f"/{typed.name}", failed=lambda error: _trouble(typed, row))
 
 
 def _may(typed: Typed, who: Who) -> bool:
@@ -168,7 +172,7 @@ async def _run(typed: Typed, row: Command) -> None:
     room = typed.room
     async with room.moderating:
         if typed.room is not room:
-            typed.notice("godwit_unavailable")  # it was given up meanwhile, and of the new one nothing is known
+            _trouble(typed, row)  # it was given up meanwhile, and of the new one nothing is known
         elif not _may(typed, row.who):
             typed.notice("no_permission")  # by what was done while this waited
         else:
@@ -180,7 +184,11 @@ async def _try(typed: Typed, row: Command) -> None:
         await row.run(typed)
     except StoreUnavailable as error:
         log.warning("command_failed", channel=typed.channel, command=typed.name, error=str(error))
-        typed.notice("godwit_unavailable")
+        _trouble(typed, row)
+
+
+def _trouble(typed: Typed, row: Command) -> None:
+    typed.notice(row.trouble, channel=login_of(typed.words[0])[:80] if typed.words else "")
 
 
 __all__ = ["COMMANDS", "Command", "Who", "command_sent"]
