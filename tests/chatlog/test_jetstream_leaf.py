@@ -123,6 +123,29 @@ async def test_both_ways(tmp_path: Path) -> None:
                 assert sequences((await page_upto(log, "room", 0, stored[0])).entries) == stored
 
 
+async def test_three_sites(tmp_path: Path) -> None:
+    """Two that connect to the same third one have each other's logs over it."""
+    async with (
+        node(tmp_path / "aws", domain="aws") as aws,
+        node(tmp_path / "main", domain="main", remotes=[aws.leaf_port]) as main,
+        node(tmp_path / "event", domain="event", remotes=[aws.leaf_port]) as event,
+    ):
+        nats = NatsSettings(streams=2, replicas=1, max_bytes=1_000_000, domains=DOMAINS | {"event": "event"})
+        await prepare("main", [event.url], nats, LOG)
+        async with admin(main.url) as operator:
+            assert len(await operator.streams()) == 2
+        log = JetStreamLog("main", [event.url], nats, LOG)
+        try:
+            await log.open()
+            reader = Reader(log, "room", fresh=True)
+            await reader.wait_current()
+            stored = await add(log, "room", message(1), message(2))
+            await reader.wait_read(stored[-1])
+            assert sequences(reader.entries) == stored
+        finally:
+            await log.close()
+
+
 async def test_each_has_its_own_streams(tmp_path: Path) -> None:
     """A domain says whose streams are meant, whatever server is asked; an unknown one has none."""
     async with two_sites(tmp_path) as sites:
