@@ -11,7 +11,7 @@ import pytest
 
 from godwit.rollout.values import Facts, Hold
 from godwit.web import facts as facts_module
-from godwit.web.facts import lines_of
+from godwit.web.rows import LONGEST_LINE, lines_of
 from tests.web.conftest import World
 from tests.web.test_directory import one_line_error
 
@@ -158,7 +158,7 @@ async def test_lines_are_cut_out_of_whatever_pieces_come() -> None:
 
     lines = [line async for line in lines_of(pieces())]
     assert lines[:4] == [b"abc", b"de", b"", b"fg"]
-    assert facts_module.LONGEST_LINE < len(lines[4]) < 70_000
+    assert LONGEST_LINE < len(lines[4]) < 70_000
     assert lines[5] == b"last"
 
 

@@ -18,8 +18,9 @@ from godwit.clock import Clock
 from godwit.rollout import moves
 from godwit.store.base import AuditEntry
 from godwit.store.rollout_base import RolloutStore
-from godwit.values import Account, Move, Placement
-from godwit.web import views
+from godwit.values import Move, Placement
+from godwit.web import plain, views
+from godwit.web.accounts import People
 from godwit.web.admission import Admin
 from godwit.web.answers import Json
 from godwit.web.changes import Changes, Until, wait_move
@@ -37,6 +38,7 @@ class Operator:
     Attributes:
         clusters: names of the configured clusters.
         on_wish: called when something is to be done or may be done now; wakes the controller.
+        people: adds accounts.
     """
 
     store: RolloutStore
@@ -44,6 +46,7 @@ class Operator:
     clusters: Collection[str]
     changes: Changes
     on_wish: Callable[[], None]
+    people: People
 
     async def _audit(self, actor: str, action: str, subject: str, reason: str = "", details: str = "") -> None:
         await self.store.audit(AuditEntry(self.clock.now(), actor, action, subject, reason, details))
@@ -105,16 +108,6 @@ class Operator:
         await LiveReports(self.store, self.clock, self.on_wish).record(name, change.live, change.by)
         return name
 
-    async def add_account(self, wanted: views.NewAccount) -> tuple[Account, bool]:
-        """Add an account; also says whether it is new."""
-        login = login_name(wanted.login)
-        known = await self.store.account(login)
-        if known is not None:
-            return known, False
-        account = await self.store.add_account(Account("", login, wanted.display_name or login, bot=wanted.bot))
-        await self._audit(wanted.by, "account add", login, details=f"{wanted.bot} bot" if wanted.bot else "")
-        return account, True
-
     async def add_token(self, login: str, wanted: views.NewToken) -> views.TokenView:
         """Make a token for an account."""
         name = login_name(login)
@@ -145,9 +138,18 @@ def router(operator: Operator, admin: Admin) -> APIRouter:
     _accounts(routes, operator)
 
     @routes.get("/audit", tags=["audit"], summary="Who did what, when and why")
-    async def audit(subject: str | None = None, limit: _Limit = 100) -> views.Audit:
-        """Lines of the audit, newest first."""
-        entries = await operator.store.audit_log(subject=subject, limit=limit)
+    async def audit(
+        subject: Annotated[str | None, Query(max_length=200, description="A channel, a login, a rollout.")] = None,
+        actor: Annotated[str | None, Query(max_length=200, description="Who did it.")] = None,
+        action: Annotated[str | None, Query(max_length=200, description="What was done, such as ban.")] = None,
+        since: Annotated[float, Query(ge=0, allow_inf_nan=False, description="Seconds since 1970.")] = 0.0,
+        before: Annotated[int, Query(ge=0, le=plain.LARGEST, description="Only older lines than this number.")] = 0,
+        limit: _Limit = 100,
+    ) -> views.Audit:
+        """Lines of the audit, newest first; `before` the number of the last one is the next page (HTTP-audit)."""
+        entries = await operator.store.audit_log(
+            subject=subject, actor=actor, action=action, since=since, before=before, limit=limit
+        )
         return views.Audit(entries=tuple(views.AuditView.of(entry) for entry in entries))
 
     return routes
@@ -228,7 +230,7 @@ def _accounts(routes: APIRouter, operator: Operator) -> None:
     )
     async def add(wanted: views.NewAccount) -> Response:
         """Add an account, or show the one of that login."""
-        account, new = await operator.add_account(wanted)
+        account, new = await operator.people.add(wanted)
         return Json(views.AccountView.of(account).model_dump(), 201 if new else 200)
 
     @routes.post("/accounts/{login}/token", status_code=201, tags=["accounts"], summary="Make a token")

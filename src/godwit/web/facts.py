@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import ValidationError
 
 from godwit.clock import Clock
 from godwit.errors import InvalidRequest
@@ -18,15 +15,13 @@ from godwit.rollout.values import Facts
 from godwit.store.base import AuditEntry
 from godwit.store.rollout_base import RolloutStore
 from godwit.web import network_views as views
+from godwit.web import rows
 from godwit.web.admission import Admin
-from godwit.web.names import channel_name, shown
+from godwit.web.names import channel_name
 from godwit.web.views import Actor
 
 AT_ONCE = 1000
 """Rows that are written together."""
-
-LONGEST_LINE = 10_000
-"""Bytes of one row."""
 
 TOLD = 1000
 """Refused rows that are told one by one."""
@@ -87,22 +82,17 @@ class Knowledge:
             InvalidRequest: the heading names a column that is none, or lacks `channel`.
         """
         done = _Import()
-        heading: list[str] | None = None
-        number = 0
+        reader = rows.Reader(kind, COLUMNS, ("channel",), empty=("tier", "opt"))
         async for line in lines:
-            number += 1
-            if not line.strip():
-                continue
-            if number == 1:
-                line = line.removeprefix(b"\xef\xbb\xbf")
-            if heading is None:
-                heading = [] if _is_json(kind, line) else _heading(line)
-                if heading:
-                    continue
             try:
-                name, facts = _row(line, heading)
+                given = reader.read(line)
+                if given is None:
+                    continue
+                name, facts = _row(given)
+            except rows.InvalidHeading:
+                raise
             except InvalidRequest as error:
-                done.refuse(number, str(error))
+                done.refuse(reader.number, str(error))
                 continue
             done.waiting.setdefault(name, []).append(facts)
             done.imported += 1
@@ -115,85 +105,21 @@ class Knowledge:
             await self.store.audit(AuditEntry(self.clock.now(), by, "facts import", "", details=details))
         return views.Imported(imported=done.imported, refused=tuple(done.refused), refused_count=done.refused_count)
 
-    async def _write(self, rows: dict[str, list[dict[str, Any]]]) -> None:
+    async def _write(self, said_of: dict[str, list[dict[str, Any]]]) -> None:
         """Lay what is given over what is known, row by row."""
-        if not rows:
+        if not said_of:
             return
-        known = await self.store.candidates_of(list(rows))
+        known = await self.store.candidates_of(list(said_of))
         facts = [candidate.facts for candidate in known]
-        said = {name: {key: value for row in given for key, value in row.items()} for name, given in rows.items()}
+        said = {name: {key: value for row in given for key, value in row.items()} for name, given in said_of.items()}
         await self.store.set_facts([msgspec.structs.replace(old, **said[old.channel]) for old in facts])
         self.on_change()
 
 
-def _is_json(kind: str, line: bytes) -> bool:
-    if "json" in kind:
-        return True
-    return "csv" not in kind and line.lstrip()[:1] == b"{"
-
-
-def _text(line: bytes) -> str:
-    if len(line) > LONGEST_LINE:
-        raise InvalidRequest(f"the row is longer than {LONGEST_LINE} bytes")
-    try:
-        return line.decode()
-    except UnicodeDecodeError as error:
-        raise InvalidRequest("the row is not UTF-8") from error
-
-
-def _cells(line: bytes) -> list[str]:
-    try:
-        return [cell.strip() for cell in next(csv.reader([_text(line)], strict=True))]
-    except (csv.Error, StopIteration) as error:
-        raise InvalidRequest("the row is not CSV") from error
-
-
-def _heading(line: bytes) -> list[str]:
-    columns = [cell.lower() for cell in _cells(line)]
-    wrong = [name for name in columns if name not in COLUMNS]
-    if wrong:
-        raise InvalidRequest(f"{shown(wrong[0])} is no column: begin with a heading such as {','.join(COLUMNS)}")
-    if "channel" not in columns or len(set(columns)) != len(columns):
-        raise InvalidRequest(f"begin with a heading such as {','.join(COLUMNS)}: each once, channel among them")
-    return columns
-
-
-def _row(line: bytes, heading: list[str] | None) -> tuple[str, dict[str, Any]]:
+def _row(given: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """A row's channel and what it says of it; an empty number says nothing, an empty tier or opt that it has none."""
-    if heading:
-        cells = _cells(line)
-        if len(cells) != len(heading):
-            raise InvalidRequest(f"{len(cells)} cells, the heading has {len(heading)}")
-        given: Any = {key: cell for key, cell in zip(heading, cells, strict=True) if cell or key in ("tier", "opt")}
-    else:
-        try:
-            given = json.loads(_text(line))
-        except (ValueError, RecursionError) as error:
-            raise InvalidRequest("the row is not JSON") from error
-        if not isinstance(given, dict):
-            raise InvalidRequest("the row is not a JSON object")
-    channel = given.pop("channel", None)
-    if not isinstance(channel, str):
-        raise InvalidRequest("the row names no channel")
-    name = channel_name(channel)
-    try:
-        facts = views.FactsChange.model_validate(given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InvalidRequest(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-    return name, facts.model_dump(exclude_none=True)
-
-
-async def lines_of(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The lines of a body, as it comes in; a line that is too long is cut, and refused later."""
-    rest = b""
-    async for chunk in chunks:
-        *whole, rest = (rest + chunk).split(b"\n")
-        for line in whole:
-            yield line
-        rest = rest[: LONGEST_LINE + 1]
-    if rest:
-        yield rest
+    name = channel_name(given.pop("channel"))
+    return name, rows.checked(views.FactsChange, given).model_dump(exclude_none=True)
 
 
 def router(knowledge: Knowledge, admin: Admin) -> APIRouter:
@@ -228,7 +154,7 @@ def router(knowledge: Knowledge, admin: Admin) -> APIRouter:
     ) -> views.Imported:
         """Take JSON lines or CSV; rows that are refused are told, the others are written (HTTP-facts)."""
         kind = request.headers.get("content-type", "").lower()
-        return await knowledge.take(lines_of(request.stream()), kind, by)
+        return await knowledge.take(rows.lines_of(request.stream()), kind, by)
 
     @routes.get("/holds", tags=["channels"], summary="Who is to stay where they are")
     async def holds() -> views.Holds:

@@ -14,6 +14,7 @@ from godwit.store.base import Store
 from godwit.store.rollout_base import RolloutStore
 from godwit.values import Addresses
 from godwit.web import (
+    accounts,
     answers,
     api,
     clusters,
@@ -22,17 +23,20 @@ from godwit.web import (
     facts,
     health,
     hooks,
+    importing,
+    moderation,
     planning,
     processes,
     public,
     reasons,
+    relations,
     rollouts,
     status,
+    tokens,
     wishes,
 )
 from godwit.web.admission import Admin
 from godwit.web.changes import Changes
-    tokens,
 from godwit.web.feed import Feed
 from godwit.web.live import LiveReports
 
@@ -59,6 +63,7 @@ def build(
     explain: clusters.Explain | None = None,
     doctor: clusters.Doctor | None = None,
     running: processes.Processes | None = None,
+    user_id: Callable[[str], str] = accounts.chosen_by_store,
 ) -> FastAPI:
     """Put the HTTP side together.
 
@@ -81,6 +86,7 @@ def build(
         explain: why a channel is where it is; by default what the store tells of it.
         doctor: compares store, logs and edges.
         running: the processes of the network; by default nobody here knows.
+        user_id: the user id that an account is added with; '' lets the store choose one.
     """
     # The interactive pages would load scripts from somebody else's servers; the description is served alone.
     app = FastAPI(
@@ -103,7 +109,8 @@ def build(
 
     statuses = status.Statuses(store, clock, names, samples, waiting or why.waiting)
     app.include_router(rollouts.router(rollouts.Looking(store, changes, statuses, samples), admin))
-    app.include_router(wishes.router(wishes.Wishing(store, clock, changes, on_wish, dry_run), admin))
+    wishing = wishes.Wishing(store, clock, changes, on_wish, dry_run)
+    app.include_router(wishes.router(wishing, admin))
     app.include_router(clusters.router(clusters.Network(store, addresses, explain or why.explain, doctor), admin))
     if running is not None:
         app.include_router(processes.router(running, admin))

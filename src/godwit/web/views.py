@@ -186,17 +186,38 @@ class LiveView(View):
 
 
 class AccountView(View):
-    """Somebody who may log in."""
+    """Somebody who may log in.
+
+    Attributes:
+        badges: shown in every channel.
+        suspended: it may say nothing anywhere.
+        channel_suspended: the channel of its name is closed.
+    """
 
     user_id: str
     login: str
     display_name: str
+    color: str
+    user_type: str
     bot: str
+    badges: tuple[str, ...]
+    suspended: bool
+    channel_suspended: bool
 
     @classmethod
     def of(cls, account: Account) -> AccountView:
         """Show an account."""
-        return cls(user_id=account.user_id, login=account.login, display_name=account.display_name, bot=account.bot)
+        return cls(
+            user_id=account.user_id,
+            login=account.login,
+            display_name=account.display_name,
+            color=account.color,
+            user_type=account.user_type,
+            bot=account.bot,
+            badges=account.badges,
+            suspended=account.suspended,
+            channel_suspended=account.channel_suspended,
+        )
 
 
 class Accounts(View):
@@ -220,8 +241,9 @@ class TokenView(View):
 
 
 class AuditView(View):
-    """Who did what, when and why."""
+    """Who did what, when and why; numbers grow with time."""
 
+    number: int
     time: float
     actor: str
     action: str
@@ -233,6 +255,7 @@ class AuditView(View):
     def of(cls, entry: AuditEntry) -> AuditView:
         """Show a line of the audit."""
         return cls(
+            number=entry.number,
             time=entry.time,
             actor=entry.actor,
             action=entry.action,
