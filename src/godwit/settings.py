@@ -208,6 +208,11 @@ class LimitSettings:
     address_joins: int = _setting(
         0, "JOINs of all anonymous connections from one address per window; 0: the preset's, which is none but in 2016."
     )
+    channels: int = _setting(
+        0,
+        "Channels that a client may be in at once, but for those where it is moderator or owner; 0: any number. "
+        "Twitch has 100 since May 2024.",
+    )
     messages: int = _setting(0, "Messages and commands of an ordinary account per window; 0: the preset's.")
     known_messages: int = _setting(0, "The same of a known bot; 0: the preset's.")
     verified_messages: int = _setting(0, "The same of a verified bot; 0: the preset's.")

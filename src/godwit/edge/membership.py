@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from godwit.chat.limits import Charge
+from godwit.edge.crowding import may_join
 from godwit.errors import StoreUnavailable
 from godwit.tmi import render
 from godwit.tmi.events import InquireRequested, JoinRequested, PartRequested
@@ -36,13 +37,18 @@ def join_requested(session: Session, event: JoinRequested) -> None:
             session.write(
                 render.join_burst(session.caps, name, session.author(name), room_id="0", settings={}, home=False)
             )
-        else:
-            room = session.rooms.get(name)
-            if room is None:
-                room = session.rooms[name] = session.node.room(name)
-            enter = partial(_enter, session, room, event.after.get(name))
-            if session.node.relations.ready(session, name, enter):
-                enter()
+        elif may_join(session, name, partial(_let_in, session, name, event.after.get(name))):
+            _let_in(session, name, event.after.get(name))
+
+
+def _let_in(session: Session, name: str, after: Position | None) -> None:
+    """Let the connection into a channel, once its author's relations are known."""
+    room = session.rooms.get(name)
+    if room is None:
+        room = session.rooms[name] = session.node.room(name)
+    enter = partial(_enter, session, room, after)
+    if session.node.relations.ready(session, name, enter):
+        enter()
 
 
 def _enter(session: Session, room: Room, after: Position | None) -> None:

@@ -131,10 +131,12 @@ class EdgeNode:
     def logged_in(self, session: Session) -> None:
         """Take note that a connection has logged in: from now on it must answer PINGs."""
         self.counts.logins += 1
+        self.pace.came(session)
         self.wheel.set(session, session.heard + self.settings.edge.ping_interval)
 
     def forget(self, session: Session) -> None:
         """Take note that a connection has gone."""
+        self.pace.went(session)
         self.wheel.clear(session)
         self._sessions.pop(session.producer, None)
         if not self._sessions:

@@ -8,7 +8,7 @@ lane has a task or a timer, and only clients that were told more than once latel
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
 
@@ -104,6 +104,7 @@ class Pace:
             if limit := self.limits.join_limit(bot):
                 self._tokens[bot == VERIFIED] = tokens(limit, settings.move.notice_share)
         self._told: Fading[float] = Fading(max((1 / rate for rate, _ in self._tokens.values()), default=0.0))
+        self._connections: dict[str, set[Session]] | None = {} if settings.limits.channels else None
         self._lanes: dict[str, _Lane] = {}
         self._wheel = Wheel(now())
         self._accounts: Accounts | None = None
@@ -136,6 +137,22 @@ class Pace:
         if charge is Charge.CHARGED and self._accounts:
             self._accounts.logged_in(account, bot)
         return charge
+
+    def came(self, session: Session) -> None:
+        """Take note that a connection has logged in."""
+        if self._connections is not None:
+            self._connections.setdefault(session.client, set()).add(session)
+
+    def went(self, session: Session) -> None:
+        """Take note that a connection has gone, logged in or not."""
+        if self._connections is not None and (others := self._connections.get(session.client)):
+            others.discard(session)
+            if not others:
+                del self._connections[session.client]
+
+    def connections(self, session: Session) -> Collection[Session]:
+        """All connections of a client to this process; those are kept only if its channels are limited (LIMIT-11)."""
+        return (self._connections or {}).get(session.client, ())
 
     def sent_to(self, session: Session, channel: str, cluster: str, epoch: int) -> None:
         """Take note that a connection was told where a channel went: its account may join there for free (LIMIT-5)."""
