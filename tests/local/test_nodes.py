@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -23,3 +24,32 @@ async def test_what_does_not_start_leaves_nothing_running(tmp_path: Path) -> Non
     assert [about["pid"] for about in network.processes().values()] == [0, 0]
     assert (tmp_path / "godwit.toml").stat().st_mode & 0o777 == 0o600
     await network.stop()
+
+
+async def test_a_start_is_undone_to_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if somebody is told to end while it is undone, and whoever else ends it waits for that."""
+    network = LocalNetwork(Size(("main",), 1, 1, 1), tmp_path)
+    begun, may_end = asyncio.Event(), asyncio.Event()
+    done: list[str] = []
+
+    async def fail() -> None:
+        raise InvalidRequest("no room")
+
+    async def end() -> None:
+        begun.set()
+        await may_end.wait()
+        done.append("ended")
+
+    monkeypatch.setattr(network, "_start", fail)
+    monkeypatch.setattr(network, "_end", end)
+    starting = asyncio.create_task(network.start())
+    await begun.wait()
+    for _ in range(2):
+        starting.cancel()
+        await asyncio.sleep(0)
+    assert not starting.done()
+    may_end.set()
+    with pytest.raises(InvalidRequest, match="no room"):
+        await starting
+    await network.stop()
+    assert done == ["ended"]

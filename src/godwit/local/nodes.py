@@ -11,6 +11,7 @@ import secrets
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,7 +93,7 @@ class LocalNetwork:
         self._about: dict[str, dict[str, Any]] = {}
         self._config = self.directory / "godwit.toml"
         self._keeping: asyncio.Task[None] | None = None
-        self._stopped = False
+        self._ending: asyncio.Task[None] | None = None
 
     async def start(self) -> dict[str, Any]:
         """Start everything; returns what the ready file says.
@@ -103,7 +104,11 @@ class LocalNetwork:
         try:
             return await self._start()
         except BaseException:
-            await self.stop()
+            undoing = asyncio.create_task(self.stop(), name="undoes the start")
+            while not undoing.done():
+                # Whoever is in a hurry still waits for this: nobody else would end what runs already.
+                with suppress(asyncio.CancelledError):
+                    await asyncio.shield(undoing)
             raise
 
     async def wait_stopped(self) -> None:
@@ -112,10 +117,12 @@ class LocalNetwork:
         await asyncio.shield(self._keeping)
 
     async def stop(self) -> None:
-        """End everything in order. May be called twice."""
-        if self._stopped:
-            return
-        self._stopped = True
+        """End everything in order. May be called twice: each call returns when all has ended."""
+        if self._ending is None:
+            self._ending = asyncio.create_task(self._end(), name="ends the network")
+        await asyncio.shield(self._ending)
+
+    async def _end(self) -> None:
         if self._keeping is not None:
             await end(self._keeping)
         for role in ("edge", "directory", "controller"):
