@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from godwit.errors import InvalidRequest
 from godwit.local.nodes import LocalNetwork, Size
+from godwit.settings import Settings
 
 
 def test_sizes_that_cannot_be(tmp_path: Path) -> None:
@@ -53,3 +56,30 @@ async def test_a_start_is_undone_to_the_end(tmp_path: Path, monkeypatch: pytest.
         await starting
     await network.stop()
     assert done == ["ended"]
+
+
+def test_what_processes_are_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their settings by file and command line; of Godwit's variables only the one that asks for the demo's fault."""
+    given: dict[str, tuple[Sequence[str], Mapping[str, str]]] = {}
+
+    class FakeChild:
+        """Is never started."""
+
+        pid = 0
+
+        def __init__(
+            self, name: str, command: Sequence[str], ready: str, *, file: Path, how: Mapping[str, Any]
+        ) -> None:
+            given[name] = command, how["env"]
+
+    monkeypatch.setattr("godwit.local.nodes.Child", FakeChild)
+    monkeypatch.setenv("GODWIT_DEMO_FAULT", "skip-seal")
+    monkeypatch.setenv("GODWIT_MOVE__DRAIN", "7")
+    network = LocalNetwork(Size(("main",), 1, 1, 1), tmp_path, ["move.drain=1"])
+    network._make_processes(Settings(clusters=("main",)))
+    assert sorted(given) == ["controller-1", "directory-1", "edge-main-1"]
+    for command, environment in given.values():
+        assert "move.drain=1" in command
+        assert {name: value for name, value in environment.items() if name.startswith("GODWIT_")} == {
+            "GODWIT_DEMO_FAULT": "skip-seal"
+        }

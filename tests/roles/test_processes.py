@@ -31,6 +31,7 @@ from godwit.settings import (
     Settings,
     StoreSettings,
 )
+from godwit.steering import Steering
 from godwit.store.nodes_base import Node
 from godwit.values import Addresses
 from tests.edge.world import DEADLINE, Client
@@ -137,6 +138,24 @@ async def test_processes_work_together(fleet: Fleet) -> None:
         metrics = (await http.get("/metrics")).text
         assert 'godwit_edge_connections{cluster="main"} 1.0' in metrics
         assert 'godwit_log_connections{cluster="aws"} 1.0' in metrics
+
+
+@pytest.mark.parametrize(("variable", "skips"), [("skip-seal", True), ("drop", False)])
+async def test_the_demos_fault(fleet: Fleet, monkeypatch: pytest.MonkeyPatch, variable: str, skips: bool) -> None:
+    """A controller is told of it by the environment; nothing else asks for it."""
+    asked: list[bool] = []
+
+    class SpiedSteering(Steering):
+        """Notes what it is asked for."""
+
+        def __init__(self, *args: Any, skip_seal: bool = False, **more: Any) -> None:
+            asked.append(skip_seal)
+            super().__init__(*args, skip_seal=skip_seal, **more)
+
+    monkeypatch.setattr("godwit.roles.controller.Steering", SpiedSteering)
+    monkeypatch.setenv("GODWIT_DEMO_FAULT", variable)
+    await fleet.start(Controller(fleet.named("controller")))
+    assert asked == [skips]
 
 
 async def test_an_end_in_order_is_no_fault(fleet: Fleet) -> None:
