@@ -91,3 +91,15 @@ async def test_nothing_is_kept_of_those_who_have_gone() -> None:
         ann.close()
         await net.nodes["main"].wait_empty()
         assert net.pace.connections(session) == ()
+
+
+async def test_who_hangs_up_while_it_waits_leaves_nothing_behind() -> None:
+    async with limited() as net:
+        ann, node = await net.login("ann"), net.nodes["main"]
+        assert await joined(net, ann, "a", "b") == ["a", "b"]
+        await moderator(net, "ann", "late")
+        ann.send("JOIN #late")
+        ann.close()
+        await node.wait_empty()
+        await net.idle()
+        assert node.members("late") == 0

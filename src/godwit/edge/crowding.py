@@ -32,6 +32,8 @@ def may_join(session: Session, channel: str, later: Callable[[], None]) -> bool:
 
 def _decide(session: Session, channel: str, later: Callable[[], None]) -> None:
     """Join a channel if the client moderates it, or enough of those that it is in; waits until that is known."""
+    if session not in session.node.pace.connections(session):
+        return  # it has hung up meanwhile
     joined = _joined(session)
     if _moderates(session, channel) or _counted(session, joined) < session.node.settings.limits.channels:
         later()
@@ -39,7 +41,8 @@ def _decide(session: Session, channel: str, later: Callable[[], None]) -> None:
     asked = [(session, session.node.room(channel)), *((other, other.rooms[name]) for name, other in joined.items())]
     for other, room in asked:
         if not room.channel.known:
-            again = partial(_decide, session, channel, later)
+            # In a turn of its own: this one is still the other channel's.
+            again = partial(session.node.loop.call_soon, session.guard, partial(_decide, session, channel, later))
             if not room.when_known(other, again, partial(_over, session, channel)):
                 _over(session, channel)
             return
