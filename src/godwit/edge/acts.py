@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from godwit.edge import notices
 from godwit.edge.commands import hosting, modes
 from godwit.edge.commands.typed import BANNED
-from godwit.tmi import render
+from godwit.tmi import render, render_room
 from godwit.values import Act, Change, Message, Produced, Tell, UserNotice
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def show(room: Room, act: Act, time: float, *, but: Session | None) -> None:
         said = room.message(act.deletes)
         text = said.text if said else ""
         room.fanout.line(
-            lambda caps: render.clearmsg(
+            lambda caps: render_room.clearmsg(
                 caps,
                 room.name,
                 login=act.target_login,
@@ -41,7 +41,7 @@ def show(room: Room, act: Act, time: float, *, but: Session | None) -> None:
         )
     elif act.kind in ("ban", "timeout", "clear"):
         room.fanout.line(
-            lambda caps: render.clearchat(
+            lambda caps: render_room.clearchat(
                 caps,
                 room.name,
                 room_id=room.room_id,
@@ -55,7 +55,7 @@ def show(room: Room, act: Act, time: float, *, but: Session | None) -> None:
         room.audience.company.roles_changed()
     elif act.kind in ("host", "unhost"):
         target = act.target_login if act.kind == "host" else ""
-        room.fanout.line(lambda caps: render.hosttarget(caps, room.name, target, act.viewers))
+        room.fanout.line(lambda caps: render_room.hosttarget(caps, room.name, target, act.viewers))
         _notice_all(room, *_hosting(target), but=but)
     elif act.kind == "unraid":
         record = UserNotice(
@@ -67,7 +67,7 @@ def show(room: Room, act: Act, time: float, *, but: Session | None) -> None:
             author=act.by,
             system_msg=notices.text("unraid_success"),
         )
-        room.fanout.line(lambda caps: render.usernotice(caps, room.name, record, time=time, room_id=room.room_id))
+        room.fanout.line(lambda caps: render_room.usernotice(caps, room.name, record, time=time, room_id=room.room_id))
 
 
 def show_change(room: Room, change: Change, *, but: Session | None) -> None:
@@ -82,7 +82,7 @@ def show_change(room: Room, change: Change, *, but: Session | None) -> None:
 def tell_hosting(session: Session, room: Room) -> None:
     """Tell somebody who has joined whom the channel hosts (HOST-1)."""
     target = room.channel.hosting
-    room.tell(session, render.hosttarget(session.caps, room.name, target))
+    room.tell(session, render_room.hosttarget(session.caps, room.name, target))
     msg_id, values = _hosting(target)
     session.notice(room.name, msg_id, **values)
 

@@ -15,7 +15,7 @@ from godwit.edge.company import Company
 from godwit.edge.membership import nearest
 from godwit.edge.ports import Member, Shown
 from godwit.edge.standing import Standing
-from godwit.tmi import render
+from godwit.tmi import render, render_room
 from godwit.tmi.capabilities import Caps
 from godwit.tmi.text import clean, cut
 from godwit.values import Act, Addresses, Change, Message, Placement, Position, Produced, Tell, UserNotice
@@ -244,7 +244,7 @@ class RoomAudience:
     def announced(self, record: UserNotice, position: Position, time: float) -> None:
         """Show a USERNOTICE (UN-1)."""
         room = self._room
-        room.fanout.line(lambda caps: render.usernotice(caps, room.name, record, time=time, room_id=room.room_id))
+        room.fanout.line(lambda caps: render_room.usernotice(caps, room.name, record, time=time, room_id=room.room_id))
 
     def noticed(self, record: Tell) -> None:
         """Show what operators have to say, or tell the owner who hosts the channel (NOTICE-7, HOST-1)."""

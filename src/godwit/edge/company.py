@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from godwit.chat.authors import EVERYWHERE
 from godwit.edge.presence import MOST_NAMED, named
-from godwit.tmi import render
+from godwit.tmi import render, render_room
 from godwit.tmi.capabilities import Caps
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Company:
 
     def modes(self) -> bytes:
         """What somebody who joins is told of the operators (MODE-1)."""
-        return b"".join(render.mode(self._room.name, nick, "+o") for nick in sorted(self._operators or ()))
+        return b"".join(render_room.mode(self._room.name, nick, "+o") for nick in sorted(self._operators or ()))
 
     def announce(self) -> None:
         """Tell those with MEMBERSHIP who has come and gone since the last time (CAP-6, JOIN-8, MODE-1)."""
@@ -98,8 +98,8 @@ class Company:
             came = [(nick, render.join(nick, name)) for nick in sorted(now - before)]
             rest = b"".join(render.part(nick, name) for nick in sorted(before - now))
         if were is not None:
-            rest += b"".join(render.mode(name, nick, "-o") for nick in sorted(were - are))
-            rest += b"".join(render.mode(name, nick, "+o") for nick in sorted(are - were))
+            rest += b"".join(render_room.mode(name, nick, "-o") for nick in sorted(were - are))
+            rest += b"".join(render_room.mode(name, nick, "+o") for nick in sorted(are - were))
         if not (came or rest):
             return
         for reader in list(fanout):

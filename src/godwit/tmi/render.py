@@ -14,9 +14,10 @@ from typing import Literal
 from godwit.tmi.capabilities import NONE, Caps
 from godwit.tmi.emotes import is_emotes
 from godwit.tmi.login import SERVER, WELCOME, is_anonymous
-from godwit.tmi.message import encode, escape
+from godwit.tmi.message import encode
+from godwit.tmi.tags import flag, millis, tagged
 from godwit.tmi.text import addressed
-from godwit.values import Account, Addresses, Author, Message, Position, UserNotice
+from godwit.values import Account, Addresses, Author, Message, Position
 
 SETTINGS: Mapping[str, int] = {
     "emote-only": 0,
@@ -30,19 +31,6 @@ SETTINGS: Mapping[str, int] = {
 
 MAX_NAMES = 400
 """Bytes of names on one 353 line (JOIN-4)."""
-
-
-def _tagged(tags: Mapping[str, str], rest: str) -> bytes:
-    block = ";".join(f"{key}={escape(tags[key])}" for key in sorted(tags))
-    return encode(f"@{block} {rest}" if block else rest)
-
-
-def _flag(value: bool) -> str:
-    return "1" if value else "0"
-
-
-def _millis(time: float) -> str:
-    return str(round(time * 1000))
 
 
 def _user(login: str) -> str:
@@ -91,7 +79,7 @@ def globaluserstate(caps: Caps, account: Account) -> bytes:
         "user-id": account.user_id,
         "user-type": account.user_type,
     }
-    return _tagged(tags if Caps.TAGS in caps else {}, f":{SERVER} GLOBALUSERSTATE")
+    return tagged(tags if Caps.TAGS in caps else {}, f":{SERVER} GLOBALUSERSTATE")
 
 
 # membership ---------------------------------------------------------------------------------------
@@ -105,11 +93,6 @@ def join(login: str, channel: str) -> bytes:
 def part(login: str, channel: str) -> bytes:
     """Somebody is out (PART-1)."""
     return encode(f"{_user(login)} PART #{channel}")
-
-
-def mode(channel: str, login: str, change: str) -> bytes:
-    """Somebody becomes an operator, `+o`, or is none any more, `-o`; needs MEMBERSHIP, which the caller sees to."""
-    return encode(f":jtv MODE #{channel} {change} {login}")
 
 
 def names(caps: Caps, nick: str, channel: str, others: Sequence[str] = ()) -> bytes:
@@ -194,15 +177,15 @@ def privmsg(
         "color": author.color,
         "display-name": author.display_name or author.login,
         "emotes": message.emotes,
-        "first-msg": _flag(message.first),
+        "first-msg": flag(message.first),
         "flags": "",
         "id": message.id,
-        "mod": _flag(author.mod),
+        "mod": flag(author.mod),
         "returning-chatter": "0",
         "room-id": room_id,
-        "subscriber": _flag(author.subscriber),
-        "tmi-sent-ts": _millis(time),
-        "turbo": _flag(author.turbo),
+        "subscriber": flag(author.subscriber),
+        "tmi-sent-ts": millis(time),
+        "turbo": flag(author.turbo),
         "user-id": author.user_id,
         "user-type": author.user_type,
     }
@@ -220,7 +203,7 @@ def privmsg(
         tags["reply-parent-user-login"] = reply.user_login
     if position and Caps.POSITION in caps:
         tags["godwit-position"] = str(position)
-    return _tagged(tags, rest)
+    return tagged(tags, rest)
 
 
 def userstate(caps: Caps, channel: str, author: Author, *, msg_id: str = "", nonce: str = "") -> bytes:
@@ -236,15 +219,15 @@ def userstate(caps: Caps, channel: str, author: Author, *, msg_id: str = "", non
         "color": author.color,
         "display-name": author.display_name or author.login,
         "emote-sets": "0",
-        "mod": _flag(author.mod),
-        "subscriber": _flag(author.subscriber),
+        "mod": flag(author.mod),
+        "subscriber": flag(author.subscriber),
         "user-type": author.user_type,
     }
     if msg_id:
         tags["id"] = msg_id
     if nonce:
         tags["client-nonce"] = nonce
-    return _tagged(tags, rest)
+    return tagged(tags, rest)
 
 
 def roomstate(
@@ -268,7 +251,7 @@ def roomstate(
     """
     tags = {**_settings({**SETTINGS, **settings}), "room-id": room_id}
     if Caps.POSITION in caps and cluster:
-        tags |= {"godwit-cluster": cluster, "godwit-epoch": str(epoch), "godwit-home": _flag(home)}
+        tags |= {"godwit-cluster": cluster, "godwit-epoch": str(epoch), "godwit-home": flag(home)}
         if position:
             tags["godwit-position"] = str(position)
     return _roomstate(caps, channel, tags)
@@ -286,7 +269,7 @@ def _settings(settings: Mapping[str, int]) -> dict[str, str]:
 def _roomstate(caps: Caps, channel: str, tags: Mapping[str, str]) -> bytes:
     if Caps.COMMANDS not in caps:
         return b""
-    return _tagged(tags if Caps.TAGS in caps else {}, f":{SERVER} ROOMSTATE #{channel}")
+    return tagged(tags if Caps.TAGS in caps else {}, f":{SERVER} ROOMSTATE #{channel}")
 
 
 def notice(caps: Caps, channel: str, msg_id: str, text: str) -> bytes:
@@ -295,7 +278,7 @@ def notice(caps: Caps, channel: str, msg_id: str, text: str) -> bytes:
         return encode(f":{SERVER} NOTICE * :{text}")
     if Caps.COMMANDS not in caps:
         return b""
-    return _tagged({"msg-id": msg_id} if Caps.TAGS in caps else {}, f":{SERVER} NOTICE #{channel} :{text}")
+    return tagged({"msg-id": msg_id} if Caps.TAGS in caps else {}, f":{SERVER} NOTICE #{channel} :{text}")
 
 
 def gap(caps: Caps, channel: str, missing: int | None) -> bytes:
@@ -307,87 +290,7 @@ def gap(caps: Caps, channel: str, missing: int | None) -> bytes:
         tags["godwit-missing"] = "unknown" if missing is None else str(missing)
     count = "Some" if missing is None else str(missing)
     text = f"{count} message{'' if missing == 1 else 's'} of this channel could not be shown here."
-    return _tagged(tags if Caps.TAGS in caps else {}, f":{SERVER} NOTICE #{channel} :{text}")
-
-
-def clearchat(
-    caps: Caps,
-    channel: str,
-    *,
-    room_id: str,
-    time: float,
-    target_login: str = "",
-    target_id: str = "",
-    seconds: int = 0,
-) -> bytes:
-    """A whole room or one user's lines are cleared; without `seconds` a user is banned for good (CLEAR-1)."""
-    if Caps.COMMANDS not in caps:
-        return b""
-    tags = {"room-id": room_id, "tmi-sent-ts": _millis(time)}
-    rest = f":{SERVER} CLEARCHAT #{channel}"
-    if target_login:
-        rest += f" :{target_login}"
-        tags["target-user-id"] = target_id
-        if seconds:
-            tags["ban-duration"] = str(seconds)
-    return _tagged(tags if Caps.TAGS in caps else {}, rest)
-
-
-def clearmsg(
-    caps: Caps, channel: str, *, login: str, target_msg_id: str, text: str, time: float, room_id: str = ""
-) -> bytes:
-    """One message is removed (CLEAR-2).
-
-    Args:
-        login: who had said it.
-        text: what it said.
-    """
-    if Caps.COMMANDS not in caps:
-        return b""
-    tags = {"login": login, "room-id": room_id, "target-msg-id": target_msg_id, "tmi-sent-ts": _millis(time)}
-    return _tagged(tags if Caps.TAGS in caps else {}, f":{SERVER} CLEARMSG #{channel} :{text}")
-
-
-def hosttarget(caps: Caps, channel: str, target: str, viewers: int = 0) -> bytes:
-    """The channel hosts another one, or none any more for '' (HOST-1).
-
-    Args:
-        viewers: how many it brings along; 0 if nobody counted.
-    """
-    if Caps.COMMANDS not in caps:
-        return b""
-    return encode(f":{SERVER} HOSTTARGET #{channel} :" + (f"{target} {viewers or '-'}" if target else "- 0"))
-
-
-def usernotice(caps: Caps, channel: str, record: UserNotice, *, time: float, room_id: str) -> bytes:
-    """Something that happened around an account: a sub, a raid, an announcement (UN-1).
-
-    Args:
-        time: the record's log time.
-    """
-    if Caps.COMMANDS not in caps:
-        return b""
-    author = record.author
-    rest = f":{SERVER} USERNOTICE #{channel}" + (f" :{record.text}" if record.text else "")
-    tags = {f"msg-param-{name}": value for name, value in record.params.items()} | {
-        "badge-info": ",".join(author.badge_info),
-        "badges": ",".join(author.badges),
-        "color": author.color,
-        "display-name": author.display_name or author.login,
-        "emotes": record.emotes,
-        "flags": "",
-        "id": record.id,
-        "login": author.login,
-        "mod": _flag(author.mod),
-        "msg-id": record.kind,
-        "room-id": room_id,
-        "subscriber": _flag(author.subscriber),
-        "system-msg": record.system_msg,
-        "tmi-sent-ts": _millis(time),
-        "user-id": author.user_id,
-        "user-type": author.user_type,
-    }
-    return _tagged(tags if Caps.TAGS in caps else {}, rest)
+    return tagged(tags if Caps.TAGS in caps else {}, f":{SERVER} NOTICE #{channel} :{text}")
 
 
 # moving -------------------------------------------------------------------------------------------
@@ -421,17 +324,17 @@ def serverchange(
         return encode(rest)
     tags = {
         "godwit-cluster": cluster,
-        "godwit-drain-until": _millis(drain_until) if drain_until else "",
+        "godwit-drain-until": millis(drain_until) if drain_until else "",
         "godwit-epoch": str(epoch),
         "godwit-tcp": ",".join(addresses.tcp),
         "godwit-tls": ",".join(addresses.tls),
         "godwit-ws": ",".join(addresses.ws),
         "godwit-wss": ",".join(addresses.wss),
     }
-    return _tagged(tags, rest)
+    return tagged(tags, rest)
 
 
 def inquire(channel: str, cluster: str, address: str, *, caps: Caps = NONE, epoch: int = 0) -> bytes:
     """Where a channel is: cluster and an address of the kind the client uses (INQ-1)."""
     tags = {"godwit-epoch": str(epoch)} if Caps.TAGS in caps and epoch else {}
-    return _tagged(tags, f":{SERVER} INQUIRE #{channel} {cluster} {address}")
+    return tagged(tags, f":{SERVER} INQUIRE #{channel} {cluster} {address}")
