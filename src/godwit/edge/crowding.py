@@ -41,12 +41,16 @@ def _decide(session: Session, channel: str, later: Callable[[], None]) -> None:
     asked = [(session, session.node.room(channel)), *((other, other.rooms[name]) for name, other in joined.items())]
     for other, room in asked:
         if not room.channel.known:
-            # In a turn of its own: this one is still the other channel's.
-            again = partial(session.node.loop.call_soon, session.guard, partial(_decide, session, channel, later))
+            again = partial(_decide_soon, session, channel, later)
             if not room.when_known(other, again, partial(_over, session, channel)):
                 _over(session, channel)
             return
     _over(session, channel)
+
+
+def _decide_soon(session: Session, channel: str, later: Callable[[], None]) -> None:
+    """Decide in a turn of its own: this one is still that of the channel that was waited for."""
+    session.node.loop.call_soon(session.guard, partial(_decide, session, channel, later))
 
 
 def _joined(session: Session) -> dict[str, Session]:
