@@ -174,6 +174,29 @@ async def test_what_waits_is_bounded() -> None:
         assert sorted(msg_id for msg_id, _ in notices(await mod.flush())) == ["msg_ratelimit", "room_mods", "room_mods"]
 
 
+@pytest.mark.row("SAY-suspended", "NOTICE-msg_suspended", "CMD-disconnect")
+async def test_a_suspended_account_may_only_go() -> None:
+    async with stage() as room:
+        await room.net.store.set_account("mod", suspended=True)
+        told = [("msg_suspended", "Your account has been suspended.")]
+        for text in ("/ban ann", "/color red", "/mods"):
+            assert await room.told("mod", text) == told
+        mod = await room.client("mod")
+        mod.send("PRIVMSG #jtv :/disconnect")
+        assert await mod.rest() == []
+
+
+@pytest.mark.row("SAY-suspended", "NOTICE-msg_channel_suspended")
+async def test_in_a_suspended_channel_nothing_is_done() -> None:
+    async with stage() as room:
+        mod = await room.net.login("mod")
+        await room.net.store.set_account("boss", channel_suspended=True)
+        await room.net.nodes["main"].relations.check()
+        mod.send("PRIVMSG #boss :/clear", "PRIVMSG #boss :/color red")
+        await room.net.idle()
+        assert sorted(msg_id for msg_id, _ in notices(await mod.flush())) == ["color_changed", "msg_channel_suspended"]
+
+
 @pytest.mark.row("CMD-3", "NOTICE-no_permission")
 async def test_who_is_no_moderator_any_more_when_the_turn_comes_may_not() -> None:
     async with stage() as room:

@@ -151,7 +151,11 @@ def _begin(typed: Typed, row: Command) -> None:
     session = typed.session
     if not may_command(session, typed.channel, typed.name, session.exempt(typed.channel)):
         return
-    if row.scoped and not _may(typed, row.who):
+    if session.identity is not None and session.identity.suspended and row is not COMMANDS["disconnect"]:
+        typed.notice("msg_suspended")
+    elif row.scoped and session.node.relations.closed(typed.channel):
+        typed.notice("msg_channel_suspended")
+    elif row.scoped and not _may(typed, row.who):
         typed.notice("no_permission")
     elif len(typed.words) < row.least or (typed.words and row.bare):
         typed.explain()
