@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from godwit.chat.authors import author
+from godwit.chat.authors import author, is_exempt
 from godwit.chat.room import Role
 from godwit.values import Account, Author, Relation
 
@@ -63,3 +63,13 @@ def test_all_in_order() -> None:
 def test_no_badge_twice() -> None:
     account = msgspec.structs.replace(ANN, user_type="admin", badges=("admin/1", "glhf/1"))
     assert of(account).badges == ("admin/1", "glhf/1")
+
+
+@pytest.mark.row("SAY-exempt")
+def test_who_is_exempt() -> None:
+    staff = of(msgspec.structs.replace(ANN, user_type="global_mod"))
+    assert [is_exempt(each, owner=False) for each in (of(), of(role="mod"), of(role="vip"), staff)] == [
+        False, True, True, True,
+    ]  # fmt: skip
+    assert is_exempt(of(owner=True), owner=True)
+    assert not is_exempt(of(subscriber=True, months=3), owner=False)

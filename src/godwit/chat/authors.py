@@ -65,6 +65,11 @@ def author(account: Account, *, owner: bool, role: Role, relation: Relation | No
     )
 
 
+def is_exempt(author: Author, *, owner: bool) -> bool:
+    """Whether the modes of a room and the limits of ordinary members don't hold for an author there (SAY-exempt)."""
+    return owner or author.mod or author.vip or author.user_type in EVERYWHERE
+
+
 def _subscriber_badge(relation: Relation) -> str:
     months = max(relation.months, 1)
     step = STEPS[bisect_right(STEPS, months) - 1] if months > 1 else 0

@@ -157,6 +157,12 @@ class Room:
         self._backend.call(self.channel.leave, session)
         self.audience.left(session)
 
+    def known_to(self, session: Session) -> bool:
+        """Whether all is known that decides what a connection may do, and nothing it wants waits for that."""
+        channel = self.channel
+        known = channel.known and self._backend.open and not channel.waits(session.producer)
+        return known and session.node.relations.ready(session, self.name)
+
     def when_known(self, session: Session, call: Callable[[], None], otherwise: Callable[[], None]) -> bool:
         """Have something done for a connection once all is known that decides it, at once if it is (MSG-11).
 
@@ -168,12 +174,12 @@ class Room:
         Returns:
             False if too much of the connection's waits already, or the room was closed.
         """
-        channel, relations = self.channel, session.node.relations
-        ready = relations.ready(session, self.name, self._look_again)
-        taken = self._backend.open
-        if ready and taken and channel.known and not channel.waits(session.producer):
+        if self.known_to(session):
             call()
             return True
+        channel, relations = self.channel, session.node.relations
+        relations.ready(session, self.name, self._look_again)
+        taken = self._backend.open
         self._backend.asked_by(session.producer)
 
         def wait() -> None:

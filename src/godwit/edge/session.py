@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from godwit.chat.authors import EVERYWHERE, author
+from godwit.chat.authors import author as author_of
+from godwit.chat.authors import is_exempt
+from godwit.chat.room import Role
 from godwit.edge import login, membership, notices, talk
 from godwit.edge.auth.base import Grant
 from godwit.edge.auth.scopes import Scopes
@@ -20,7 +22,7 @@ from godwit.tmi import events, render
 from godwit.tmi.capabilities import Caps
 from godwit.tmi.login import LoginFailure
 from godwit.tmi.server import ServerConnection
-from godwit.values import Account, Author
+from godwit.values import Account, Author, Relation
 from godwit.wire.connection import NOT_READING, Connection
 from godwit.wire.websocket import GOING_AWAY
 
@@ -45,6 +47,7 @@ class Session:
     """
 
     __slots__ = (
+        "_author",
         "_leaving",
         "connection",
         "grant",
@@ -70,6 +73,7 @@ class Session:
         self.pinged = 0.0
         self.slot = 0
         self._leaving = False
+        self._author: tuple[tuple[str, Account, Role, Relation], Author] | None = None
 
     # who it is --------------------------------------------------------------------------------
 
@@ -117,20 +121,16 @@ class Session:
         account = self.identity
         if account is None:
             return Author("", self.nick)
-        return author(
-            account,
-            owner=self.owns(channel),
-            role=self.node.role(channel, account.user_id),
-            relation=self.node.relations.relation(channel, account.user_id),
-        )
+        role = self.node.role(channel, account.user_id)
+        relation = self.node.relations.relation(channel, account.user_id)
+        facts = (channel, account, role, relation)
+        if self._author is None or self._author[0] != facts:
+            self._author = (facts, author_of(account, owner=self.owns(channel), role=role, relation=relation))
+        return self._author[1]
 
     def exempt(self, channel: str) -> bool:
         """Whether it is moderator, VIP or owner of a channel, or may moderate everywhere (SAY-exempt)."""
-        account = self.identity
-        if account is None:
-            return False
-        everywhere = account.user_type in EVERYWHERE
-        return everywhere or self.owns(channel) or bool(self.node.role(channel, account.user_id))
+        return is_exempt(self.author(channel), owner=self.owns(channel))
 
     # what the connection says -----------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from godwit.chat.authors import is_exempt
 from godwit.chat.modes import MINUTE, Refusal, Speaker, Spoken
 from godwit.edge.commands.durations import in_words
 from godwit.edge.quota import may_say
@@ -29,6 +30,9 @@ def message_sent(session: Session, event: MessageSent) -> None:
         session.notice(event.channel, "msg_room_not_found")
         return
     room = session.node.room(event.channel)
+    if room.known_to(session):
+        _say(session, room, event)
+        return
     unsent = partial(session.notice, event.channel, "godwit_unsent", text=event.text)
     if not room.when_known(session, partial(_say, session, room, event), unsent):
         session.notice(event.channel, "msg_ratelimit")
@@ -36,10 +40,10 @@ def message_sent(session: Session, event: MessageSent) -> None:
 
 def _say(session: Session, room: Room, event: MessageSent) -> None:
     """Have a message appended, or tell why not."""
-    exempt = session.exempt(room.name)
+    author = session.author(room.name)
+    exempt = is_exempt(author, owner=session.owns(room.name))
     if not may_say(session, room.name, exempt):
         return
-    author = session.author(room.name)
     emotes = session.node.relations.emotes(room.name)
     if refusal := _refusal(session, room, event, author, emotes, exempt=exempt):
         session.notice(room.name, refusal.msg_id, **_filled(refusal, room.name))
