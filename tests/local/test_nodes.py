@@ -11,7 +11,7 @@ import pytest
 
 from godwit.errors import InvalidRequest
 from godwit.local.nodes import LocalNetwork, Size
-from godwit.settings import Settings
+from godwit.settings import EdgeSettings, Settings
 
 
 def test_sizes_that_cannot_be(tmp_path: Path) -> None:
@@ -83,3 +83,32 @@ def test_what_processes_are_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert {name: value for name, value in environment.items() if name.startswith("GODWIT_")} == {
             "GODWIT_DEMO_FAULT": "skip-seal"
         }
+
+
+@pytest.mark.row("TLS-1")
+@pytest.mark.parametrize(
+    ("certificate", "kinds"), [("", {"tcp", "ws"}), ("chat.pem", {"tcp", "tls", "ws", "wss"})], ids=["plain", "tls"]
+)
+def test_where_edges_listen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, certificate: str, kinds: set[str]) -> None:
+    """Each has ports of its own, which the ready file tells."""
+    commands: list[Sequence[str]] = []
+
+    class FakeChild:
+        """Is never started."""
+
+        pid = 0
+
+        def __init__(self, name: str, command: Sequence[str], ready: str, **how: Any) -> None:
+            commands.append(command)
+
+    monkeypatch.setattr("godwit.local.nodes.Child", FakeChild)
+    network = LocalNetwork(Size(("main", "aws"), 1, 2, 1), tmp_path)
+    network._make_processes(Settings(clusters=("main", "aws"), edge=EdgeSettings(certificate=certificate)))
+    told = network._told()
+    for cluster in ("main", "aws"):
+        assert {kind for kind, address in told["clusters"][cluster].items() if address} == kinds
+        for about in [about for about in told["processes"].values() if about.get("cluster") == cluster]:
+            assert kinds <= about.keys()
+    given = [word for command in commands for word in command if "_port=" in word]
+    assert {word.partition("_port=")[0].removeprefix("edge.") for word in given} == kinds
+    assert len(given) == 4 * len(kinds)
