@@ -206,10 +206,6 @@ class Recall:
         if len(self.rulings) > 2 * RULINGS:
             del self.rulings[:RULINGS]
 
-    def has_row(self, ruling_id: str) -> bool:
-        """Whether the store is known to have the position of a ruling."""
-        return any(ruling.id == ruling_id for ruling in reversed(self.rulings))
-
     def add(self, shown: Shown) -> None:
         """Keep a line; while older ones are read, all, that the two ends meet."""
         self._history.add(shown, keep_all=self._backfill is not None)

@@ -20,12 +20,13 @@ class Rows:
         patience: seconds after which an act that is not in the log will not come there any more.
     """
 
-    __slots__ = ("_backend", "_patience", "_placing", "_recall", "_unplaced")
+    __slots__ = ("_backend", "_complete", "_patience", "_placing", "_recall", "_unplaced")
 
     def __init__(self, recall: Recall, backend: Backend, patience: float) -> None:
         self._recall = recall
         self._backend = backend
         self._patience = patience
+        self._complete: set[str] = set()
         self._unplaced: set[str] = set()
         self._placing: dict[str, tuple[Position, float]] = {}
 
@@ -47,6 +48,7 @@ class Rows:
     def learn(self, rows: Sequence[Sanction], asked_at: float) -> None:
         """Take what the store has, as asked for at `asked_at`."""
         self._recall.rulings = [ruling for row in rows if (ruling := _ruling(row))]
+        self._complete = {ruling.id for ruling in self._recall.rulings}
         horizon = asked_at - self._patience
         self._unplaced = {row.id for row in rows if not row.position and row.time >= horizon}
 
@@ -57,7 +59,7 @@ class Rows:
         if not rulings:
             return
         self._unplaced.discard(record.id)
-        if not self._recall.has_row(record.id):
+        if record.id not in self._complete:
             for ruling in rulings:
                 self._recall.ruled(ruling)
             self._placing[record.id] = (position, time)
