@@ -114,6 +114,10 @@ class Saying(Enum):
     """Its connection ends, and its address is locked out."""
 
 
+_FINE = Saying.FINE  # needed for every message, and an enum looks its members up by name
+_NEVER = float("-inf")
+
+
 class Whispering(Enum):
     """What becomes of a whisper; else than `FINE` the value is the id of the NOTICE."""
 
@@ -192,7 +196,7 @@ class Speech:
         """
         table = self.table
         if table is None:
-            return Saying.FINE
+            return _FINE
         speaker = connection if table.per_connection else account
         if self._punished.kept:
             until = self._punished.get(speaker, now)
@@ -212,11 +216,11 @@ class Speech:
         if voice.all >= self._tell_from:
             self._news[speaker] = voice
         if elevated or not channel or not table.channel_interval:
-            return Saying.FINE
-        if now - voice.latest.get(channel, float("-inf")) < table.channel_interval - GRACE:
+            return _FINE
+        if now - voice.latest.get(channel, _NEVER) < table.channel_interval - GRACE:
             return Saying.TOO_FAST
         voice.latest[channel] = now
-        return Saying.FINE
+        return _FINE
 
     @property
     def has_news(self) -> bool:

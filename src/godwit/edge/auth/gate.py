@@ -110,9 +110,10 @@ class Gate:
         Raises:
             StoreUnavailable: no answer; what has expired has ended nevertheless.
         """
+        now = self._clock.now()
         for session in list(sessions()):
-            if session.grant is not None and session.grant.expires and self._is_over(session.grant):
-                session.end()
+            if session.grant is not None and 0 < session.grant.expires <= now:
+                session.guard(session.end)
         if self._last is None:
             self._last = await self._store.last_ending()
         while found := await self._store.endings(self._last):
@@ -129,12 +130,12 @@ class Gate:
         ended = 0
         for session in sessions:
             if session.grant is not None and (session.account in accounts or session.grant.token in tokens):
-                session.end()
+                session.guard(session.end)
                 ended += 1
         log.info("logins_ended", accounts=len(accounts), tokens=len(tokens), connections=ended)
 
     def _is_over(self, grant: Grant) -> bool:
-        return bool(grant.expires) and grant.expires <= self._clock.now()
+        return 0 < grant.expires <= self._clock.now()
 
 
 def _concerns(ending: Ending, grant: Grant) -> bool:
