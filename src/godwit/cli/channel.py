@@ -1,4 +1,4 @@
-"""`godwit channel`: where channels are, and moving them."""
+"""`godwit channel`: where channels are, moving them, and who is who there (`moderation.py`, `people.py`)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from godwit.cli import moderation, people
 from godwit.cli.api import Api, connect
 from godwit.cli.options import ApiUrl, By, Channel, DryRun, Json, Reason, Token, actor
 from godwit.cli.times import clock
@@ -39,6 +40,15 @@ class Tier(StrEnum):
     PARTNER = "partner"
     AFFILIATE = "affiliate"
     NONE = "none"
+
+
+class What(StrEnum):
+    """What may be imported."""
+
+    FACTS = "facts"
+    ROLES = "roles"
+    FOLLOWERS = "followers"
+    SUBSCRIBERS = "subscribers"
 
 
 class Opt(StrEnum):
@@ -211,33 +221,39 @@ def facts(
 
 
 @app.command(name="import")
-def import_facts(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="One channel a line: JSON, or CSV with a heading.")],
+def import_rows(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="One row a line: JSON, or CSV with a heading.")],
+    what: Annotated[What, typer.Option("--what", help="What the rows are.")] = What.FACTS,
+    add: Annotated[bool, typer.Option("--add", help="Add accounts that rows name and that are not there.")] = False,
     by: By = None,
     api: ApiUrl = None,
     token: Token = None,
     as_json: Json = False,
 ) -> None:
-    """Write what is known of many channels: columns channel, tier, opt, members, rate, starts_at.
+    """Write what is known of many channels.
 
-    A row that is refused is told with its line; the others are written.
+    Columns: facts: channel, tier, opt, members, rate, starts_at; roles: channel, login, role (mod, vip or none);
+    followers: channel, login, since; subscribers: channel, login, months, tier, active.
+
+    A row that is refused is told with its line; the others are written. Roles count from the beginning: whatever was
+    decided in the channel itself is later.
 
     Exit status: 0 all rows were written; 1 some were refused; 2 the file was refused.
 
-    Example: godwit channel import channels.csv
+    Example: godwit channel import mods.csv --what roles
     """
     from godwit.cli import importing
 
-    found = importing.send(connect(api, token, os.environ), file, actor(by))
-    if as_json:
-        typer.echo(json.dumps(found))
-    else:
-        typer.echo(f"rows written: {found['imported']:,}")
-        for row in found["refused"]:
-            typer.echo(f"{file}:{row['line']}: {row['error']}", err=True)
-    if found["refused_count"]:
-        typer.echo(f"godwit: rows refused: {found['refused_count']:,}", err=True)
-        raise typer.Exit(1)
+    path = ("channels", "import") if what is What.FACTS else ("import", what.value)
+    importing.bring(connect(api, token, os.environ), file, actor(by), *path, as_json=as_json, add=add)
+
+
+for _command in (
+    *(moderation.bans, moderation.ban, moderation.timeout, moderation.unban),
+    *(moderation.roles, moderation.role, moderation.unrole, moderation.usernotice),
+    *(people.followers, people.follow, people.unfollow, people.subscribers, people.subscribe, people.unsubscribe),
+):
+    app.command()(_command)
 
 
 def _set_live(name: str, value: bool, by: str | None, server: Api) -> None:

@@ -22,7 +22,7 @@ def given(**options: Any) -> dict[str, Any]:
         if name in found:
             found[name] = "" if found[name] == "none" else str(found[name])
     if "starts_at" in found:
-        found["starts_at"] = _time(found["starts_at"])
+        found["starts_at"] = seconds_of(found["starts_at"])
     return found
 
 
@@ -45,7 +45,7 @@ def told(facts: dict[str, Any]) -> str:
     )
 
 
-def _time(text: str) -> float:
+def seconds_of(text: str) -> float:
     """Seconds since the Unix epoch; a time without a zone is in UTC, `0` or `none` takes it back."""
     if text in ("0", "none"):
         return 0.0

@@ -1,11 +1,12 @@
-"""Facts of many channels, read from a file and sent in pieces."""
+"""Rows of a file, such as facts of many channels, sent to the server in pieces."""
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -18,14 +19,31 @@ PIECE = 1000
 BIGGEST = 500_000
 """Bytes that one request carries at most; one row may be longer."""
 
+File = Annotated[Path, typer.Argument(metavar="FILE", help="One row a line: JSON, or CSV with a heading.")]
+
 KINDS = {".csv": "text/csv", ".jsonl": "application/jsonl", ".ndjson": "application/jsonl"}
 
 
-def send(server: Api, file: Path, by: str) -> dict[str, Any]:
-    """Send a file of facts; shows how far it is if someone looks.
+def bring(server: Api, file: Path, by: str, *path: str, as_json: bool, add: bool = False) -> None:
+    """Send a file, and tell which rows were taken and which were not; ends with status 1 if some were refused."""
+    found = send(server, file, by, *path, add="true" if add else None)
+    if as_json:
+        typer.echo(json.dumps(found))
+    else:
+        typer.echo(f"rows written: {found['imported']:,}")
+        for row in found["refused"]:
+            typer.echo(f"{file}:{row['line']}: {row['error']}", err=True)
+    if found["refused_count"]:
+        typer.echo(f"godwit: rows refused: {found['refused_count']:,}", err=True)
+        raise typer.Exit(1)
+
+
+def send(server: Api, file: Path, by: str, *path: str, **query: str | None) -> dict[str, Any]:
+    """Send a file; shows how far it is if someone looks.
 
     Args:
         by: who says so, for the audit.
+        path: where rows of this kind go.
 
     Returns:
         `imported`, the number of rows that were taken, `refused`: `line` of the file and `error` of the others, and
@@ -43,7 +61,7 @@ def send(server: Api, file: Path, by: str) -> dict[str, Any]:
     with _Progress(len(lines) - begin) as progress:
         for start, piece in _pieces(lines, begin):
             content = b"\n".join([*heading, *piece]) + b"\n"
-            found = server.upload("channels", "import", content=content, kind=kind, by=by)
+            found = server.upload(*path, content=content, kind=kind, by=by, **query)
             imported += found["imported"]
             count += found["refused_count"]
             shift = start - len(heading)
@@ -61,7 +79,7 @@ def _load(file: Path) -> tuple[str, list[bytes]]:
     lines = content.removeprefix(b"\xef\xbb\xbf").splitlines()
     first = next((line for line in lines if line.strip()), None)
     if first is None:
-        raise InvalidRequest(f"{file} is empty: write one channel a line, as JSON or as CSV with a heading")
+        raise InvalidRequest(f"{file} is empty: write one row a line, as JSON or as CSV with a heading")
     kind = KINDS.get(file.suffix.lower()) or ("application/jsonl" if first.lstrip()[:1] == b"{" else "text/csv")
     return kind, lines
 

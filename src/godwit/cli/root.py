@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 
 from godwit.cli import (
     account,
+    audit,
     changes,
     channel,
     chat,
@@ -19,6 +20,7 @@ from godwit.cli import (
     directory,
     doctor,
     edge,
+    emote,
     migrate,
     process,
     rollout,
@@ -68,6 +70,8 @@ app.add_typer(rollout.app, name="rollout")
 app.add_typer(cluster.app, name="cluster")
 app.add_typer(process.app, name="process")
 app.add_typer(account.app, name="account")
+app.add_typer(emote.app, name="emote")
+app.add_typer(audit.app, name="audit")
 app.add_typer(config.app, name="config")
 
 
