@@ -386,6 +386,30 @@ def test_half_a_network_is_refused(given: str, text: str) -> None:
     assert text in str(refused.value)
 
 
+def test_dialects(tmp_path: Path) -> None:
+    """One per cluster, from wherever."""
+    file = tmp_path / "godwit.toml"
+    file.write_text('[edge.dialect]\nmain = "2016"\naws = "2016"\n', encoding="utf-8")
+    assert config.load(None, {}).settings.edge.dialect == {}
+    found = config.load(file, {"GODWIT_EDGE__DIALECT__AWS": "now"}).settings.edge.dialect
+    assert found == {"main": "2016", "aws": "now"}
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ("edge.dialect.main=2015", "edge.dialect = {'main': '2015'} (--set) cannot be: expected cluster=now or"),
+        ("edge.dialect.moon=2016", "edge.dialect.moon: there is no cluster moon, only main, aws, event, group"),
+        ("edge.dialect=2016", "edge.dialect = '2016' (--set) cannot be: expected cluster=now or cluster=2016"),
+    ],
+)
+def test_dialects_that_cannot_be(given: str, text: str) -> None:
+    """With one line that names what is wrong."""
+    with pytest.raises(InvalidSetting) as refused:
+        config.load(None, {}, [given])
+    assert text in str(refused.value)
+
+
 @pytest.mark.parametrize("domain", ["a.b", "a,b", "", "*"])
 def test_domains_that_cannot_be(domain: str) -> None:
     """They are parts of subjects."""

@@ -42,10 +42,14 @@ TRANSPORTS = ("tcp", "tls", "ws", "wss")
 _PUBLIC = "directory.public"
 _SERVERS = "nats.servers"
 _DOMAINS = "nats.domains"
+_DIALECT = "edge.dialect"
 _STORE = "store.url"
 _FILE = "_file"
-_TREES = {_PUBLIC: 2, _SERVERS: 1, _DOMAINS: 1}
-"""Settings that are trees, and how deep they go: sources override each other leaf by leaf. Domains are no lists."""
+_TREES = {_PUBLIC: 2, _SERVERS: 1, _DOMAINS: 1, _DIALECT: 1}
+"""Settings that are trees, and how deep they go: sources override each other leaf by leaf."""
+
+_WORDS = frozenset({_DOMAINS, _DIALECT})
+"""Those whose leaves are words and no lists."""
 
 _PORTS = frozenset({"edge.tcp_port", "edge.ws_port", "edge.tls_port", "edge.wss_port", "directory.port", "node.port"})
 _MAY_BE_ZERO = frozenset(
@@ -131,6 +135,8 @@ def expected(name: str) -> str:
         return "cluster=nats://host:port, several separated by commas"
     if name == _DOMAINS:
         return "cluster=domain"
+    if name == _DIALECT:
+        return "cluster=now or cluster=2016"
     if get_origin(hint) is dict:
         return "cluster.transport=host:port, with transport one of " + ", ".join(TRANSPORTS)
     if get_origin(hint) is tuple:
@@ -237,7 +243,7 @@ def _leaves(name: str, value: Any, origin: str) -> Iterator[tuple[str, Any, str]
     elif name.count(".") == tree.count(".") + _TREES[tree]:
         if isinstance(value, dict):
             raise unknown(".".join([name, *value]))
-        yield name, _listed(value) if isinstance(value, str) and tree != _DOMAINS else value, origin
+        yield name, _listed(value) if isinstance(value, str) and tree not in _WORDS else value, origin
     elif name != tree and isinstance(value, str):
         raise unknown(name)
     else:
@@ -340,6 +346,10 @@ def _coherent(settings: Settings) -> None:
                     raise InvalidSetting(
                         f"{name} = {address!r} cannot be: expected host:port, without a scheme and no IPv6 literal"
                     )
+    if strangers := [cluster for cluster in settings.edge.dialect if cluster not in clusters]:
+        raise InvalidSetting(
+            f"{_DIALECT}.{strangers[0]}: there is no cluster {strangers[0]}, only {', '.join(clusters)}"
+        )
     _addressed(settings)
     _shared(settings)
     _known(settings)

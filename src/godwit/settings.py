@@ -54,6 +54,10 @@ class EdgeSettings:
     )
     raid_delay: float = _setting(10.0, "Seconds between /raid and the raid, in which it can be called off; 0: at once.")
     turbo_colors: bool = _setting(False, "Any color for one's name is for accounts with a turbo badge alone.")
+    dialect: dict[str, Literal["now", "2016"]] = field(
+        default_factory=dict,
+        metadata={"help": "Dialect per cluster, e.g. dialect.main = '2016'; one that is not named speaks that of now."},
+    )
 
 
 @dataclass(frozen=True, slots=True)
