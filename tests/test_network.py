@@ -21,6 +21,8 @@ from godwit.local.certificate import own_certificate
 from godwit.network import Network
 from godwit.settings import EdgeSettings, Settings
 from godwit.store.memory import MemoryStore
+from godwit.tmi.capabilities import Caps
+from godwit.tmi.render import serverchange
 from godwit.values import Addresses, Segment
 from tests.edge.test_front import secure
 from tests.edge.world import DEADLINE, Client
@@ -229,6 +231,8 @@ async def test_addresses_with_tls_are_told(tmp_path: Path) -> None:
         assert told.tls == (listening["tls"],)
         assert [f"wss://{address}/" for address in told.wss] == [listening["wss"]]
         assert len({told.tcp, told.tls, told.wss}) == 3
+        line = serverchange(Caps.TAGS, "room", destination="tags", cluster="aws", epoch=2, addresses=told).decode()
+        assert f";godwit-tls={told.tls[0]};godwit-ws=;godwit-wss={told.wss[0]} " in line
         assert len({each for name in CLUSTERS for each in run.network.addresses[name].tls}) == len(CLUSTERS)
 
 
