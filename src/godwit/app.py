@@ -37,6 +37,7 @@ from godwit.settings import Settings
 from godwit.steering import Steering
 from godwit.store.nodes_base import Node
 from godwit.store.sql import SqlStore
+from godwit.values import derived_id
 from godwit.web import server, service
 from godwit.web.changes import Changes
 from godwit.web.health import Check
@@ -217,6 +218,7 @@ class App:
             explain=steering.explainer.explain,
             doctor=steering.examine,
             running=running,
+            user_id=derived_id if self._settings.auth.mode == "open" else None,
         )
         web = await server.serve(app, directory.host, 0 if self._ports_auto else directory.port)
         self._up.push_async_callback(web.stop)

@@ -119,7 +119,7 @@ def test_pieces_are_not_too_big(fake: FakeApi, tmp_path: Path, monkeypatch: pyte
     }
 
 
-@pytest.mark.parametrize(("text", "told"), [(None, "cannot read"), ("\n \n", "is empty: write one channel a line")])
+@pytest.mark.parametrize(("text", "told"), [(None, "cannot read"), ("\n \n", "is empty: write one row a line")])
 def test_no_file(fake: FakeApi, tmp_path: Path, text: str | None, told: str) -> None:
     """Nothing is sent."""
     file = tmp_path / "facts.csv"

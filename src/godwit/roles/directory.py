@@ -20,7 +20,7 @@ from godwit.roles.remote import RemoteControllers, RemoteCrowd
 from godwit.roles.roster import Roster
 from godwit.settings import Settings
 from godwit.steering import Steering
-from godwit.values import Addresses
+from godwit.values import Addresses, derived_id
 from godwit.web import server, service
 from godwit.web.changes import Changes
 
@@ -92,6 +92,7 @@ class Directory(Process):
             explain=explainer.explain,
             doctor=steering.examine,
             running=Roster(store, self._http, settings.auth.admin_token).list,
+            user_id=derived_id if settings.auth.mode == "open" else None,
         )
         self._web = await server.serve(app, directory.host, 0 if self._ports_auto else directory.port)
         self._up.push_async_callback(self._web.stop)

@@ -63,7 +63,7 @@ def build(
     explain: clusters.Explain | None = None,
     doctor: clusters.Doctor | None = None,
     running: processes.Processes | None = None,
-    user_id: Callable[[str], str] = accounts.chosen_by_store,
+    user_id: Callable[[str], str] | None = None,
 ) -> FastAPI:
     """Put the HTTP side together.
 
@@ -86,7 +86,7 @@ def build(
         explain: why a channel is where it is; by default what the store tells of it.
         doctor: compares store, logs and edges.
         running: the processes of the network; by default nobody here knows.
-        user_id: the user id that an account is added with; '' lets the store choose one.
+        user_id: the user id that an account is added with; by default the store chooses one.
     """
     # The interactive pages would load scripts from somebody else's servers; the description is served alone.
     app = FastAPI(
@@ -114,7 +114,7 @@ def build(
     app.include_router(clusters.router(clusters.Network(store, addresses, explain or why.explain, doctor), admin))
     if running is not None:
         app.include_router(processes.router(running, admin))
-    people = accounts.People(store, clock, user_id)
+    people = accounts.People(store, clock, user_id or accounts.chosen_by_store)
     app.include_router(accounts.router(people, admin))
     app.include_router(relations.router(relations.Ties(people), admin))
     app.include_router(importing.router(importing.Importing(people), admin))
