@@ -297,6 +297,7 @@ def test_a_lost_connection_is_resumed_behind_the_last_line() -> None:
 
 
 def test_a_hole_in_the_history_is_told_with_its_count() -> None:
+    """FOLLOW-6."""
     network = joined(Network())
     room = network.rooms["room"]
     room.say("1")

@@ -220,6 +220,7 @@ async def test_inquire_without_a_store_leaves_the_connection_alone() -> None:
         assert await ann.flush() == []
 
 
+@pytest.mark.row("NOTICE-msg_room_not_found")
 async def test_ordinary_channels_are_silent_on_the_group_cluster() -> None:
     async with world() as net:
         here, there = await net.join("ann"), await net.login("bob", "group")

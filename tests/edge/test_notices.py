@@ -106,7 +106,9 @@ def test_what_is_never_sent_has_no_text(row: str) -> None:
     assert row.removeprefix("NOTICE-") not in TEXTS
 
 
-@pytest.mark.parametrize(("row", "told"), OTHERS.items())
+@pytest.mark.parametrize(
+    ("row", "told"), [pytest.param(row, told, id=row, marks=pytest.mark.row(row)) for row, told in OTHERS.items()]
+)
 def test_texts_of_what_other_rooms_of_the_code_send(row: str, told: str) -> None:
     values = {"duration": "10 minutes", "followed": "1 minute", "channel": "boss", "seconds": 9, "text": "hi"}
     values |= {"cluster": "aws", "address": "irc.example.net:6667", "scope": "chat:edit"}

@@ -94,6 +94,7 @@ async def test_in_2016_the_connection_ends_and_its_address_is_locked_out() -> No
         assert await net.login("cid")
 
 
+@pytest.mark.row("NOTICE-whisper_limit_per_sec", "NOTICE-godwit_whisper_recipients")
 @pytest.mark.row("LIMIT-10")
 async def test_whispers_past_a_limit() -> None:
     async with limited() as net:

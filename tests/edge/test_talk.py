@@ -98,6 +98,7 @@ async def test_anonymous_clients_are_not_heard() -> None:
         assert await bob.flush() == []
 
 
+@pytest.mark.row("NOTICE-msg_ratelimit")
 async def test_too_many_that_wait_are_refused() -> None:
     """LIMIT-2."""
     gates: dict[str, Gate] = {}
@@ -119,7 +120,7 @@ async def test_too_many_that_wait_are_refused() -> None:
     ("error", "msg_id"), [(AppendUnknown("late"), "godwit_unknown"), (ChatLogUnavailable("away"), "godwit_unsent")]
 )
 async def test_a_message_that_the_log_does_not_take_is_told_to_its_sender(error: Exception, msg_id: str) -> None:
-    """NOTICE-1."""
+    """NOTICE-1, NOTICE-3, NOTICE-4, NOTICE-godwit_unknown, NOTICE-godwit_unsent."""
     gates: dict[str, Gate] = {}
     async with world(lambda log: gates.setdefault(log.cluster, Gate(log)), log={"hold": 3.0}) as net:
         ann, bob = await net.join("ann"), await net.join("bob")
@@ -137,7 +138,7 @@ async def test_a_message_that_the_log_does_not_take_is_told_to_its_sender(error:
 
 
 async def test_what_waited_too_long_is_told_apart_by_whether_it_was_tried() -> None:
-    """NOTICE-1."""
+    """NOTICE-1, NOTICE-3, NOTICE-4, NOTICE-godwit_unknown, NOTICE-godwit_unsent."""
     gates: dict[str, Gate] = {}
     async with world(lambda log: gates.setdefault(log.cluster, Gate(log)), log={"hold": 3.0}) as net:
         ann = await net.join("ann")

@@ -18,6 +18,8 @@ from godwit.store.nodes_base import Node
 from godwit.values import Segment
 from godwit.web.health import Check
 
+pytestmark = pytest.mark.row("HTTP-inside")
+
 TOKEN = "the-admin-token"
 HERE = Segment("main", 3, 7, "s")
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import httpx
 import msgspec
+import pytest
 
 from godwit.values import Move, Segment
 from tests.web.conftest import World
 from tests.web.test_directory import one_line_error
+
+pytestmark = pytest.mark.row("HTTP-clusters")
 
 
 class Finding(msgspec.Struct, frozen=True):

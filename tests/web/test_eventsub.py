@@ -19,6 +19,8 @@ from godwit.web import eventsub
 from tests.web.conftest import World
 from tests.web.test_directory import one_line_error
 
+pytestmark = pytest.mark.row("HTTP-hooks-eventsub")
+
 SECRET = "s3cre77-and-long"
 
 

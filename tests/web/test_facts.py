@@ -15,6 +15,8 @@ from godwit.web.rows import LONGEST_LINE, lines_of
 from tests.web.conftest import World
 from tests.web.test_directory import one_line_error
 
+pytestmark = pytest.mark.row("HTTP-facts")
+
 
 async def known(world: World, channel: str) -> Facts:
     """What the store knows."""

@@ -17,6 +17,8 @@ from godwit.web.changes import Changes
 from godwit.web.feed import Batch, Feed
 from tests.web.conftest import until
 
+pytestmark = pytest.mark.row("HTTP-changes")
+
 LONG = 600.0
 
 

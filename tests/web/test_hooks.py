@@ -15,6 +15,8 @@ from tests.docs import ROOT
 from tests.web.conftest import World
 from tests.web.test_directory import one_line_error
 
+pytestmark = pytest.mark.row("HTTP-hooks-live")
+
 TOKEN = "stream-token"
 
 NGINX = (

@@ -14,6 +14,8 @@ from tests.web.conftest import World
 from tests.web.rollout_world import TOML
 from tests.web.test_directory import one_line_error
 
+pytestmark = pytest.mark.row("HTTP-rollouts")
+
 
 @dataclass(frozen=True)
 class Here:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import httpx
+import pytest
 
 from godwit.store.nodes_base import Node
 from godwit.values import Addresses
 from godwit.web.processes import Known
 from tests.web.conftest import World
+
+pytestmark = pytest.mark.row("HTTP-processes")
 
 EDGE = Node("e1", "edge", "s", 5.0, 20.0, "aws", "http://a:9001", Addresses(tcp=("a:1",), wss=("a:2",)), "0.5")
 

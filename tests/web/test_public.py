@@ -18,6 +18,7 @@ from tests.web.rollout_world import started
 from tests.web.test_directory import one_line_error
 
 
+@pytest.mark.row("HTTP-changes")
 async def test_changes_since_a_number(world: World, stranger: httpx.AsyncClient) -> None:
     """First the number of the moment, then what came behind it."""
     assert (await stranger.get("/changes")).json() == {"next": 0, "changes": []}
@@ -41,6 +42,7 @@ async def test_changes_since_a_number(world: World, stranger: httpx.AsyncClient)
     assert (await stranger.get("/changes?since=1&wait=0")).json() == {"next": 1, "changes": []}
 
 
+@pytest.mark.row("HTTP-changes")
 async def test_a_cursor_that_is_no_longer_kept(world: World, stranger: httpx.AsyncClient) -> None:
     """Said aloud."""
     await world.place("alice", "aws", 2)
@@ -57,6 +59,7 @@ async def test_a_change_ends_a_wait(world: World, stranger: httpx.AsyncClient) -
     assert (await asked).json()["next"] == 1
 
 
+@pytest.mark.row("HTTP-changes")
 async def test_changes_as_events(world: World) -> None:
     """Over a real connection, by either address, from where the client was."""
     await world.place("alice", "aws", 2)
@@ -115,6 +118,7 @@ async def test_only_so_many_may_wait(stranger: httpx.AsyncClient, monkeypatch: p
     assert (await stranger.get("/changes")).status_code == 200
 
 
+@pytest.mark.row("HTTP-changes", "HTTP-moves")
 async def test_any_web_page_may_read_them(stranger: httpx.AsyncClient) -> None:
     """CORS."""
     for path in ("/changes", "/moves/public"):
@@ -122,6 +126,7 @@ async def test_any_web_page_may_read_them(stranger: httpx.AsyncClient) -> None:
         assert response.headers["access-control-allow-origin"] == "*"
 
 
+@pytest.mark.row("HTTP-moves")
 async def test_planned_moves(world: World, stranger: httpx.AsyncClient) -> None:
     """Those that wait, with their wave, page by page; what is under way or done is not planned any more."""
     items = [
@@ -160,6 +165,7 @@ async def test_rollouts_that_ended_plan_nothing(world: World, stranger: httpx.As
     assert len(seen) == 2
 
 
+@pytest.mark.row("HTTP-moves")
 async def test_done_moves(world: World, stranger: httpx.AsyncClient) -> None:
     """From the feed, oldest first."""
     await world.place("alice", "aws", 2)

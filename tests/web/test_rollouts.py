@@ -15,6 +15,8 @@ from tests.web.conftest import World, until
 from tests.web.rollout_world import started, write
 from tests.web.test_directory import one_line_error
 
+pytestmark = pytest.mark.row("HTTP-rollouts")
+
 ITEMS = [
     Item("r1", "alice", 0, "main", state="done", before=3, followed=2, stayed=("songbot",), verified="ok"),
     Item("r1", "bob", 1, "main"),

@@ -14,6 +14,8 @@ from godwit.web.stream import EventStream, events
 from tests.web.conftest import until
 from tests.web.test_feed import LONG, LookedAt, no_gap, store
 
+pytestmark = pytest.mark.row("HTTP-changes")
+
 __all__ = ["no_gap", "store"]
 
 

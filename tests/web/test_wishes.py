@@ -17,6 +17,8 @@ from tests.web.conftest import World, until
 from tests.web.rollout_world import started
 from tests.web.test_directory import one_line_error
 
+pytestmark = pytest.mark.row("HTTP-wishes")
+
 
 async def ask(http: httpx.AsyncClient, verb: str, **body: Any) -> httpx.Response:
     """Wish for something."""

@@ -92,6 +92,7 @@ def test_a_frame_is_what_the_library_would_send(data: bytes) -> None:
     assert frame(data) == Frame(Opcode.TEXT, data).serialize(mask=False)
 
 
+@pytest.mark.row("WS-3")
 @pytest.mark.parametrize(
     ("message", "heard"),
     [

@@ -199,6 +199,7 @@ async def test_the_settings_name_the_authority(mode: str, name: str) -> None:
     await judge.close()
 
 
+@pytest.mark.row("NOTICE-godwit_scope", "NOTICE-godwit_read_only")
 @pytest.mark.row("AUTH-5", "AUTH-6")
 async def test_what_a_token_lacks_is_told() -> None:
     async with world(auth={"mode": "tokens"}) as net:

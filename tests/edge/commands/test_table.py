@@ -73,7 +73,7 @@ async def test_who_may_what() -> None:
                     assert told == [command.usage if command.who in who else "no_permission"], (nick, name)
 
 
-@pytest.mark.row("CMD-help", "NOTICE-cmds_available", "NOTICE-no_help", "NOTICE-usage_ban")
+@pytest.mark.row("CMD-help", "NOTICE-cmds_available", "NOTICE-no_help", "NOTICE-usage_ban", "NOTICE-usage_w")
 async def test_help_says_what_one_may_use() -> None:
     async with stage() as room:
         head = "Commands available to you in this room (use /help <command> for details): "
@@ -87,6 +87,7 @@ async def test_help_says_what_one_may_use() -> None:
         assert text == head + " ".join(f"/{name}" for name in COMMANDS)
         assert len(text) < 500
         assert await room.told("ann", "/help /BAN") == [("usage_ban", TEXTS["usage_ban"])]
+        assert await room.told("ann", "/help w") == [("usage_w", 'Usage: "/w <login> <message>" - Whisper to a user.')]
         assert await room.told("ann", "/help dance") == [("no_help", "No help available.")]
 
 
