@@ -288,6 +288,13 @@ def test_resume_early() -> None:
     assert desk.told.taken()[0] == "ann joined away silent at 1-5 missing=None"
 
 
+def test_resume_with_nothing_missed() -> None:
+    """It is told how far the channel has come without a line: the position that it named may expire (F3)."""
+    desk = Desk(Stands(position=Position(3, 9)))
+    desk.join("ann", after=Position(1, 5))
+    assert desk.told.taken() == ["ann joined home at 3-9 missing=0", "ann replayed "]
+
+
 def test_resume_from_ahead() -> None:
     """It waits until that is read; who makes a position up is told that something is missing."""
     desk = Desk(Stands())

@@ -187,6 +187,8 @@ class Attendance:
             missing, after = -1, self._recall.since
             lines = list(self._recall.lines)
         assert lines is not None
+        if not lines:
+            after = self._standing.position  # it knows then that it has missed nothing: what it named may expire
         self.members[member] = True
         self._audience.joined(member, after, home=home, silent=False, missing=missing)
         self._audience.replayed(member, lines)
