@@ -60,7 +60,7 @@ class RunOptions:
     followers: int = 12
     members: int = 8
     nats: int = 3
-    calm: tuple[float, float] = (1.0, 3.0)
+    calm: tuple[float, float] = (0.5, 1.5)
     pace: tuple[float, float] = (0.2, 0.8)
     cheat: Cheat = "none"
 
