@@ -20,6 +20,10 @@ ROOM = re.compile(r"_[a-z0-9_]{1,40}_[0-9]{13}")
 """A group room's name (protocol row HTTP-chatdepot)."""
 
 
+GROUP = "group"
+"""The cluster of group chat: group rooms live there for good, ordinary channels never do."""
+
+
 def is_login(name: str) -> bool:
     """Say whether `name` is a legal login in lower case."""
     return LOGIN.fullmatch(name) is not None
@@ -28,6 +32,16 @@ def is_login(name: str) -> bool:
 def is_channel(name: str) -> bool:
     """Say whether `name` (without `#`, in lower case) can be a channel or a group room."""
     return is_login(name) or ROOM.fullmatch(name) is not None
+
+
+def is_room(name: str) -> bool:
+    """Say whether `name` is that of a group room."""
+    return name.startswith("_") and ROOM.fullmatch(name) is not None
+
+
+def owner_of(channel: str) -> str:
+    """The login of who owns a channel or a group room."""
+    return channel[1:-14] if is_room(channel) else channel
 
 
 class Position(msgspec.Struct, frozen=True, order=True):
@@ -155,7 +169,7 @@ ActKind = Literal[
 """What an act does."""
 
 Family = Literal["sanction", "role", "host", "setting"]
-"""What an act or a change is about, if it lasts: of one family and target the one with the later position is in force."""
+"""What an act or a change is about, if it lasts: of one family and target the latest by position counts."""
 
 FAMILIES: dict[str, Family] = {
     **dict.fromkeys(("ban", "timeout", "lift"), "sanction"),

@@ -15,6 +15,7 @@ import pytest
 from godwit.errors import InvalidRequest, MoveRefused, StoreUnavailable
 from godwit.store.base import AuditEntry, Ending, Sanction, Store
 from godwit.values import Account, Addresses, Move, Placement, Position, Segment, derived_id
+from tests.conformance.group import GroupSuite
 from tests.conformance.people import PeopleSuite
 
 MakeStore = Callable[[], Awaitable[Store]]
@@ -28,7 +29,7 @@ def sanction(name: str, target: str = "7", **changes: object) -> Sanction:
     return msgspec.structs.replace(Sanction(name, "room", "ban", target, f"user{target}", "1"), **changes)
 
 
-class StoreSuite(PeopleSuite):
+class StoreSuite(PeopleSuite, GroupSuite):
     """Tests by family; the fixtures give two stores on the same data."""
 
     @pytest.fixture

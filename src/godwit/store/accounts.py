@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Unpack
 
 import msgspec
@@ -13,6 +13,7 @@ from godwit.store import refusals
 from godwit.store.base import Token
 from godwit.store.database import chunks
 from godwit.store.endings import Endings
+from godwit.store.group import Group
 from godwit.store.people_base import AccountFacts, has_facts
 from godwit.store.schema import accounts, counters, relations, tokens
 from godwit.store.tokens import token_hash, token_id
@@ -40,7 +41,7 @@ def _token(row: Row[Any]) -> Token:
     return Token(row.id, row.login, tuple(row.scopes), row.created, row.revoked)
 
 
-class Accounts(Endings):
+class Accounts(Endings, Group):
     """The part of `SqlStore` that knows who may log in."""
 
     async def add_account(self, account: Account) -> Account:
@@ -94,6 +95,18 @@ class Accounts(Endings):
 
         found = await self._write(work) if new else {}
         return [found.get(account.login) for account in new]
+
+    async def accounts_of(self, user_ids: Collection[str]) -> dict[str, Account]:
+        """Accounts by their user ids."""
+
+        async def work(connection: AsyncConnection) -> dict[str, Account]:
+            found: dict[str, Account] = {}
+            for some in chunks(user_ids):
+                rows = await connection.execute(select(accounts).where(accounts.c.user_id.in_(some)))
+                found |= {row.user_id: _account(row) for row in rows}
+            return found
+
+        return await self._read(work)
 
     async def _by_login(self, connection: AsyncConnection, logins: Sequence[str]) -> dict[str, Account]:
         found: dict[str, Account] = {}
@@ -164,6 +177,7 @@ class Accounts(Endings):
             if user_id is None:
                 return False
             await connection.execute(delete(relations).where(relations.c.user_id == user_id))
+            await self._forget_member(connection, user_id)
             await self._end(connection, user_id)
             return True
 

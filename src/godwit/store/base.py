@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from godwit.store.group_base import GroupChat
 from godwit.store.people_base import People
 from godwit.values import Account, Addresses, Move, MoveState, Placement, Position, Segment
 
@@ -49,6 +50,12 @@ class Sanction(msgspec.Struct, frozen=True):
     seconds: int = 0
     position: Position | None = None
     time: float = 0.0
+
+
+def hosted(rows: Sequence[Sanction]) -> str:
+    """The channel that a channel hosts, by its rows that decide; '' for none."""
+    placed = [row for row in rows if row.kind in ("host", "unhost") and row.position is not None]
+    return placed[-1].target_login if placed and placed[-1].kind == "host" else ""
 
 
 class AuditEntry(msgspec.Struct, frozen=True):
@@ -97,7 +104,7 @@ class Ending(msgspec.Struct, frozen=True, gc=False):
     time: float = 0.0
 
 
-class Store(People, Protocol):
+class Store(People, GroupChat, Protocol):
     """What the roles share.
 
     Before the first `set_default` there is no answer to where a channel is: `StoreUnavailable`.
@@ -324,7 +331,7 @@ class Store(People, Protocol):
         ...
 
     async def end_account(self, user_id: str, now: float) -> None:
-        """Revoke all tokens of an account, have its connections end, and make void what others let it in with so far."""
+        """Revoke all tokens of an account, end its connections, and make void what others let it in with so far."""
         ...
 
     async def void_before(self, user_id: str) -> float:
@@ -366,6 +373,10 @@ class Store(People, Protocol):
         self, channels: Sequence[str], *, since: float | None = None
     ) -> dict[str, list[Sanction]]:
         """`sanctions` of many channels; without those that have none."""
+        ...
+
+    async def hosts_of(self, login: str, limit: int = 1000) -> list[str]:
+        """The channels that host a channel now, by name."""
         ...
 
     # audit ----------------------------------------------------------------------------------

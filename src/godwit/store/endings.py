@@ -17,7 +17,7 @@ class Endings(People):
     """The part of `SqlStore` that says which tokens were revoked and which accounts removed."""
 
     async def end_account(self, user_id: str, now: float) -> None:
-        """Revoke all tokens of an account, have its connections end, and make void what others let it in with so far."""
+        """Revoke all tokens of an account, end its connections, and make void what others let it in with so far."""
         login = select(accounts.c.login).where(accounts.c.user_id == user_id).scalar_subquery()
 
         async def work(connection: AsyncConnection) -> None:

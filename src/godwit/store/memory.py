@@ -11,7 +11,8 @@ import msgspec
 
 from godwit.clock import Clock
 from godwit.store import refusals
-from godwit.store.base import KEPT_ENDINGS, AuditEntry, Ending, Sanction, Token
+from godwit.store.base import KEPT_ENDINGS, AuditEntry, Ending, Sanction, Token, hosted
+from godwit.store.memory_group import MemoryGroup
 from godwit.store.memory_nodes import MemoryNodes
 from godwit.store.memory_people import MemoryPeople
 from godwit.store.memory_rollouts import MemoryRollouts
@@ -19,7 +20,7 @@ from godwit.store.tokens import token_hash, token_id
 from godwit.values import FAMILIES, Account, Position
 
 
-class MemoryStore(MemoryRollouts, MemoryPeople, MemoryNodes):
+class MemoryStore(MemoryRollouts, MemoryPeople, MemoryGroup, MemoryNodes):
     """A `RolloutStore` and `NodeRegistry` that lives in the process; several roles share it by sharing the object."""
 
     def __init__(self, clock: Clock | None = None) -> None:
@@ -30,6 +31,7 @@ class MemoryStore(MemoryRollouts, MemoryPeople, MemoryNodes):
         """
         MemoryRollouts.__init__(self)
         MemoryPeople.__init__(self)
+        MemoryGroup.__init__(self)
         MemoryNodes.__init__(self, clock)
         self._tokens: dict[str, Token] = {}
         self._endings: list[Ending] = []
@@ -43,6 +45,7 @@ class MemoryStore(MemoryRollouts, MemoryPeople, MemoryNodes):
         if gone is None:
             return False
         self._relations = {key: relation for key, relation in self._relations.items() if key[1] != gone.user_id}
+        await self.forget_member(gone.user_id)
         self._tokens = {digest: token for digest, token in self._tokens.items() if token.login != login}
         self._end(gone.user_id)
         return True
@@ -77,7 +80,7 @@ class MemoryStore(MemoryRollouts, MemoryPeople, MemoryNodes):
         return False
 
     async def end_account(self, user_id: str, now: float) -> None:
-        """Revoke all tokens of an account, have its connections end, and make void what others let it in with so far."""
+        """Revoke all tokens of an account, end its connections, and make void what others let it in with so far."""
         for digest, token in self._tokens.items():
             if self._accounts[token.login].user_id == user_id:
                 self._tokens[digest] = msgspec.structs.replace(token, revoked=True)
@@ -126,6 +129,12 @@ class MemoryStore(MemoryRollouts, MemoryPeople, MemoryNodes):
             if row.channel in wanted:
                 found.setdefault(row.channel, []).append(row)
         return {channel: _deciding(rows, since) for channel, rows in found.items()}
+
+    async def hosts_of(self, login: str, limit: int = 1000) -> list[str]:
+        """The channels that host a channel now, by name."""
+        some = sorted({row.channel for row in self._sanctions.values() if row.target_login == login})
+        found = await self.sanctions_among(some)
+        return [channel for channel in some if hosted(found[channel]) == login][:limit]
 
     # audit ----------------------------------------------------------------------------------
 

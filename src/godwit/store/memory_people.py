@@ -81,6 +81,10 @@ class MemoryPeople:
         logins = sorted(login for login in self._accounts if login > after)
         return [self._accounts[login] for login in logins[:limit]]
 
+    async def accounts_of(self, user_ids: Collection[str]) -> dict[str, Account]:
+        """Accounts by their user ids."""
+        return {account.user_id: account for account in self._accounts.values() if account.user_id in user_ids}
+
     # relations ------------------------------------------------------------------------------
 
     async def relations(self, pairs: Sequence[tuple[str, str]]) -> list[Relation]:

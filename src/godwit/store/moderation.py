@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Row, Select, case, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from godwit.store.base import AuditEntry, Sanction
+from godwit.store.base import AuditEntry, Sanction, hosted
 from godwit.store.database import Database, chunks
 from godwit.store.schema import audit, sanctions
 from godwit.values import FAMILIES, Position
@@ -92,6 +92,13 @@ class Moderation(Database):
             return found
 
         return await self._read(work)
+
+    async def hosts_of(self, login: str, limit: int = 1000) -> list[str]:
+        """The channels that host a channel now, by name."""
+        query = select(sanctions.c.channel).where(sanctions.c.kind == "host", sanctions.c.target_login == login)
+        some = [row.channel for row in await self._fetch(query.distinct().order_by(sanctions.c.channel).limit(limit))]
+        found = await self.sanctions_among(some)
+        return [channel for channel in some if hosted(found.get(channel, [])) == login]
 
     async def audit(self, entry: AuditEntry) -> None:
         """Add a line to the audit."""

@@ -61,6 +61,10 @@ class People(Protocol):
         """Replace all facts of many accounts in one write, by login; unknown ones are passed over."""
         ...
 
+    async def accounts_of(self, user_ids: Collection[str]) -> dict[str, Account]:
+        """Accounts by their user ids; without those that there are not."""
+        ...
+
     # relations ------------------------------------------------------------------------------
 
     async def relations(self, pairs: Sequence[tuple[str, str]]) -> list[Relation]:

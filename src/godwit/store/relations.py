@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Insert, Row, and_, bindparam, delete, false, select, true, tuple_
+from sqlalchemy import ColumnElement, Insert, Row, and_, bindparam, delete, false, select, text, true, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -18,6 +18,16 @@ from godwit.store.schema import accounts, relations, sanctions
 from godwit.values import Relation
 
 _COLUMNS: dict[Tie, tuple[str, ...]] = {"follow": ("follows_since",), "subscription": ("subscriber", "months", "tier")}
+
+
+_BY_PAIRS = text(
+    """
+    SELECT known.channel, known.user_id, known.follows_since, known.subscriber, known.months, known.tier
+    FROM json_each(:pairs) AS pair CROSS JOIN relations AS known
+    ON known.channel = json_extract(pair.value, '$[0]') AND known.user_id = json_extract(pair.value, '$[1]')
+    """
+).columns(*relations.columns)
+"""For SQLite, which reads the whole table when it is asked for `(channel, user_id) IN (...)`."""
 
 
 def tied(tie: Tie) -> ColumnElement[bool]:
@@ -39,7 +49,11 @@ class Relations(People):
         async def work(connection: AsyncConnection) -> dict[tuple[str, str], Relation]:
             found: dict[tuple[str, str], Relation] = {}
             for some in _portions(sorted(set(pairs))):
-                for row in await connection.execute(select(relations).where(key.in_(some))):
+                if self._is_sqlite:
+                    rows = await connection.execute(_BY_PAIRS, {"pairs": msgspec.json.encode(some).decode()})
+                else:
+                    rows = await connection.execute(select(relations).where(key.in_(some)))
+                for row in rows:
                     found[row.channel, row.user_id] = _relation(row)
             return found
 

@@ -224,6 +224,9 @@ sanctions = Table(
     Column("epoch", BigInteger),
     Column("sequence", BigInteger),
     Column("time", Double, nullable=False),
+    Index(
+        "ix_sanctions_hosts", "target_login", sqlite_where=text("kind = 'host'"), postgresql_where=text("kind = 'host'")
+    ),
 )
 """Moderation acts; `epoch` and `sequence` are empty until the act's record has been read."""
 
@@ -377,3 +380,47 @@ nodes = Table(
     Column("version", TEXT, nullable=False),
 )
 """The processes that run, or did lately."""
+
+group_rooms = Table(
+    "group_rooms",
+    metadata,
+    Column("name", TEXT, primary_key=True),
+    Column("owner", TEXT, nullable=False, index=True),
+    Column("display_name", TEXT, nullable=False),
+    Column("public_invites", Boolean, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("stream", TEXT, nullable=False),
+    Column("unclean", Boolean, nullable=False),
+)
+"""Group rooms, each with its segment on the cluster of group chat; the epoch is 0 before there is one."""
+
+room_members = Table(
+    "room_members",
+    metadata,
+    Column("room", TEXT, primary_key=True),
+    Column("user_id", TEXT, primary_key=True, index=True),
+    Column("confirmed", Boolean, nullable=False),
+    Column("inviter", TEXT, nullable=False),
+    Column("created", Double, nullable=False),
+)
+"""Who is in group rooms, or invited."""
+
+room_news = Table(
+    "room_news",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", TEXT, nullable=False),
+    Column("room", TEXT, nullable=False),
+    Column("users", JSON, nullable=False),
+    Column("by", TEXT, nullable=False),
+)
+"""What happened to rooms and memberships; the number comes from `counters`."""
+
+whispers = Table(
+    "whispers",
+    metadata,
+    Column("thread", TEXT, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+)
+"""How many whispers there were between two accounts; what they said is nowhere."""
