@@ -11,7 +11,20 @@ from godwit.chatlog.base import Page
 from godwit.edge.attendance import Attendance
 from godwit.edge.history import Recall
 from godwit.edge.ports import Audience, Member, Shown
-from godwit.values import Act, Arrive, Author, Change, Entry, Message, Placement, Position, Produced, Segment, Tell, UserNotice
+from godwit.values import (
+    Act,
+    Arrive,
+    Author,
+    Change,
+    Entry,
+    Message,
+    Placement,
+    Position,
+    Produced,
+    Segment,
+    Tell,
+    UserNotice,
+)
 
 NOW = 100.0
 HERE = Position(1, 5)
