@@ -274,6 +274,34 @@ async def test_what_waits_too_long_is_told(monkeypatch: pytest.MonkeyPatch) -> N
         ]
 
 
+@pytest.mark.row("MSG-11")
+async def test_what_somebody_said_who_has_gone_is_said_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And whoever may not say it is told nothing any more, which harms nobody."""
+    monkeypatch.setattr("tests.edge.world.MemoryStore", Silent)
+    async with stage() as room:
+        store, node = room.net.store, room.net.nodes["main"]
+        assert isinstance(store, Silent)
+        await room.net.claim(ROOM)
+        await room.net.another("main-2", "main")
+        bob = await room.net.join("bob", ROOM, "main-2")
+        await room.client("ann")
+        await room.says("boss", "/ban ann")
+        for client in room.clients:
+            client.close()
+        await room.net.until(lambda: not node.sessions)
+        node.sweep(node.loop.time())
+        node.sweep(node.loop.time() + node.settings.edge.linger + 1)
+        store.silent = True
+        ann, mod = await room.net.login("ann"), await room.net.login("mod")
+        ann.send("PRIVMSG #boss :no", "QUIT")
+        mod.send("PRIVMSG #boss :yes", "QUIT")
+        await room.net.until(lambda: not node.sessions)
+        store.silent = False
+        node.sweep(node.loop.time())
+        assert (await bob.until("PRIVMSG"))[-1].endswith(" :yes")
+        assert node.counts.sessions_failed == 0
+
+
 @pytest.mark.row("LIMIT-2")
 async def test_not_too_much_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.edge.world.MemoryStore", Silent)

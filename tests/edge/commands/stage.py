@@ -48,6 +48,11 @@ class Stage:
         for login, role in ROLES.items():
             await self.role(login, role)
 
+    @property
+    def clients(self) -> list[Client]:
+        """All connections that `client` has made."""
+        return list(self._clients.values())
+
     async def role(self, login: str, role: str, channel: str = ROOM) -> None:
         """Give somebody a role from the beginning; the room must not be read yet."""
         if login not in self.ids:
