@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from godwit.errors import StoreNotPrepared, StoreUnavailable
 from godwit.store.database import BUSY_TIMEOUT, sqlite_url
 from godwit.store.migrations import migrate
+from godwit.store.relations import _BY_PAIRS
 from godwit.store.rollout_base import RolloutStore
 from godwit.store.schema import issues
 from godwit.store.sql import SqlStore
@@ -289,3 +290,12 @@ def test_statements_for_postgresql(file: Path) -> None:
         put = str(store._put(issues, "id").compile(dialect=dialect))
         assert "ON CONFLICT (id) DO UPDATE SET rollout = excluded.rollout, wave = excluded.wave" in put
         assert "number = excluded" not in put, "it is given once"
+
+
+async def test_relations_are_looked_up_by_their_key(file: Path) -> None:
+    """SQLite reads the whole table for some ways of asking for many pairs."""
+    await migrate(sqlite_url(file))
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {_BY_PAIRS}", {"pairs": '[["a", "1"]]'}).fetchall()
+    assert any("SEARCH known USING" in step[3] and "(channel=? AND user_id=?)" in step[3] for step in plan)
+    assert not any("SCAN known" in step[3] for step in plan)

@@ -117,7 +117,8 @@ async def test_acts_are_wishes(
     assert (told["state"], told["answer"], told["by"]) == ("done", "so it is", "carol")
     assert await wished(world) == ("act", "carol", "so", {"channel": "room", "login": "alice"} | args)
     (line,) = await world.store.audit_log()
-    assert (line.actor, line.action, line.subject, line.reason) == ("carol", "act", "room", "so")
+    assert (line.actor, line.action, line.subject, line.reason) == ("carol", args["kind"], "room", "so")
+    assert line.details.startswith("alice 600, wish " if "seconds" in args else "alice, wish ")
 
 
 @pytest.mark.row("HTTP-roles")

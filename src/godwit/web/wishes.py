@@ -124,8 +124,13 @@ class Wishing:
         if recorded.time == wish.time:
             subject = next((wish.args[key] for key in ("channel", "cluster") if key in wish.args), wish.rollout)
             details = f"wish {wish.id}" + (f" for rollout {wish.rollout}" if wish.rollout else "")
+            action = wish.verb
+            if "login" in wish.args:  # as the audit has it of what moderators type: the act, and on whom
+                action = str(wish.args["kind"])[:50]
+                about = f"{wish.args['login']} {wish.args.get('seconds', '')}".strip()[:100]
+                details = f"{about}, {details}"
             await self.store.audit(
-                AuditEntry(self.clock.now(), wish.by, wish.verb, str(subject)[:200], wish.reason, details)
+                AuditEntry(self.clock.now(), wish.by, action, str(subject)[:200], wish.reason, details)
             )
         return recorded
 
