@@ -48,7 +48,10 @@ async def test_three_servers_are_a_cluster(tmp_path: Path) -> None:
 
 
 def test_free_ports_are_different() -> None:
-    assert len(set(free_ports(20))) == 20
+    """Also those of several calls, and none that an outgoing connection may be given."""
+    found = [*free_ports(20), *free_ports(20)]
+    assert len(set(found)) == 40
+    assert set(found) <= set(nats.PORTS)
 
 
 def test_without_a_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import shutil
 import socket
 import sys
+from collections import deque
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import suppress
 from pathlib import Path
 
 from godwit.errors import InvalidRequest
 from godwit.roles.child import Child
 
 READY = "Server is ready"
+
+PORTS = range(20_000, 32_000)
+"""Where free ports are looked for: below those that systems give to outgoing connections."""
+
+_given: deque[int] = deque(maxlen=1000)
 
 
 def program() -> str:
@@ -70,9 +77,17 @@ class NatsCluster:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody has now: what must know each other before it starts cannot ask for port 0."""
-    with ExitStack() as kept:
-        sockets = [kept.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in sockets]
+    """Ports that nobody has now: what must know each other before it starts cannot ask for port 0.
+
+    An outgoing connection could take one before its server does, so they are none of those that systems give to such;
+    and none is given out again soon.
+    """
+    found: list[int] = []
+    while len(found) < count:
+        port = random.choice(PORTS)
+        with socket.socket() as one, suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            if port not in _given:
+                _given.append(port)
+                found.append(port)
+    return found
