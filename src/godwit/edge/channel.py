@@ -24,12 +24,13 @@ import msgspec
 
 from godwit.chat.modes import Modes, Refusal, Speaker, Spoken, banned
 from godwit.chat.outbox import Outbox
-from godwit.chat.room import Role, RoomState, Ruling, Sealed, Valid, Void
+from godwit.chat.room import RoomState, Sealed, Valid, Void
 from godwit.chatlog.base import Page
 from godwit.chatlog.tail import Current, Dead, Hole, Skipped, Tail, TailEvent
 from godwit.edge.attendance import Attendance
 from godwit.edge.deferred import Deferred
 from godwit.edge.history import DOUBTS, Recall
+from godwit.edge.known import KnownRoom
 from godwit.edge.ports import Audience, Backend, Member, Shown
 from godwit.edge.rows import Rows
 from godwit.edge.whereabouts import Whereabouts, first_segment
@@ -49,7 +50,7 @@ class State(Enum):
     LIVE = "live"
 
 
-class EdgeChannel:
+class EdgeChannel(KnownRoom):
     """A channel on an edge.
 
     Args:
@@ -77,6 +78,7 @@ class EdgeChannel:
         edge: EdgeSettings,
         duplicate_window: float = 0.0,
     ) -> None:
+        super().__init__()
         self.channel = channel
         self.cluster = cluster
         self.state = State.UNPLACED
@@ -89,7 +91,6 @@ class EdgeChannel:
         self._edge = edge
         self._outbox = Outbox(edge.pending_per_sender, log.hold, log.append_timeout / 5)
         self._deferred = Deferred(edge.pending_per_sender, log.hold)
-        self._room: RoomState | None = None
         self._tail = Tail("", 0)
         self._where = Whereabouts()
         self.last_message = 0.0
@@ -373,30 +374,6 @@ class EdgeChannel:
     def known(self) -> bool:
         """Whether the room's state is known as it is now, so that who may do what can be decided."""
         return self.state is State.LIVE and self._fresh(self._backend.now())
-
-    @property
-    def settings(self) -> dict[str, int]:
-        """The room's settings, of those that were ever set."""
-        return self._room.settings if self._room else {}
-
-    @property
-    def hosting(self) -> str:
-        """Login of the channel that is hosted, '' for none."""
-        return self._room.hosting if self._room else ""
-
-    def role(self, user_id: str) -> Role:
-        """What an account is here, beside the owner: `mod`, `vip` or ''."""
-        return self._room.role(user_id) if self._room else ""
-
-    def roles(self, role: Role) -> list[str]:
-        """The logins of all who have a role here, sorted."""
-        rulings = self._room.rulings("role") if self._room else []
-        return sorted(ruling.login for ruling in rulings if ruling.kind == role)
-
-    def sanction(self, user_id: str) -> Ruling | None:
-        """The ban or timeout that was last laid on an account and not lifted; the timeout may be over."""
-        ruling = self._room.ruling("sanction", user_id) if self._room else None
-        return None if ruling is None or ruling.kind == "lift" else ruling
 
     @property
     def previous(self) -> tuple[str, ...]:
