@@ -14,7 +14,7 @@ from godwit.edge.tasks import Tasks
 from godwit.errors import StoreUnavailable
 from godwit.store.base import Sanction
 from godwit.store.memory import MemoryStore
-from godwit.values import Account, Emote, Position, Relation
+from godwit.values import Account, Emote, Position, Relation, derived_id
 from tests.edge.world import World, world
 
 
@@ -312,14 +312,17 @@ async def test_who_leaves_before_it_is_known_is_not_let_in() -> None:
         assert net.nodes["main"].members("room") == 0
 
 
-@pytest.mark.row("EMOTE-1")
+@pytest.mark.row("EMOTE-1", "EMOTE-4")
 async def test_emotes_of_a_message() -> None:
-    """EMOTE-1: in the channel that has them, for everybody."""
+    """EMOTE-1, EMOTE-4: in the channel that has them, for everybody."""
     async with world() as net:
         await net.store.set_emotes([Emote("roomHi", "300_HF", "room"), Emote("hi", "77")])
         await brought(net)
         ann, eve = await net.join("ann"), await net.join("eve")
-        ann.send("PRIVMSG #room :roomHi hi Kappa")
+        ann.send("PRIVMSG #room :roomHi hi Kappa", "JOIN #other")
+        states = [line for line in await ann.until("ROOMSTATE #other") if " USERSTATE " in line]
+        assert f";emote-sets=0,{derived_id('room')};" in states[0]
+        assert ";emote-sets=0;" in states[-1]
         (line,) = [line for line in await eve.until("PRIVMSG") if " PRIVMSG " in line]
         assert ";emote-only=1;emotes=300_HF:0-5/77:7-8/25:10-14;" in line
 

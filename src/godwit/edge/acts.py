@@ -90,7 +90,10 @@ def tell_hosting(session: Session, room: Room) -> None:
 def acknowledge(session: Session, room: Room, record: Produced) -> None:
     """Tell the one who did it that it is in force: it was read back (NOTICE-9); USERSTATE for what was announced."""
     if isinstance(record, UserNotice) and record.kind == "announcement":
-        room.tell(session, render.userstate(session.caps, room.name, record.author, msg_id=record.id))
+        sets = session.node.relations.emote_sets(room.name, room.room_id)
+        room.tell(
+            session, render.userstate(session.caps, room.name, record.author, msg_id=record.id, emote_sets=sets)
+        )
     if isinstance(record, Change):
         for msg_id, values in modes.told(record.settings):
             session.notice(room.name, msg_id, **values)

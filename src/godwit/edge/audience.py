@@ -82,6 +82,7 @@ class RoomAudience:
                 cluster=room.cluster,
                 epoch=room.segment.epoch if room.segment else position.epoch,
                 home=home,
+                emote_sets=session.node.relations.emote_sets(room.name, room.room_id),
             ),
         )
         if not silent:
@@ -277,7 +278,14 @@ class RoomAudience:
             if session is not None:
                 room.tell(
                     session,
-                    render.userstate(session.caps, room.name, record.author, msg_id=record.id, nonce=record.nonce),
+                    render.userstate(
+                        session.caps,
+                        room.name,
+                        record.author,
+                        msg_id=record.id,
+                        nonce=record.nonce,
+                        emote_sets=session.node.relations.emote_sets(room.name, room.room_id),
+                    ),
                 )
             return
         self.standing.settled(record.id)

@@ -127,6 +127,11 @@ class Relations:
         place = self._places.get(channel)
         return self._emotes if place is None or place.emotes is None else place.emotes
 
+    def emote_sets(self, channel: str, room_id: str) -> str:
+        """The tag `emote-sets` in a channel: everybody's set, and the channel's if it has one (EMOTE-4)."""
+        place = self._places.get(channel)
+        return "0" if place is None or place.emotes is None else f"0,{room_id}"
+
     # asking -----------------------------------------------------------------------------------
 
     async def check(self) -> None:

@@ -125,6 +125,7 @@ def join_burst(
     cluster: str = "",
     epoch: int = 0,
     home: bool = True,
+    emote_sets: str = "0",
 ) -> bytes:
     """The answer to a JOIN as one element: JOIN, 353, 366, USERSTATE, ROOMSTATE (JOIN-2, JOIN-3, JOIN-6).
 
@@ -136,7 +137,7 @@ def join_burst(
         (
             join(author.login, channel),
             names(caps, author.login, channel, others),
-            userstate(caps, channel, author),
+            userstate(caps, channel, author, emote_sets=emote_sets),
             roomstate(
                 caps,
                 channel,
@@ -206,8 +207,10 @@ def privmsg(
     return tagged(tags, rest)
 
 
-def userstate(caps: Caps, channel: str, author: Author, *, msg_id: str = "", nonce: str = "") -> bytes:
-    """What somebody is in a channel; with an id it says that this message was sent (STATE-1, MSG-1)."""
+def userstate(
+    caps: Caps, channel: str, author: Author, *, msg_id: str = "", nonce: str = "", emote_sets: str = "0"
+) -> bytes:
+    """What somebody is in a channel; with an id it says that this message was sent (STATE-1, MSG-1, EMOTE-4)."""
     if Caps.COMMANDS not in caps or is_anonymous(author.login):
         return b""
     rest = f":{SERVER} USERSTATE #{channel}"
@@ -218,7 +221,7 @@ def userstate(caps: Caps, channel: str, author: Author, *, msg_id: str = "", non
         "badges": ",".join(author.badges),
         "color": author.color,
         "display-name": author.display_name or author.login,
-        "emote-sets": "0",
+        "emote-sets": emote_sets,
         "mod": flag(author.mod),
         "subscriber": flag(author.subscriber),
         "user-type": author.user_type,
