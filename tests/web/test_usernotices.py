@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from godwit.web.usernotices import DEFAULTS, complete
+from tests.rows import PAGE, rows
+
+KINDS = (
+    "UN-announcement",
+    "UN-anongiftpaidupgrade",
+    "UN-bitsbadgetier",
+    "UN-giftpaidupgrade",
+    "UN-primepaidupgrade",
+    "UN-raid",
+    "UN-resub",
+    "UN-ritual",
+    "UN-sub",
+    "UN-subgift",
+    "UN-submysterygift",
+    "UN-unraid",
+)
 
 
 @pytest.mark.row("UN-2")
@@ -64,3 +82,10 @@ def test_tags_of_a_raid() -> None:
     """UN-2: who raids is in the tags."""
     params, _ = complete("raid", "ronni", "Ronni", "dallas", {})
     assert params == {"displayName": "Ronni", "login": "ronni", "viewerCount": "0"}
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, marks=pytest.mark.row(row)) for row in KINDS])
+def test_a_kind_has_the_tags_that_the_page_names(row: str) -> None:
+    """UN-2."""
+    params, _ = complete(row.removeprefix("UN-"), "ronni", "Ronni", "dallas", {})
+    assert params.keys() == set(re.findall(r"`([^`]+)`", rows(PAGE.read_text(encoding="utf-8"))[row]))
