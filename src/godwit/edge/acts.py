@@ -91,9 +91,7 @@ def acknowledge(session: Session, room: Room, record: Produced) -> None:
     """Tell the one who did it that it is in force: it was read back (NOTICE-9); USERSTATE for what was announced."""
     if isinstance(record, UserNotice) and record.kind == "announcement":
         sets = session.node.relations.emote_sets(room.name, room.room_id)
-        room.tell(
-            session, render.userstate(session.caps, room.name, record.author, msg_id=record.id, emote_sets=sets)
-        )
+        room.tell(session, render.userstate(session.caps, room.name, record.author, msg_id=record.id, emote_sets=sets))
     if isinstance(record, Change):
         for msg_id, values in modes.told(record.settings):
             session.notice(room.name, msg_id, **values)
