@@ -26,7 +26,6 @@ from godwit.crowd import EdgeCrowd
 from godwit.edge import metrics
 from godwit.edge.backend import room_id
 from godwit.edge.front import Ports, fixed_ports
-from godwit.edge.node import GROUP
 from godwit.ending import end
 from godwit.errors import InvalidSetting, StoreUnavailable
 from godwit.ground import Ground, LogCollector, open_ground
@@ -37,7 +36,7 @@ from godwit.settings import Settings
 from godwit.steering import Steering
 from godwit.store.nodes_base import Node
 from godwit.store.sql import SqlStore
-from godwit.values import derived_id
+from godwit.values import GROUP, derived_id
 from godwit.web import server, service
 from godwit.web.changes import Changes
 from godwit.web.health import Check

@@ -26,13 +26,12 @@ from godwit.chatlog.memory import MemoryLog
 from godwit.chatlog.whole import WholeLog
 from godwit.clock import Clock
 from godwit.clocks import Ask, Clocks
-from godwit.edge.node import GROUP
 from godwit.errors import ChatLogUnavailable, InvalidSetting, StoreUnavailable
 from godwit.settings import Settings
 from godwit.store.database import sqlite_url
 from godwit.store.migrations import migrate
 from godwit.store.sql import SqlStore
-from godwit.values import Segment
+from godwit.values import GROUP, Segment
 
 log = structlog.get_logger()
 

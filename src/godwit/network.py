@@ -17,13 +17,13 @@ from godwit.chatlog.hearsay import Hearsay, LocalHearsay
 from godwit.clock import Clock
 from godwit.edge.auth.gate import Gate
 from godwit.edge.front import Front, Ports
-from godwit.edge.node import GROUP, EdgeNode
+from godwit.edge.node import EdgeNode
 from godwit.edge.pace import Pace
 from godwit.edge.session import Session
 from godwit.errors import InvalidSetting, StoreUnavailable
 from godwit.settings import Settings
 from godwit.store.rollout_base import RolloutStore
-from godwit.values import Addresses
+from godwit.values import GROUP, Addresses
 from godwit.wire.certificates import server_context
 from godwit.wire.listener import Listener
 

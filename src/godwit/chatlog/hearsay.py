@@ -1,7 +1,7 @@
 """What processes tell each other outside the log, as a port (`docs/architecture.md`, "What edges tell each other").
 
-Hearsay may be lost, come twice or in another order, and so it never decides about a line: it is for who is
-present, for free JOINs and for accounts that end. `tests/conformance/hearsay.py` is the suite every
+Hearsay may be lost, come twice or in another order, and so it never decides about a channel's line: it is for who is
+present, for free JOINs, for whispers and for accounts that end. `tests/conformance/hearsay.py` is the suite every
 implementation passes.
 """
 

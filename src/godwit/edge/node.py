@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from functools import partial
 from itertools import count
 from uuid import uuid4
 
@@ -20,7 +21,6 @@ from godwit.chatlog.hearsay import ENDED, Ended, Hearsay, LocalHearsay
 from godwit.clock import Clock
 from godwit.edge.auth.gate import Gate
 from godwit.edge.backend import Outside
-from godwit.edge.commands.own import Whispers
 from godwit.edge.deadlines import Wheel
 from godwit.edge.fanout import Turn
 from godwit.edge.metrics import Counts, EdgeStatistics
@@ -31,17 +31,15 @@ from godwit.edge.relations import REFRESH, Relations
 from godwit.edge.room import Room
 from godwit.edge.session import Session
 from godwit.edge.tasks import Tasks
+from godwit.edge.whispers import Whispers
 from godwit.errors import ChatLogUnavailable, StoreUnavailable
 from godwit.settings import Settings
 from godwit.store.base import Store
 from godwit.tmi import render
-from godwit.values import Addresses, Segment
+from godwit.values import GROUP, Addresses, Segment
 from godwit.wire.connection import Connection
 
 log = structlog.get_logger()
-
-GROUP = "group"
-"""The cluster of group chat: ordinary channels are silent there and never move there."""
 
 SWEEP = 1.0
 """Seconds between two looks at deadlines and at channels that need one."""
@@ -61,7 +59,8 @@ class EdgeNode:
         quiet: ordinary channels are silent here (the cluster of group chat).
         counts: what has happened so far.
         relations: what is known of accounts in channels.
-        whispers: where whispers go; without any there is no such command.
+        dialect: what is spoken here.
+        whispers: where whispers go; None in the dialect of 2016 but on the cluster of group chat (GROUP-2).
 
     Args:
         logs: cluster -> its chat log; an edge reads those of all clusters.
@@ -94,6 +93,7 @@ class EdgeNode:
         self.loop = asyncio.get_running_loop()
         self.name = uuid4().hex
         self.quiet = cluster == GROUP
+        self.dialect = settings.edge.dialect.get(cluster, "now")
         self.counts = Counts()
         self.tasks = Tasks()
         self.turn = Turn(self.loop)
@@ -101,7 +101,6 @@ class EdgeNode:
         self.pace = pace or Pace(settings, self.loop.time)
         self.gate = gate or Gate(settings.auth, store, clock)
         self.relations = Relations(store, self.loop.time, self.tasks, self._roles_came)
-        self.whispers: Whispers | None = None
         self._logs = logs
         self._outside = Outside(cluster, logs, store, clock, settings, self.loop, self.tasks)
         self._numbers = numbers or count(1)
@@ -114,6 +113,9 @@ class EdgeNode:
         self._announced = self.loop.time()
         hearsay = hearsay or LocalHearsay()
         self.neighbours = Neighbours(self.name, hearsay, self._here, self._has_news, self._operators)
+        self.whispers: Whispers | None = None
+        if self.quiet or self.dialect != "2016":
+            self.whispers = Whispers(store, hearsay, partial(self.relations.emotes, ""))
         self._hearing = hearsay.hear(ENDED, self._end_accounts)
 
     # connections ------------------------------------------------------------------------------
@@ -132,11 +134,15 @@ class EdgeNode:
         """Take note that a connection has logged in: from now on it must answer PINGs."""
         self.counts.logins += 1
         self.pace.came(session)
+        if self.whispers:
+            self.whispers.came(session)
         self.wheel.set(session, session.heard + self.settings.edge.ping_interval)
 
     def forget(self, session: Session) -> None:
         """Take note that a connection has gone."""
         self.pace.went(session)
+        if self.whispers:
+            self.whispers.went(session)
         self.wheel.clear(session)
         self._sessions.pop(session.producer, None)
         if not self._sessions:
@@ -247,6 +253,8 @@ class EdgeNode:
         await self._wait_empty(grace)
         self.turn.flush()
         self._hearing.close()
+        if self.whispers:
+            self.whispers.stop()
         self.neighbours.stop()
         for session in list(self._sessions.values()):
             session.close("shutting down")

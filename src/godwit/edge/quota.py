@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 WHISPERS = "jtv"
-"""The channel that NOTICEs about whispers are sent to."""
+"""The channel that NOTICEs about whispers are sent to on the cluster of group chat (GROUP-2)."""
 
 
 def may_say(session: Session, channel: str, elevated: bool) -> bool:
@@ -43,12 +43,16 @@ def may_command(session: Session, channel: str, name: str, elevated: bool) -> bo
     return _counted(session, channel, elevated, shown=False)
 
 
-def may_whisper(session: Session, recipient: str) -> bool:
-    """Count a whisper to an account, named by its user id; says whether it may be delivered."""
+def may_whisper(session: Session, recipient: str, channel: str = WHISPERS) -> bool:
+    """Count a whisper to an account, named by its user id; says whether it may be delivered.
+
+    Args:
+        channel: where the sender is told if not.
+    """
     whispering = session.node.pace.whisper(session, recipient)
     if whispering is Whispering.FINE:
         return True
-    session.notice(WHISPERS, whispering.value)
+    session.notice(channel, whispering.value)
     return False
 
 

@@ -11,7 +11,6 @@ import structlog
 from godwit.control.explain import Explainer
 from godwit.control.meters import metric_names
 from godwit.edge.backend import room_id
-from godwit.edge.node import GROUP
 from godwit.errors import StoreUnavailable
 from godwit.network import listening
 from godwit.roles.insight import RemoteInsight
@@ -20,7 +19,7 @@ from godwit.roles.remote import RemoteControllers, RemoteCrowd
 from godwit.roles.roster import Roster
 from godwit.settings import Settings
 from godwit.steering import Steering
-from godwit.values import Addresses, derived_id
+from godwit.values import GROUP, Addresses, derived_id
 from godwit.web import server, service
 from godwit.web.changes import Changes
 

@@ -6,8 +6,6 @@ import pytest
 
 from godwit.edge.commands.own import COLORS
 from godwit.edge.notices import TEXTS
-from godwit.edge.session import Session
-from godwit.values import Account
 from tests.edge.commands.stage import stage
 
 CHANGED = "Your color has been changed."
@@ -88,23 +86,11 @@ async def test_disconnect() -> None:
         assert await ann.rest() == []
 
 
-class _Post:
-    """Takes whispers."""
-
-    def __init__(self) -> None:
-        self.sent: list[tuple[str, str, str, str]] = []
-
-    async def send(self, session: Session, channel: str, target: Account, text: str) -> None:
-        """Keep one."""
-        self.sent.append((session.nick, channel, target.login, text))
-
-
 @pytest.mark.row(
     "CMD-w", "NOTICE-whisper_invalid_args", "NOTICE-whisper_invalid_login", "NOTICE-whisper_invalid_self", "MSG-5"
 )
-async def test_whispers_go_where_whispers_go() -> None:
+async def test_whispers() -> None:
     async with stage() as room:
-        post = room.net.nodes["main"].whispers = _Post()
         usage = "Usage: <login> <message>"
         assert await room.told("ann", "/w @Bob  hello  there", "jtv") == []
         assert await room.told("ann", "/w", "jtv") == [("whisper_invalid_args", usage)]
@@ -113,10 +99,9 @@ async def test_whispers_go_where_whispers_go() -> None:
             ("whisper_invalid_login", "No user matching that login.")
         ]
         assert await room.told("ann", "/w ann hi") == [("whisper_invalid_self", "You cannot whisper to yourself.")]
-        assert post.sent == [("ann", "jtv", "bob", "hello there")]
 
 
-@pytest.mark.row("NOTICE-unrecognized_cmd")
-async def test_without_a_place_for_whispers_there_is_no_such_command() -> None:
-    async with stage() as room:
+@pytest.mark.row("NOTICE-unrecognized_cmd", "GROUP-2")
+async def test_in_the_dialect_of_2016_there_are_no_whispers_but_in_group_chat() -> None:
+    async with stage(edge={"dialect": {"main": "2016"}}) as room:
         assert await room.told("ann", "/w bob hello", "jtv") == [("unrecognized_cmd", "Unrecognized command: /w")]

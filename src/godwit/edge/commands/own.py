@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Protocol
 
 from godwit.edge.commands.typed import Typed, login_of
 from godwit.values import Account
-
-if TYPE_CHECKING:
-    from godwit.edge.session import Session
 
 COLORS = {
     "Blue": "#0000FF",
@@ -32,14 +28,6 @@ COLORS = {
 
 _BY_NAME = {name.lower(): value for name, value in COLORS.items()}
 _HEX = re.compile(r"#[0-9A-Fa-f]{6}")
-
-
-class Whispers(Protocol):
-    """Where whispers go."""
-
-    async def send(self, session: Session, channel: str, target: Account, text: str) -> None:
-        """Deliver a whisper, or tell the sender in `channel` why not."""
-        ...
 
 
 async def color(typed: Typed) -> None:
@@ -77,13 +65,16 @@ async def whisper(typed: Typed) -> None:
     if not text:
         typed.notice("whisper_invalid_args")
         return
-    target = await typed.account(login_of(login))
-    if target is None:
-        typed.notice("whisper_invalid_login")
-    elif target.user_id == typed.session.account:
-        typed.notice("whisper_invalid_self")
-    else:
-        await whispers.send(typed.session, typed.channel, target, text)
+    async with whispers.turn(typed.session):
+        target = await typed.account(login_of(login))
+        if target is None:
+            typed.notice("whisper_invalid_login")
+        elif target.user_id == typed.session.account:
+            typed.notice("whisper_invalid_self")
+        elif target.suspended:
+            typed.notice("whisper_banned_recipient")
+        else:
+            await whispers.send(typed, target, text)
 
 
 async def me(typed: Typed) -> None:

@@ -45,6 +45,7 @@ class Command(NamedTuple):
         scoped: it is about the channel; others are taken in any channel, existing or not (MSG-5).
         stream: it is about a stream, which group rooms don't have.
         trouble: id of the NOTICE that it cannot be done now.
+        suspended: id of the NOTICE to an account that is suspended.
     """
 
     who: Who
@@ -55,6 +56,7 @@ class Command(NamedTuple):
     scoped: bool = True
     stream: bool = False
     trouble: str = "godwit_unavailable"
+    suspended: str = "msg_suspended"
 
 
 def _switch(setting: str, value: int, usage: str) -> Command:
@@ -121,7 +123,7 @@ COMMANDS: dict[str, Command] = {
     "help": Command(Who.ANYBODY, "usage_help", _help),
     "color": Command(Who.ANYBODY, "usage_color", own.color, least=1, scoped=False),
     "me": Command(Who.ANYBODY, "usage_me", own.me, scoped=False),
-    "w": Command(Who.ANYBODY, "usage_w", own.whisper, scoped=False),
+    "w": Command(Who.ANYBODY, "usage_w", own.whisper, scoped=False, suspended="whisper_banned"),
     "disconnect": Command(Who.ANYBODY, "usage_disconnect", own.disconnect, bare=True, scoped=False),
 }
 """Name, in lower case and without its slash -> row."""
@@ -152,7 +154,7 @@ def _begin(typed: Typed, row: Command) -> None:
     if not may_command(session, typed.channel, typed.name, session.exempt(typed.channel)):
         return
     if session.identity is not None and session.identity.suspended and row is not COMMANDS["disconnect"]:
-        typed.notice("msg_suspended")
+        typed.notice(row.suspended)
     elif row.scoped and session.node.relations.closed(typed.channel):
         typed.notice("msg_channel_suspended")
     elif row.scoped and not _may(typed, row.who):

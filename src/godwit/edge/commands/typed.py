@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
 
 from godwit.chat.authors import EVERYWHERE
+from godwit.edge.quota import WHISPERS
 from godwit.edge.standing import Standing
 from godwit.store.base import AuditEntry, Sanction
 from godwit.tmi.events import CommandSent
@@ -34,9 +35,10 @@ class Typed:
         args: all that followed it.
         words: the same, word by word.
         channel: the channel's name.
+        told_in: the channel in which the sender is told.
     """
 
-    __slots__ = ("args", "channel", "name", "session", "usage", "words")
+    __slots__ = ("args", "channel", "name", "session", "told_in", "usage", "words")
 
     def __init__(self, session: Session, event: CommandSent, usage: str) -> None:
         self.session = session
@@ -45,6 +47,7 @@ class Typed:
         self.args = event.args
         self.words: Sequence[str] = event.args.split()
         self.channel = event.channel
+        self.told_in = WHISPERS if event.name == "w" and session.node.quiet else event.channel
 
     # what there is ----------------------------------------------------------------------------
 
@@ -89,8 +92,8 @@ class Typed:
     # what is told -----------------------------------------------------------------------------
 
     def notice(self, msg_id: str, /, **values: object) -> None:
-        """Tell the sender something (NOTICE-1)."""
-        self.session.notice(self.channel, msg_id, **values)
+        """Tell the sender something (NOTICE-1, GROUP-2)."""
+        self.session.notice(self.told_in, msg_id, **values)
 
     def explain(self, usage: str = "") -> None:
         """Tell the sender how the command is used, or another one."""
