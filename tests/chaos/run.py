@@ -31,6 +31,9 @@ ROLLING = 90.0
 LOOK = 0.1
 """Seconds between two looks at whether it is well."""
 
+LAST_MOVES = 30
+"""Seconds that the last moves may take."""
+
 SICK = 3
 """A network that so many faults have left unwell is given up."""
 
@@ -305,11 +308,15 @@ class Run:
         last = time.monotonic()
         await until(lambda: not self._account.missing(last), 30.0, LOOK)
         self._account.close(time.monotonic() + 1.0)
-        if open_moves := await self._moves.look_again():
-            self._problems += [f"the move of #{move.channel} stands at {move.state}" for move in open_moves[2:]]
-        self._problems += [
-            f"the move of #{m.channel} failed: {m.error}" for m in self._moves.done if m.state == "failed"
-        ]
+        await self._moves.stop()
+        under_way = await self._moves.look_again()
+        for _ in range(LAST_MOVES):
+            if under_way:
+                await asyncio.sleep(1.0)
+                under_way = await self._moves.look_again()
+        self._problems += [f"the move of #{move.channel} stands at {move.state}" for move in under_way]
+        failed = [move for move in self._moves.done if move.state == "failed"]
+        self._problems += [f"the move of #{move.channel} failed: {move.error}" for move in failed]
 
     def _result(self, seconds: float) -> Result:
         done = self._moves.done
