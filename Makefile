@@ -78,6 +78,7 @@ clean: ## remove .venv, node_modules and caches
 	@echo "installing Godwit into .venv"
 	@$(PIP) install --require-hashes -r requirements/run.txt
 	@$(PIP) install --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q src
 	@touch $@
 
 .venv/.test: .venv/.run requirements/test.txt
