@@ -143,6 +143,7 @@ class Checker:
         found: list[tuple[Position, Message]] = []
         seen: dict[str, int] = {}
         self._standing, self._after = Standing(), {}
+        self._standing.roles = dict(self.world.imported)
         segment: Segment | None = self.world.first_segment()
         chain = self.world.chain()
         while segment is not None:

@@ -13,7 +13,7 @@ from godwit.rollout.values import Advance
 from godwit.settings import EdgeSettings, LogSettings, MoveSettings
 from godwit.store.base import Sanction
 from godwit.store.memory import MemoryStore
-from godwit.values import Act, Author, Change, Entry, Move, MoveState, Placement, Segment, Tell
+from godwit.values import Act, Author, Change, Entry, Move, MoveState, Placement, Position, Segment, Tell
 from tests.model.check import Checker, Ledger
 from tests.model.clients import Client, Following, Legacy
 from tests.model.controllers import Controller, Process
@@ -87,6 +87,10 @@ class World:
         deadly = 0.0 if self.calm else rng.choice((0.0, 0.03, 0.1))
         self.controllers = [self.controller(deadly) for _ in range(2)]
         self._cast()
+        self.imported: dict[str, str] = {}
+        """Account -> role that operators brought, which counts from the beginning."""
+        if rng.random() < 0.3:
+            self._import(rng.choice(self.clients).account)
         self._script()
 
     # what the others ask ------------------------------------------------------------------------
@@ -297,6 +301,12 @@ class World:
         at_once(self.store.real.add_sanction(row))
         self.actors[name] = connection.edge.cluster
         connection.act(record)
+
+    def _import(self, who: str) -> None:
+        """Operators bring a moderator before anybody is there."""
+        row = Sanction("import", self.channel, "mod", who, who, "operator", position=Position(0, 0), time=self.now())
+        at_once(self.store.real.add_sanction(row))
+        self.imported[who] = "mod"
 
     def _newcomer(self) -> None:
         """An edge that reads the channel for the first time, when all has happened: it must know what the others do."""
