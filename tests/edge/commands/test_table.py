@@ -266,7 +266,7 @@ async def test_what_cannot_be_done_now_is_told() -> None:
         )
 
 
-@pytest.mark.row("MSG-4", "NOTICE-1")
+@pytest.mark.row("MSG-4", "MSG-10", "NOTICE-1")
 async def test_whatever_is_typed_is_answered_and_breaks_nothing() -> None:
     random = Random(4)
     pieces = [
