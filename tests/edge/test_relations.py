@@ -60,7 +60,9 @@ class Here:
         self.relations = Relations(self.store, lambda: self.time, self.tasks, self._roles_came)
         self.done: list[str] = []
 
-    def _roles_came(self) -> None:
+    async def _roles_came(self) -> None:
+        if self.store.error:
+            raise self.store.error
         self.roles += 1
 
     def ready(self, who: Who, channel: str = "room") -> bool:
@@ -156,6 +158,21 @@ async def test_facts_of_the_account_come_along(here: Here) -> None:
     here.ready(ann)
     await here.settle()
     assert ann.identity == changed
+
+
+async def test_what_a_command_changed_meanwhile_stays(here: Here) -> None:
+    """The answer was read before that."""
+    ann = Who(ANN)
+    here.store.gate.clear()
+    here.ready(ann)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    changed = await here.store.set_account("ann", color="#010203")
+    assert changed
+    ann.identity = changed
+    here.store.gate.set()
+    await here.settle()
+    assert ann.identity.color == "#010203"
 
 
 async def test_a_login_that_is_another_account_now(here: Here) -> None:
@@ -257,6 +274,18 @@ async def test_roles_that_were_brought(here: Here) -> None:
     assert here.roles == 1
 
 
+@pytest.mark.parametrize("error", [StoreUnavailable("down"), TimeoutError()])
+async def test_roles_that_were_brought_while_the_store_fell_silent(here: Here, error: Exception) -> None:
+    """The channels are told at the next look."""
+    await here.relations.check()
+    await here.store.set_first_roles([_mod()])
+    here.store.error = error
+    await here.relations.check()
+    here.store.error = None
+    await here.relations.check()
+    assert here.roles == 1
+
+
 def _mod(channel: str = "room", login: str = "ann", user_id: str = "7") -> Sanction:
     return Sanction(f"first:{channel}:{user_id}", channel, "mod", user_id, login, "ops", position=Position(0, 0))
 
@@ -310,6 +339,26 @@ async def test_who_leaves_before_it_is_known_is_not_let_in() -> None:
         assert not any(" JOIN #room" in line for line in lines)
         assert set(net.session("ann").rooms) == {"other"}
         assert net.nodes["main"].members("room") == 0
+
+
+async def test_a_join_that_waits_for_longer_than_a_channel_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with world(edge={"linger": 5.0, "ping_interval": 1000.0}) as net:
+        await brought(net, "room")
+        client, node, go_on = await net.login("ann"), net.nodes["main"], asyncio.Event()
+        relations = net.store.relations
+
+        async def late(pairs: Sequence[tuple[str, str]]) -> list[Relation]:
+            await go_on.wait()
+            return await relations(pairs)
+
+        monkeypatch.setattr(net.store, "relations", late)
+        client.send("JOIN #room")
+        await net.until(lambda: node.view("room") is None and "room" in net.session("ann").rooms)
+        for seconds in (1.0, 7.0):
+            node.sweep(node.loop.time() + seconds)
+        go_on.set()
+        await client.until("ROOMSTATE")
+        assert node.members("room") == 1
 
 
 @pytest.mark.row("EMOTE-1", "EMOTE-4")

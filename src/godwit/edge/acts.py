@@ -95,7 +95,7 @@ def acknowledge(session: Session, room: Room, record: Produced) -> None:
     if isinstance(record, Change):
         for msg_id, values in modes.told(record.settings):
             session.notice(room.name, msg_id, **values)
-    if not isinstance(record, Act) or record.reason == BANNED:
+    if not isinstance(record, Act) or (record.kind in ("unmod", "unvip") and record.reason == BANNED):
         return
     if record.kind == "lift":
         word = "untimeout" if record.reason == "untimeout" else "unban"

@@ -109,7 +109,9 @@ class Outside:
                     [Question(backend.name, backend.room_id is not None, False) for backend in some]
                 )
             for backend, answer in zip(some, answers, strict=True):
-                if answer is not None:
+                if answer is None:
+                    backend.ask()
+                else:
                     backend.take(answer)
 
     async def _ask(self, questions: Sequence[Question]) -> list[Answer | None]:

@@ -73,14 +73,16 @@ class Deferred:
 
     def give_up(self, now: float) -> None:
         """End what has waited for too long."""
-        self._end([waiting for waiting in self._waiting if now - waiting.since > self._hold])
+        over = [waiting for waiting in self._waiting if now - waiting.since > self._hold]
+        if over:
+            self._end(over, [waiting for waiting in self._waiting if now - waiting.since <= self._hold])
 
     def abandon(self) -> None:
         """End everything."""
-        self._end(self._waiting)
+        self._end(self._waiting, [])
 
-    def _end(self, over: list[_Waiting]) -> None:
-        self._waiting = [waiting for waiting in self._waiting if waiting not in over]
+    def _end(self, over: list[_Waiting], left: list[_Waiting]) -> None:
+        self._waiting = left
         for waiting in over:
             self._uncount(waiting)
             waiting.otherwise()

@@ -55,6 +55,8 @@ def _enter(session: Session, room: Room, after: Position | None) -> None:
     """Let the connection into a channel, unless it has left meanwhile, or the channel is closed (USER-3)."""
     if session.rooms.get(room.name) is not room:
         return
+    if not room.backend.open:  # nobody was in it yet, so it was dropped meanwhile
+        room = session.rooms[room.name] = session.node.room(room.name)
     if session.node.relations.closed(room.name):
         del session.rooms[room.name]
         session.notice(room.name, "msg_channel_suspended")

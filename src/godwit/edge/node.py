@@ -377,10 +377,9 @@ class EdgeNode:
         for (room, segment), head in zip(pairs, heads, strict=True):
             room.compared(segment, head, asked_at)
 
-    def _roles_came(self) -> None:
-        """Let all channels ask the store anew: operators have brought roles."""
-        for room in self._rooms.values():
-            room.backend.ask()
+    async def _roles_came(self) -> None:
+        """Ask the store anew for all channels: operators have brought roles."""
+        await self._outside.refresh([room.backend for room in self._rooms.values()])
 
     async def check_default(self) -> None:
         """Let channels without a row ask anew that are not where the default placement says (rule C10)."""

@@ -8,7 +8,8 @@ facts, nothing is asked. When the store is silent, chat goes on with what is kno
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -72,10 +73,13 @@ class Relations:
     Args:
         now: the loop's time in seconds.
         tasks: owner of the work.
-        on_roles: called when operators have brought roles: the channels are to ask anew.
+        on_roles: called when operators have brought roles: the channels are to ask anew. It may raise
+            `StoreUnavailable` or `TimeoutError`, and is called again at the next look.
     """
 
-    def __init__(self, store: Store, now: Callable[[], float], tasks: Tasks, on_roles: Callable[[], None]) -> None:
+    def __init__(
+        self, store: Store, now: Callable[[], float], tasks: Tasks, on_roles: Callable[[], Awaitable[None]]
+    ) -> None:
         self._store = store
         self._now = now
         self._tasks = tasks
@@ -109,7 +113,7 @@ class Relations:
         if key not in self._asking:
             self._start(key, session)
         if again is not None:
-            self._asking[key].append(again)
+            self._asking[key].append(partial(session.guard, again))
         return False
 
     def relation(self, channel: str, user_id: str) -> Relation:
@@ -143,10 +147,10 @@ class Relations:
                 self._version = version
             roles = await self._store.roles_version()
             if self._roles not in (None, roles):
-                self._on_roles()
+                await self._on_roles()
             self._roles = roles
-        except StoreUnavailable as error:
-            log.warning("people_unknown", error=str(error))
+        except (StoreUnavailable, TimeoutError) as error:
+            log.warning("people_unknown", error=repr(error))
 
     def _start(self, key: tuple[str, str], session: Session) -> None:
         self._asking[key] = []
@@ -154,6 +158,7 @@ class Relations:
 
     async def _load(self, key: tuple[str, str], session: Session) -> None:
         answer: _Answer | None = None
+        identity = session.identity
         try:
             answer = await self._questions.answer(_Question(*key, session.nick), session.producer)
         except (StoreUnavailable, TimeoutError) as error:
@@ -171,10 +176,11 @@ class Relations:
             self._places.move_to_end(key[0])
             if len(self._places) > KEPT:
                 self._places.popitem(last=False)
-            if answer.account is not None and session.account == answer.account.user_id:
+            changed = session.identity is not identity  # by a command, and what was read is older than that
+            if answer.account is not None and session.account == answer.account.user_id and not changed:
                 session.identity = answer.account
         for again in self._asking.pop(key):
-            session.guard(again)
+            again()
 
     def _keep(self, key: tuple[str, str], relation: Relation, old: float) -> None:
         self._ties[key] = _Tie(relation, old)

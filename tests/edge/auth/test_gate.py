@@ -8,6 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from godwit.clock import FakeClock
+from godwit.edge.auth import gate as module
 from godwit.edge.auth.base import Grant
 from godwit.edge.auth.gate import Gate, authority
 from godwit.errors import StoreUnavailable
@@ -164,6 +165,25 @@ async def test_many_endings_at_once() -> None:
         store._end(str(number))
     await gate.look(list)
     assert len(judge.forgotten) == 2_500
+
+
+async def test_whatever_happens_there_is_a_next_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks, enough = 0, asyncio.Event()
+
+    class Broken(MemoryStore):
+        async def last_ending(self) -> int:
+            nonlocal looks
+            looks += 1
+            if looks == 3:
+                enough.set()
+            raise (RuntimeError, StoreUnavailable)[looks % 2]("down")
+
+    monkeypatch.setattr(module, "LOOK", 0.001)
+    watching = asyncio.create_task(Gate(AuthSettings(), Broken(), FakeClock(), Judge(ANN)).watch(list))
+    async with asyncio.timeout(5.0):
+        await asyncio.wait([watching, asyncio.create_task(enough.wait())], return_when=asyncio.FIRST_COMPLETED)
+    assert not watching.done()
+    watching.cancel()
 
 
 async def test_a_store_that_does_not_answer_keeps_nothing_from_expiring() -> None:

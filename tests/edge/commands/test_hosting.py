@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from godwit.edge.commands import hosting
+from godwit.errors import StoreUnavailable
+from godwit.values import Placement
 from tests.edge.commands.stage import Stage, notices, stage
 
 Step = tuple[str, str, str, str]
@@ -231,3 +234,24 @@ async def test_a_raid_may_be_called_off_from_any_edge() -> None:
         await _wait(room, 12.0)
         assert await ann.flush() == []
         assert await room.told("boss", "/unraid") == [none]
+
+
+@pytest.mark.row("CMD-host", "CMD-raid")
+async def test_a_channel_of_which_nothing_is_heard_does_not_hold_up_what_others_command(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with stage() as room:
+        for nick in ("boss", "mod"):
+            await room.says(nick, "hi")
+
+        async def silent(channels: object) -> list[Placement]:
+            raise StoreUnavailable("down")
+
+        monkeypatch.setattr(hosting, "PATIENCE", 0.0)
+        monkeypatch.setattr(room.net.store, "placements", silent)
+        (await room.client("boss")).send("PRIVMSG #boss :/host ann", "PRIVMSG #boss :/raid ann")
+        assert [msg_id for msg_id, _ in await room.told("mod", "/ban bob")] == ["ban_success"]
+        assert [msg_id for msg_id, _ in notices(await room.hears("boss"))] == [
+            "bad_host_error",
+            "raid_error_unexpected",
+        ]

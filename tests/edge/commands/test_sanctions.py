@@ -315,3 +315,11 @@ async def test_a_store_that_is_away_is_told_and_nothing_is_done() -> None:
         ]
         assert await room.hears("ann") == []
         assert await room.net.store.audit_log(subject="boss") == []
+
+
+@pytest.mark.row("CMD-ban", "CMD-timeout")
+@pytest.mark.parametrize("does", ["/ban ann banned", "/timeout ann 600 banned"])
+async def test_any_reason_may_be_given(does: str) -> None:
+    async with stage() as room:
+        told = await room.told("mod", does)
+        assert [text for _, text in told] == [BANNED if does.startswith("/ban") else SILENT]

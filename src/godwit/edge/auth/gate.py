@@ -103,6 +103,9 @@ class Gate:
                     await self.look(sessions)
             except (StoreUnavailable, TimeoutError) as error:
                 log.warning("endings_unknown", error=repr(error))
+            except Exception:
+                # Whatever it met this time, there must be a next time.
+                log.exception("endings_unknown")
 
     async def look(self, sessions: Callable[[], Iterable[Session]]) -> None:
         """End the connections whose token has expired or was revoked, or whose account was removed.

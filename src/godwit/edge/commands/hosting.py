@@ -21,6 +21,9 @@ MOST_HOSTS = 3
 HALF_HOUR = 1800.0
 """Seconds."""
 
+PATIENCE = 5.0
+"""Seconds for which the other channel is waited for: other commands of this one wait as long."""
+
 
 class Hosting:
     """What one channel has hosted lately, and whom it is about to raid, as far as this edge has read.
@@ -193,5 +196,9 @@ async def _known(session: Session, channel: str) -> Room | None:
 
     if not room.when_known(session, lambda: answer(yes=True), lambda: answer(yes=False)):
         return None
-    await known.wait()
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await known.wait()
+    except TimeoutError:
+        return None
     return room if found[0] else None
