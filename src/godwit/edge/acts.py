@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from godwit.edge import notices
 from godwit.edge.commands import hosting, modes
 from godwit.edge.commands.typed import BANNED
-from godwit.tmi import render, render_room
+from godwit.tmi import render_room
 from godwit.values import Act, Change, Message, Produced, Tell, UserNotice
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def show(room: Room, act: Act, time: float, *, but: Session | None) -> None:
         said = room.message(act.deletes)
         text = said.text if said else ""
         room.fanout.line(
-            lambda caps: render_room.clearmsg(
+            lambda caps: room.dialect.clearmsg(
                 caps,
                 room.name,
                 login=act.target_login,
@@ -41,7 +41,7 @@ def show(room: Room, act: Act, time: float, *, but: Session | None) -> None:
         )
     elif act.kind in ("ban", "timeout", "clear"):
         room.fanout.line(
-            lambda caps: render_room.clearchat(
+            lambda caps: room.dialect.clearchat(
                 caps,
                 room.name,
                 room_id=room.room_id,
@@ -49,6 +49,7 @@ def show(room: Room, act: Act, time: float, *, but: Session | None) -> None:
                 target_login=act.target_login,
                 target_id=act.target,
                 seconds=act.seconds,
+                reason=act.reason,
             )
         )
     elif act.kind in ("mod", "unmod", "vip", "unvip"):
@@ -67,13 +68,14 @@ def show(room: Room, act: Act, time: float, *, but: Session | None) -> None:
             author=act.by,
             system_msg=notices.text("unraid_success"),
         )
-        room.fanout.line(lambda caps: render_room.usernotice(caps, room.name, record, time=time, room_id=room.room_id))
+        usernotice = room.dialect.usernotice
+        room.fanout.line(lambda caps: usernotice(caps, room.name, record, time=time, room_id=room.room_id))
 
 
 def show_change(room: Room, change: Change, *, but: Session | None) -> None:
     """Show which settings have changed: ROOMSTATE, and a NOTICE to all but the one who did it (STATE-3, NOTICE-8)."""
     room.fanout.line(
-        lambda caps: render.roomstate_change(caps, room.name, room_id=room.room_id, changed=change.settings)
+        lambda caps: room.dialect.roomstate_change(caps, room.name, room_id=room.room_id, changed=change.settings)
     )
     for msg_id, values in modes.told(change.settings):
         _notice_all(room, msg_id, values, but=but)
@@ -91,7 +93,9 @@ def acknowledge(session: Session, room: Room, record: Produced) -> None:
     """Tell the one who did it that it is in force: it was read back (NOTICE-9); USERSTATE for what was announced."""
     if isinstance(record, UserNotice) and record.kind == "announcement":
         sets = session.node.relations.emote_sets(room.name, room.room_id)
-        room.tell(session, render.userstate(session.caps, room.name, record.author, msg_id=record.id, emote_sets=sets))
+        room.tell(
+            session, room.dialect.userstate(session.caps, room.name, record.author, msg_id=record.id, emote_sets=sets)
+        )
     if isinstance(record, Change):
         for msg_id, values in modes.told(record.settings):
             session.notice(room.name, msg_id, **values)
@@ -131,5 +135,5 @@ def _hosting(target: str) -> tuple[str, dict[str, object]]:
 
 
 def _notice_all(room: Room, msg_id: str, values: dict[str, object], *, but: Session | None) -> None:
-    text = notices.text(msg_id, **values)
-    room.fanout.line(lambda caps: render.notice(caps, room.name, msg_id, text), but)
+    text = notices.text(msg_id, dialect=room.dialect.name, **values)
+    room.fanout.line(lambda caps: room.dialect.notice(caps, room.name, msg_id, text), but)

@@ -15,7 +15,7 @@ from godwit.edge.company import Company
 from godwit.edge.membership import nearest
 from godwit.edge.ports import Member, Shown
 from godwit.edge.standing import Standing
-from godwit.tmi import render, render_room
+from godwit.tmi import render
 from godwit.tmi.capabilities import Caps
 from godwit.tmi.text import clean, cut
 from godwit.values import Act, Addresses, Change, Message, Placement, Position, Produced, Tell, UserNotice
@@ -71,7 +71,7 @@ class RoomAudience:
         self.mind()
         self._room.tell(
             session,
-            render.join_burst(
+            room.dialect.join_burst(
                 session.caps,
                 room.name,
                 session.author(room.name),
@@ -89,7 +89,7 @@ class RoomAudience:
             self._tell_more(session)
         if missing:
             room.counts.gaps += 1
-            self._room.tell(session, render.gap(session.caps, room.name, missing if missing > 0 else None))
+            self._room.tell(session, room.dialect.gap(session.caps, room.name, missing if missing > 0 else None))
 
     def redirected(self, member: Member, placement: Placement, *, asked: bool) -> None:
         """Send SERVERCHANGE, whatever the capabilities (SC-1 to SC-4), as soon as the client may be told (LIMIT-6)."""
@@ -210,8 +210,9 @@ class RoomAudience:
     def shown(self, shown: Shown) -> None:
         """Show a message to all readers but its producer (MSG-1)."""
         room, message = self._room, shown.message
+        privmsg = room.dialect.privmsg
         room.fanout.message(
-            lambda view: render.privmsg(
+            lambda view: privmsg(
                 view, room.name, message, time=shown.time, room_id=room.room_id, position=shown.position
             ),
             but=self._sessions.get(message.producer),
@@ -223,7 +224,7 @@ class RoomAudience:
         if session is None:
             return
         for shown in lines:
-            data = render.privmsg(
+            data = room.dialect.privmsg(
                 session.caps,
                 room.name,
                 shown.message,
@@ -245,27 +246,26 @@ class RoomAudience:
     def announced(self, record: UserNotice, position: Position, time: float) -> None:
         """Show a USERNOTICE (UN-1)."""
         room = self._room
-        room.fanout.line(lambda caps: render_room.usernotice(caps, room.name, record, time=time, room_id=room.room_id))
+        usernotice = room.dialect.usernotice
+        room.fanout.line(lambda caps: usernotice(caps, room.name, record, time=time, room_id=room.room_id))
 
     def noticed(self, record: Tell) -> None:
         """Show what operators have to say, or tell the owner who hosts the channel (NOTICE-7, HOST-1)."""
         room, text = self._room, cut(clean(record.text))
-
-        def rendered(caps: Caps) -> bytes:
-            return render.notice(caps, room.name, record.msg_id, text)
-
         if record.msg_id not in acts.FOR_THE_OWNER:
-            room.fanout.line(rendered)
+            room.fanout.line(lambda caps: room.dialect.notice(caps, room.name, record.msg_id, text))
             return
         for reader in list(room.fanout):
-            if reader.nick == room.name and (data := rendered(reader.caps)):
+            if reader.nick == room.name and (
+                data := room.dialect.owner_notice(reader.caps, room.name, record.msg_id, text)
+            ):
                 room.fanout.only(reader, data)
 
     def gap(self, missing: int | None) -> None:
         """Tell all readers that lines are missing (NOTICE-2)."""
         room = self._room
         room.counts.gaps += 1
-        room.fanout.line(lambda caps: render.gap(caps, room.name, missing))
+        room.fanout.line(lambda caps: room.dialect.gap(caps, room.name, missing))
 
     # what becomes of a producer's records -----------------------------------------------------
 
@@ -278,7 +278,7 @@ class RoomAudience:
             if session is not None:
                 room.tell(
                     session,
-                    render.userstate(
+                    room.dialect.userstate(
                         session.caps,
                         room.name,
                         record.author,

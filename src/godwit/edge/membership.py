@@ -35,7 +35,9 @@ def join_requested(session: Session, event: JoinRequested) -> None:
             continue
         if session.node.quiet:
             session.write(
-                render.join_burst(session.caps, name, session.author(name), room_id="0", settings={}, home=False)
+                session.node.dialect.join_burst(
+                    session.caps, name, session.author(name), room_id="0", settings={}, home=False
+                )
             )
         elif may_join(session, name, partial(_let_in, session, name, event.after.get(name))):
             _let_in(session, name, event.after.get(name))

@@ -36,6 +36,7 @@ from godwit.errors import ChatLogUnavailable, StoreUnavailable
 from godwit.settings import Settings
 from godwit.store.base import Store
 from godwit.tmi import render
+from godwit.tmi.dialect import dialect_of
 from godwit.values import GROUP, Addresses, Segment
 from godwit.wire.connection import Connection
 
@@ -93,7 +94,7 @@ class EdgeNode:
         self.loop = asyncio.get_running_loop()
         self.name = uuid4().hex
         self.quiet = cluster == GROUP
-        self.dialect = settings.edge.dialect.get(cluster, "now")
+        self.dialect = dialect_of(settings.edge.dialect, cluster)
         self.counts = Counts()
         self.tasks = Tasks()
         self.turn = Turn(self.loop)
@@ -114,7 +115,7 @@ class EdgeNode:
         hearsay = hearsay or LocalHearsay()
         self.neighbours = Neighbours(self.name, hearsay, self._here, self._has_news, self._operators)
         self.whispers: Whispers | None = None
-        if self.quiet or self.dialect != "2016":
+        if self.quiet or self.dialect.name != "2016":
             self.whispers = Whispers(store, hearsay, partial(self.relations.emotes, ""))
         self._hearing = hearsay.hear(ENDED, self._end_accounts)
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from godwit.tmi.dialect import Name
+
 _ABUSE = "Please email support@twitch.tv if {who} is being abusive."
 _AGAIN = "Please try again in a minute."
 
@@ -271,11 +273,38 @@ TEXTS: Mapping[str, str] = {
 }
 """Texts with the places to fill in."""
 
+_ROOM = (
+    "already_banned",
+    "bad_mod_banned",
+    "bad_mod_mod",
+    "bad_unban_no_ban",
+    "bad_unmod_mod",
+    "ban_success",
+    "mod_success",
+    "no_mods",
+    "room_mods",
+    "timeout_no_timeout",
+    "unban_success",
+    "unmod_success",
+    "untimeout_success",
+)
 
-def text(msg_id: str, **values: object) -> str:
+TEXTS_2016: Mapping[str, str] = {
+    **TEXTS,
+    **{msg_id: TEXTS[msg_id].replace("this channel", "this room") for msg_id in _ROOM},
+}
+"""The same in the dialect of 2016 (OLD-9)."""
+
+_TABLES = {"now": TEXTS, "2016": TEXTS_2016}
+
+
+def text(msg_id: str, /, *, dialect: Name = "now", **values: object) -> str:
     """The text of a NOTICE, filled in.
+
+    Args:
+        dialect: in whose words.
 
     Raises:
         KeyError: no such id, or a value is missing: a bug of ours.
     """
-    return TEXTS[msg_id].format(**values)
+    return _TABLES[dialect][msg_id].format(**values)

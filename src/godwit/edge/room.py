@@ -14,12 +14,14 @@ import structlog
 
 from godwit.chat.modes import duplicate_window
 from godwit.edge.audience import RoomAudience
+from godwit.edge.audience_2016 import RoomAudience2016
 from godwit.edge.backend import Outside, RoomBackend
 from godwit.edge.channel import EdgeChannel
 from godwit.edge.fanout import Fanout, Turn
 from godwit.edge.metrics import Counts
 from godwit.edge.ports import Member
 from godwit.tmi import render
+from godwit.tmi.dialect import dialect_of
 from godwit.values import Addresses, Message, Position, Produced, Segment
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ class Room:
 
     Attributes:
         name: the channel's name.
+        dialect: what is spoken to those who are here.
         idle_since: loop time since which nobody is here; None while somebody is.
         moderating: held while an act is checked and written, so that acts keep their order.
 
@@ -52,6 +55,7 @@ class Room:
         "audience",
         "channel",
         "counts",
+        "dialect",
         "fanout",
         "idle_since",
         "moderating",
@@ -79,12 +83,14 @@ class Room:
         self.idle_since: float | None = None
         self.moderating = asyncio.Lock()
         self.fanout = Fanout(name, turn)
-        self.audience = RoomAudience(self, sessions, addresses)
+        settings = outside.settings
+        self.dialect = dialect_of(settings.edge.dialect, outside.cluster)
+        audience = RoomAudience2016 if self.dialect.name == "2016" else RoomAudience
+        self.audience: RoomAudience = audience(self, sessions, addresses)
         self._outside = outside
         self._sessions = sessions
         self._gone = gone
         self._backend = RoomBackend(name, outside, self.fail)
-        settings = outside.settings
         self.channel = EdgeChannel(
             name,
             outside.cluster,

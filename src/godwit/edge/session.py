@@ -65,7 +65,7 @@ class Session:
         self.node = node
         self.connection = connection
         self.producer = producer
-        self.protocol = ServerConnection(node.settings.edge.max_line)
+        self.protocol = ServerConnection(node.settings.edge.max_line, node.dialect)
         self.identity: Account | None = None
         self.grant: Grant | None = None
         self.rooms: dict[str, Room] = {}
@@ -190,7 +190,9 @@ class Session:
 
     def notice(self, channel: str, msg_id: str, /, **values: object) -> None:
         """Send a NOTICE about a channel, behind the lines that wait in it (NOTICE-1)."""
-        data = render.notice(self.caps, channel, msg_id, notices.text(msg_id, **values))
+        dialect = self.node.dialect
+        text = notices.text(msg_id, dialect=dialect.name, **values)
+        data = dialect.notice(self.caps, channel, msg_id, text)
         room = self.rooms.get(channel)
         if room is None:
             self.write(data)

@@ -1,4 +1,4 @@
-"""The capabilities a connection may ask for (CAP-1 to CAP-7)."""
+"""The capabilities a connection may ask for (CAP-1 to CAP-7), and what older clients asked for (OLD-7)."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from enum import IntFlag
 
 
 class Caps(IntFlag):
-    """A set of capabilities."""
+    """A set of capabilities; the last two are not asked for by name."""
 
     TAGS = 1
     COMMANDS = 2
     MEMBERSHIP = 4
     POSITION = 8
+    DESCRIBED_TO_USER = 16
+    DESCRIBED_IN_ROOM = 32
 
 
 NONE = Caps(0)
@@ -43,6 +45,22 @@ def requested(caps: Caps, request: str) -> Caps | None:
             return None
         caps = caps & ~cap if word.startswith("-") else caps | cap
     return caps
+
+
+DESCRIBED = Caps.DESCRIBED_TO_USER | Caps.DESCRIBED_IN_ROOM
+"""Who speaks is described to the client in lines of their own, sent to its user or to the channel (OLD-7)."""
+
+_OLD_FORMS = {
+    "1": Caps.DESCRIBED_TO_USER | Caps.MEMBERSHIP,
+    "2": Caps.DESCRIBED_TO_USER,
+    "3": Caps.DESCRIBED_IN_ROOM,
+}
+
+
+def asked_by_old_client(caps: Caps, form: str) -> Caps:
+    """What `caps` becomes by TWITCHCLIENT with that number; unknown ones change nothing (OLD-7)."""
+    asked = _OLD_FORMS.get(form)
+    return caps if asked is None else caps & ~DESCRIBED | asked
 
 
 def message_view(caps: Caps) -> Caps:

@@ -20,6 +20,7 @@ class Handler(Enum):
     PART = auto()
     MESSAGE = auto()
     INQUIRE = auto()
+    OLD_CLIENT = auto()
     IGNORE = auto()
 
 
@@ -45,8 +46,8 @@ COMMANDS: dict[str, Command] = {
         Command("NICK", True, 0, Handler.NICK),
         Command("USER", True, 0, Handler.IGNORE),
         Command("MODE", True, 0, Handler.IGNORE),
-        Command("TWITCHCLIENT", True, 0, Handler.IGNORE),
-        Command("JTVCLIENT", True, 0, Handler.IGNORE),
+        Command("TWITCHCLIENT", True, 0, Handler.OLD_CLIENT),
+        Command("JTVCLIENT", True, 0, Handler.OLD_CLIENT),
         Command("JTVROOMS", True, 0, Handler.IGNORE),
         Command("PING", True, 0, Handler.PING),
         Command("PONG", True, 0, Handler.PONG),

@@ -33,7 +33,8 @@ MAX_NAMES = 400
 """Bytes of names on one 353 line (JOIN-4)."""
 
 
-def _user(login: str) -> str:
+def user(login: str) -> str:
+    """The prefix of what a user does (LINE-1)."""
     return f":{login}!{login}@{login}.{SERVER}"
 
 
@@ -87,12 +88,12 @@ def globaluserstate(caps: Caps, account: Account) -> bytes:
 
 def join(login: str, channel: str) -> bytes:
     """Somebody is in; to others only with MEMBERSHIP, which the caller sees to."""
-    return encode(f"{_user(login)} JOIN #{channel}")
+    return encode(f"{user(login)} JOIN #{channel}")
 
 
 def part(login: str, channel: str) -> bytes:
     """Somebody is out (PART-1)."""
-    return encode(f"{_user(login)} PART #{channel}")
+    return encode(f"{user(login)} PART #{channel}")
 
 
 def names(caps: Caps, nick: str, channel: str, others: Sequence[str] = ()) -> bytes:
@@ -169,7 +170,7 @@ def privmsg(
     author, reply = message.author, message.reply
     text = addressed(message.text, reply)
     shown = f"\x01ACTION {text}\x01" if message.action else text
-    rest = f"{_user(author.login)} PRIVMSG #{channel} :{shown}"
+    rest = f"{user(author.login)} PRIVMSG #{channel} :{shown}"
     if Caps.TAGS not in caps:
         return encode(rest)
     tags = {
@@ -202,6 +203,11 @@ def privmsg(
         tags["reply-parent-msg-id"] = reply.msg_id
         tags["reply-parent-user-id"] = reply.user_id
         tags["reply-parent-user-login"] = reply.user_login
+        first = reply.thread or reply
+        tags["reply-thread-parent-display-name"] = first.display_name or first.user_login
+        tags["reply-thread-parent-msg-id"] = first.msg_id
+        tags["reply-thread-parent-user-id"] = first.user_id
+        tags["reply-thread-parent-user-login"] = first.user_login
     if position and Caps.POSITION in caps:
         tags["godwit-position"] = str(position)
     return tagged(tags, rest)
@@ -253,23 +259,28 @@ def roomstate(
         home: whether this cluster is the channel's home.
     """
     tags = {**_settings({**SETTINGS, **settings}), "room-id": room_id}
-    if Caps.POSITION in caps and cluster:
-        tags |= {"godwit-cluster": cluster, "godwit-epoch": str(epoch), "godwit-home": flag(home)}
-        if position:
-            tags["godwit-position"] = str(position)
-    return _roomstate(caps, channel, tags)
+    return roomstate_line(caps, channel, tags | place(caps, position, cluster, epoch, home=home))
 
 
 def roomstate_change(caps: Caps, channel: str, *, room_id: str, changed: Mapping[str, int]) -> bytes:
     """The settings that changed, and `room-id` (STATE-3)."""
-    return _roomstate(caps, channel, {**_settings(changed), "room-id": room_id})
+    return roomstate_line(caps, channel, {**_settings(changed), "room-id": room_id})
+
+
+def place(caps: Caps, position: Position | None, cluster: str, epoch: int, *, home: bool) -> dict[str, str]:
+    """The tags of a ROOMSTATE that tell the place in the channel; none without POSITION (JOIN-6, CAP-7)."""
+    if Caps.POSITION not in caps or not cluster:
+        return {}
+    tags = {"godwit-cluster": cluster, "godwit-epoch": str(epoch), "godwit-home": flag(home)}
+    return tags | {"godwit-position": str(position)} if position else tags
 
 
 def _settings(settings: Mapping[str, int]) -> dict[str, str]:
     return {name: str(value) for name, value in settings.items()}
 
 
-def _roomstate(caps: Caps, channel: str, tags: Mapping[str, str]) -> bytes:
+def roomstate_line(caps: Caps, channel: str, tags: Mapping[str, str]) -> bytes:
+    """A ROOMSTATE with these tags; needs COMMANDS."""
     if Caps.COMMANDS not in caps:
         return b""
     return tagged(tags if Caps.TAGS in caps else {}, f":{SERVER} ROOMSTATE #{channel}")
@@ -291,9 +302,13 @@ def gap(caps: Caps, channel: str, missing: int | None) -> bytes:
     tags = {"msg-id": "godwit_gap"}
     if Caps.POSITION in caps:
         tags["godwit-missing"] = "unknown" if missing is None else str(missing)
+    return tagged(tags if Caps.TAGS in caps else {}, f":{SERVER} NOTICE #{channel} :{gap_text(missing)}")
+
+
+def gap_text(missing: int | None) -> str:
+    """What is said of lines that are missing (NOTICE-2)."""
     count = "Some" if missing is None else str(missing)
-    text = f"{count} message{'' if missing == 1 else 's'} of this channel could not be shown here."
-    return tagged(tags if Caps.TAGS in caps else {}, f":{SERVER} NOTICE #{channel} :{text}")
+    return f"{count} message{'' if missing == 1 else 's'} of this channel could not be shown here."
 
 
 # moving -------------------------------------------------------------------------------------------

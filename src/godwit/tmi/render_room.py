@@ -23,8 +23,13 @@ def clearchat(
     target_login: str = "",
     target_id: str = "",
     seconds: int = 0,
+    reason: str = "",
 ) -> bytes:
-    """A whole room or one user's lines are cleared; without `seconds` a user is banned for good (CLEAR-1)."""
+    """A whole room or one user's lines are cleared; without `seconds` a user is banned for good (CLEAR-1).
+
+    Args:
+        reason: not shown: it is for those who moderate.
+    """
     if Caps.COMMANDS not in caps:
         return b""
     tags = {"room-id": room_id, "tmi-sent-ts": millis(time)}

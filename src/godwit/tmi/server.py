@@ -16,8 +16,9 @@ from enum import Enum, auto
 
 from godwit.errors import LocalProtocolError
 from godwit.tmi import render
-from godwit.tmi.capabilities import NAMES, NONE, names, requested
+from godwit.tmi.capabilities import NAMES, NONE, Caps, names, requested
 from godwit.tmi.commands import COMMANDS, Handler
+from godwit.tmi.dialect import NOW, Dialect
 from godwit.tmi.events import CapabilitiesChanged, Event, LoginRequested, PongReceived, QuitRequested, Refused
 from godwit.tmi.lines import LineBuffer
 from godwit.tmi.login import LoginFailure, is_anonymous
@@ -70,15 +71,17 @@ class ServerConnection:
 
     Args:
         max_line: longest input line in bytes.
+        dialect: what is spoken.
     """
 
-    __slots__ = ("_held", "_lines", "_out", "_password", "_state", "caps", "nick")
+    __slots__ = ("_dialect", "_held", "_lines", "_out", "_password", "_state", "caps", "nick")
 
-    def __init__(self, max_line: int = MAX_LINE) -> None:
+    def __init__(self, max_line: int = MAX_LINE, dialect: Dialect = NOW) -> None:
         self.nick = ""
         self.caps = NONE
         self._state = State.OPENED
         self._password: str | None = None
+        self._dialect = dialect
         self._lines = LineBuffer(max_line)
         self._held: list[bytes | None] | None = None
         self._out: list[bytes] | None = None
@@ -142,13 +145,13 @@ class ServerConnection:
             return []
         self._move(_Step.ACCEPTED)
         self.nick = account.login
-        self.send(render.welcome(self.caps, account))
+        self.send(self._dialect.welcome(self.caps, account))
         held, self._held = self._held or [], None
         return self._read(held)
 
     def login_failed(self, reason: LoginFailure) -> None:
         """Refuse the login with the exact text, alone in its element, and close (LOGIN-5)."""
-        self.send(render.notice(NONE, "*", "", reason))
+        self.send(render.notice(NONE, "*", "", self._dialect.refusal(reason)))
         self.close()
 
     def close(self) -> None:
@@ -228,6 +231,12 @@ class ServerConnection:
             events.append(Refused(f"unknown capability in {request[:200]!r}"))
             return
         self.send(render.cap("ACK", request))
+        self._change(caps, events)
+
+    def _on_old_client(self, line: Line, events: list[Event]) -> None:
+        self._change(self._dialect.told_by_old_client(self.caps, line), events)
+
+    def _change(self, caps: Caps, events: list[Event]) -> None:
         if caps != self.caps:
             self.caps = caps
             events.append(CapabilitiesChanged(caps))
@@ -296,5 +305,6 @@ _HANDLERS: dict[Handler, Callable[[ServerConnection, Line, list[Event]], None]] 
     Handler.PART: ServerConnection._on_part,
     Handler.MESSAGE: ServerConnection._on_message,
     Handler.INQUIRE: ServerConnection._on_inquire,
+    Handler.OLD_CLIENT: ServerConnection._on_old_client,
     Handler.IGNORE: ServerConnection._on_ignored,
 }
