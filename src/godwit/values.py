@@ -116,13 +116,18 @@ class Author(msgspec.Struct, frozen=True):
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """The message that a message answers."""
+    """The message that a message answers.
+
+    Attributes:
+        thread: the message that the conversation began with, without its text; None if that is the answered one.
+    """
 
     msg_id: str
     user_id: str
     user_login: str
     display_name: str
     msg_body: str
+    thread: Reply | None = None
 
 
 class Open(msgspec.Struct, frozen=True, tag="open"):

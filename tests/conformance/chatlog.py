@@ -67,7 +67,16 @@ RECORDS: tuple[Record, ...] = (
     OPEN,
     message(1),
     Message(
-        "x", 1, "p", 2, ANN, "hé \x01 \N{SLIGHTLY SMILING FACE}", True, "nonce", Reply("i", "2", "bo", "Bo", "hm"), True
+        "x",
+        1,
+        "p",
+        2,
+        ANN,
+        "hé \x01 \N{SLIGHTLY SMILING FACE}",
+        True,
+        "nonce",
+        Reply("i", "2", "bo", "Bo", "hm", Reply("h", "1", "ann", "Ann", "")),
+        True,
     ),
     Act("a", 1, "q", 1, "timeout", ANN, "7", "bo", 600, "spam", ""),
     Act("d", 1, "q", 2, "delete", ANN, deletes="x"),

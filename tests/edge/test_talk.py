@@ -74,8 +74,16 @@ async def test_action_and_reply() -> None:
         reply, other = (await ann.until(":ho"))[-2:]
         assert reply.endswith(" :@ann hi")
         assert f"reply-parent-msg-id={found[1]};" in reply
+        assert f"reply-thread-parent-msg-id={found[1]};" in reply
         assert other.endswith(" :ho")
         assert "reply-parent" not in other
+        second = re.search(r";id=([0-9a-f-]{36});", reply)
+        assert second
+        ann.send(f"@reply-parent-msg-id={second[1]} PRIVMSG #room :hey")
+        answer = (await bob.until(":@bob hey"))[-1]
+        assert f"reply-parent-msg-id={second[1]};" in answer
+        assert f"reply-thread-parent-msg-id={found[1]};" in answer
+        assert "reply-thread-parent-user-login=ann;" in answer
 
 
 async def test_one_may_talk_where_one_has_not_joined() -> None:

@@ -76,9 +76,22 @@ def test_reply() -> None:
     assert ";emotes=25:17-21;" in line
     assert (
         ";reply-parent-display-name=Riot\\sGames;reply-parent-msg-body=what\\:\\snow;reply-parent-msg-id=p1;"
-        "reply-parent-user-id=7;reply-parent-user-login=foo;returning-chatter=0;"
+        "reply-parent-user-id=7;reply-parent-user-login=foo;"
+        "reply-thread-parent-display-name=Riot\\sGames;reply-thread-parent-msg-id=p1;reply-thread-parent-user-id=7;"
+        "reply-thread-parent-user-login=foo;returning-chatter=0;"
     ) in line
     assert privmsg(NONE, message("this", reply=reply)).endswith(b"#dallas :@Riot Games this\r\n")
+
+
+def test_reply_in_a_thread() -> None:
+    """MSG-7."""
+    reply = Reply("p2", "7", "foo", "Foo", "yes", thread=Reply("p1", "8", "bar", "", ""))
+    line = privmsg(Caps.TAGS, message("no", reply=reply)).decode()
+    assert ";reply-parent-msg-id=p2;" in line
+    assert (
+        ";reply-thread-parent-display-name=bar;reply-thread-parent-msg-id=p1;reply-thread-parent-user-id=8;"
+        "reply-thread-parent-user-login=bar;"
+    ) in line
 
 
 def test_text_that_would_break_the_line_is_refused() -> None:

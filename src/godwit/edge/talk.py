@@ -95,5 +95,8 @@ def _reply(room: Room, msg_id: str) -> Reply | None:
     parent = room.message(msg_id)
     if parent is None:
         return None
-    author = parent.author
-    return Reply(msg_id, author.user_id, author.login, author.display_name, parent.text)
+    author, thread = parent.author, None
+    if parent.reply:
+        first = parent.reply.thread or parent.reply
+        thread = Reply(first.msg_id, first.user_id, first.user_login, first.display_name, "")
+    return Reply(msg_id, author.user_id, author.login, author.display_name, parent.text, thread)
