@@ -238,6 +238,8 @@ class RoomAudience:
         """Show what an act does (CLEAR-1, CLEAR-2, HOST-1, MODE-1)."""
         self.hosting.acted(act, time)
         acts.show(self._room, act, time, but=self._sessions.get(act.producer))
+        if act.kind == "ban":
+            self._room.banned(act)
 
     def changed(self, change: Change, settings: dict[str, int]) -> None:
         """Show which room settings have changed (STATE-3, NOTICE-8)."""

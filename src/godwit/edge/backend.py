@@ -23,7 +23,7 @@ from godwit.edge.tasks import Tasks
 from godwit.errors import AppendUnknown, ChatLogUnavailable, StoreUnavailable
 from godwit.settings import Settings
 from godwit.store.base import Sanction, Store
-from godwit.values import Account, Entry, Placement, Position, Record, Segment, derived_id
+from godwit.values import GROUP, Account, Entry, Placement, Position, Record, Segment, derived_id
 
 log = structlog.get_logger()
 
@@ -131,6 +131,8 @@ class Outside:
         ]
 
     async def _room_ids(self, channels: Sequence[str]) -> dict[str, str]:
+        if self.cluster == GROUP:
+            return {channel: derived_id(channel) for channel in channels}
         if not channels:
             return {}
         owners = await self.store.owners(channels)
@@ -139,7 +141,12 @@ class Outside:
         }
 
     async def _places(self, channels: Sequence[str]) -> dict[str, tuple[Placement, list[Segment]]]:
-        """Where channels are, and their chains; without those whose two did not agree."""
+        """Where channels are, and their chains; without those whose two did not agree.
+
+        On the cluster of group chat there are only its rooms, which have no placements (GROUP-7).
+        """
+        if self.cluster == GROUP:
+            return await self._rooms(channels)
         found: dict[str, tuple[Placement, list[Segment]]] = {}
         wanted = list(dict.fromkeys(channels))
         for _ in range(TRIES):
@@ -150,6 +157,15 @@ class Outside:
             wanted = [channel for channel in wanted if channel not in found]
             if not wanted:
                 break
+        return found
+
+    async def _rooms(self, names: Sequence[str]) -> dict[str, tuple[Placement, list[Segment]]]:
+        """Where group rooms are: here for good. What was in a log that was lost is missing (rules L2, C8)."""
+        streams = {name: self.logs[GROUP].stream(name) for name in names}
+        found: dict[str, tuple[Placement, list[Segment]]] = {}
+        for name, segment in (await self.store.stand(streams)).items():
+            lost = [Segment(GROUP, segment.epoch - 2, 0, "")] if segment.unclean else []
+            found[name] = Placement(name, segment), [*lost, segment]
         return found
 
     async def _commit(self, switches: Sequence[tuple[str, Segment]]) -> list[Placement]:

@@ -13,6 +13,7 @@ from godwit.chat.authors import EVERYWHERE
 from godwit.edge.presence import MOST_NAMED, named
 from godwit.tmi import render, render_room
 from godwit.tmi.capabilities import Caps
+from godwit.values import owner_of
 
 if TYPE_CHECKING:
     from godwit.edge.room import Room
@@ -124,7 +125,7 @@ class Company:
         neighbours, name = self._room.neighbours, self._room.name
         found = set(self.operators_here())
         if elsewhere := neighbours.seen(name):
-            found |= elsewhere.intersection([name, *self._room.channel.roles("mod")])
+            found |= elsewhere.intersection([owner_of(name), *self._room.channel.roles("mod")])
         return found.union(*(crowd.operators for crowd in neighbours.crowds(name)))
 
     def operators_here(self) -> Collection[str]:

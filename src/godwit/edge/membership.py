@@ -14,7 +14,7 @@ from godwit.errors import StoreUnavailable
 from godwit.tmi import render
 from godwit.tmi.events import InquireRequested, JoinRequested, PartRequested
 from godwit.tmi.login import LoginFailure
-from godwit.values import Addresses, Position
+from godwit.values import GROUP, Addresses, Position, is_room
 
 if TYPE_CHECKING:
     from godwit.edge.room import Room
@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 
 def join_requested(session: Session, event: JoinRequested) -> None:
-    """Let the connection into channels; each is answered by itself, once it is known where it lives.
+    """Let the connection into channels; each is answered by itself, once it is known where it lives (GROUP-4).
 
     Each of them is charged to the client (LIMIT-3); past the limit it is as if nothing was asked (LIMIT-4).
     """
@@ -33,14 +33,17 @@ def join_requested(session: Session, event: JoinRequested) -> None:
             return
         if not _charged(session, name):
             continue
-        if session.node.quiet:
+        enter = partial(_let_in, session, name, event.after.get(name))
+        if session.node.groups is not None and session.node.serves(name):
+            session.node.groups.admit(session, name, enter, anew=True)
+        elif session.node.quiet:
             session.write(
                 session.node.dialect.join_burst(
                     session.caps, name, session.author(name), room_id="0", settings={}, home=False
                 )
             )
-        elif may_join(session, name, partial(_let_in, session, name, event.after.get(name))):
-            _let_in(session, name, event.after.get(name))
+        elif session.node.serves(name) and may_join(session, name, enter):
+            enter()
 
 
 def _let_in(session: Session, name: str, after: Position | None) -> None:
@@ -86,12 +89,20 @@ def _charged(session: Session, channel: str) -> bool:
 
 def part_requested(session: Session, event: PartRequested) -> None:
     """Let the connection out of channels; lines that wait for it come before the answer (PART-1)."""
+    groups = session.node.groups
     for name in event.channels:
-        room = session.rooms.pop(name, None)
-        if room is not None:
-            room.leave(session)
-        if room is not None or session.node.quiet:
-            session.write(render.part(session.nick, name))
+        if groups is None:
+            _let_out(session, name)
+        else:
+            groups.afterwards(session, name, partial(_let_out, session, name))
+
+
+def _let_out(session: Session, name: str) -> None:
+    room = session.rooms.pop(name, None)
+    if room is not None:
+        room.leave(session)
+    if room is not None or session.node.quiet:
+        session.write(render.part(session.nick, name))
 
 
 def inquire_requested(session: Session, event: InquireRequested) -> None:
@@ -101,16 +112,15 @@ def inquire_requested(session: Session, event: InquireRequested) -> None:
 
 async def _inquire(session: Session, channels: Sequence[str]) -> None:
     try:
-        placements = await session.node.store.placements(channels)
+        placements = await session.node.store.placements([name for name in channels if not is_room(name)])
     except StoreUnavailable as error:
         log.warning("inquire_failed", nick=session.nick, error=str(error))
         return
-    for placement in placements:
-        cluster = placement.segment.cluster
+    found = {placement.channel: placement.segment for placement in placements}
+    for name in channels:
+        cluster, epoch = (found[name].cluster, found[name].epoch) if name in found else (GROUP, 0)
         address = nearest(session.node.addresses(cluster), session.websocket, session.connection.secure) or "-"
-        session.write(
-            render.inquire(placement.channel, cluster, address, caps=session.caps, epoch=placement.segment.epoch)
-        )
+        session.write(render.inquire(name, cluster, address, caps=session.caps, epoch=epoch))
 
 
 def nearest(addresses: Addresses, websocket: bool, secure: bool) -> str:

@@ -23,6 +23,7 @@ from godwit.edge.auth.gate import Gate
 from godwit.edge.backend import Outside
 from godwit.edge.deadlines import Wheel
 from godwit.edge.fanout import Turn
+from godwit.edge.groups import LOOK, Groups
 from godwit.edge.metrics import Counts, EdgeStatistics
 from godwit.edge.neighbours import Neighbours
 from godwit.edge.pace import Pace
@@ -37,7 +38,7 @@ from godwit.settings import Settings
 from godwit.store.base import Store
 from godwit.tmi import render
 from godwit.tmi.dialect import dialect_of
-from godwit.values import GROUP, Addresses, Segment
+from godwit.values import GROUP, Addresses, Segment, is_room
 from godwit.wire.connection import Connection
 
 log = structlog.get_logger()
@@ -57,7 +58,8 @@ class EdgeNode:
 
     Attributes:
         name: unique for ever; part of the names of everything that this node produces.
-        quiet: ordinary channels are silent here (the cluster of group chat).
+        quiet: this is the cluster of group chat: its rooms are here, and ordinary channels are silent.
+        groups: who is in these rooms; None elsewhere.
         counts: what has happened so far.
         relations: what is known of accounts in channels.
         dialect: what is spoken here.
@@ -117,6 +119,16 @@ class EdgeNode:
         self.whispers: Whispers | None = None
         if self.quiet or self.dialect.name != "2016":
             self.whispers = Whispers(store, hearsay, partial(self.relations.emotes, ""))
+        self.groups: Groups | None = None
+        if self.quiet and self.whispers:
+            self.groups = Groups(
+                store,
+                self.whispers.of,
+                self.loop.time,
+                self.loop.call_soon,
+                self.tasks,
+                settings.edge.pending_per_sender,
+            )
         self._hearing = hearsay.hear(ENDED, self._end_accounts)
 
     # connections ------------------------------------------------------------------------------
@@ -178,10 +190,15 @@ class EdgeNode:
                 addresses=self.addresses,
                 neighbours=self.neighbours,
                 gone=self._give_up,
+                banned=self.groups.banned if self.groups else None,
             )
         room.idle_since = None
         self._outside.stirred.add(name)
         return room
+
+    def serves(self, channel: str) -> bool:
+        """Whether what is said in a channel is shown here: in group rooms here or elsewhere alone (GROUP-4)."""
+        return is_room(channel) == self.quiet
 
     def role(self, channel: str, user_id: str) -> Role:
         """What an account is in a channel that it does not own, as far as is known on this node."""
@@ -238,6 +255,8 @@ class EdgeNode:
         self.tasks.start(self._repeat(move.lease / 2, self.check_default), f"default placement {self.cluster}")
         self.tasks.start(self.relations.check(), f"people {self.cluster}")
         self.tasks.start(self._repeat(REFRESH, self.relations.check), f"people {self.cluster}")
+        if self.groups:
+            self.tasks.start(self._repeat(LOOK, self.groups.look), "room news")
 
     async def stop(self, grace: float) -> None:
         """End: RECONNECT to all, lines for `grace` seconds more, then close (RC-1, RC-2).

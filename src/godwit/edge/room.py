@@ -22,7 +22,7 @@ from godwit.edge.metrics import Counts
 from godwit.edge.ports import Member
 from godwit.tmi import render
 from godwit.tmi.dialect import dialect_of
-from godwit.values import Addresses, Message, Position, Produced, Segment
+from godwit.values import Act, Addresses, Message, Position, Produced, Segment
 
 if TYPE_CHECKING:
     from godwit.edge.neighbours import Neighbours
@@ -45,10 +45,12 @@ class Room:
         numbers: counts all records of the process.
         neighbours: tells who is in the channel on other edges.
         gone: called when the room is given up.
+        banned: called when it was read that somebody was banned, if that is to be told.
     """
 
     __slots__ = (
         "_backend",
+        "_banned",
         "_gone",
         "_outside",
         "_sessions",
@@ -76,6 +78,7 @@ class Room:
         addresses: Callable[[str], Addresses],
         neighbours: Neighbours,
         gone: Callable[[Room], None],
+        banned: Callable[[Room, Act], None] | None = None,
     ) -> None:
         self.name = name
         self.neighbours = neighbours
@@ -90,6 +93,7 @@ class Room:
         self._outside = outside
         self._sessions = sessions
         self._gone = gone
+        self._banned = banned
         self._backend = RoomBackend(name, outside, self.fail)
         self.channel = EdgeChannel(
             name,
@@ -150,6 +154,11 @@ class Room:
         """Send one element to one connection, behind what waits for it in the channel; nothing for b""."""
         if data and not self.fanout.only(session, data):
             session.write(data)
+
+    def banned(self, act: Act) -> None:
+        """Take note that somebody was banned (GROUP-6)."""
+        if self._banned:
+            self._banned(self, act)
 
     # what sessions do -------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ from godwit.tmi import events, render
 from godwit.tmi.capabilities import Caps
 from godwit.tmi.login import LoginFailure
 from godwit.tmi.server import ServerConnection
-from godwit.values import Account, Author, Relation
+from godwit.values import Account, Author, Relation, owner_of
 from godwit.wire.connection import NOT_READING, Connection
 from godwit.wire.websocket import GOING_AWAY
 
@@ -113,8 +113,9 @@ class Session:
         return self.connection.websocket
 
     def owns(self, channel: str) -> bool:
-        """Whether it is the broadcaster of the channel."""
-        return self.nick == channel and bool(self.account)
+        """Whether it is the broadcaster of the channel, or has made the group room (GROUP-5)."""
+        owner = owner_of(channel) if channel[0] == "_" else channel
+        return self.nick == owner and bool(self.account)
 
     def author(self, channel: str) -> Author:
         """Its account as the channel sees it (rule R1: these facts travel in the record)."""

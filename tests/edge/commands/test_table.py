@@ -114,15 +114,6 @@ async def test_commands_that_do_not_exist_count_too() -> None:
         assert len(notices(await room.hears("ann"))) == 20
 
 
-@pytest.mark.row("NOTICE-unsupported_chatrooms_cmd")
-async def test_a_group_room_has_no_stream() -> None:
-    async with stage() as room:
-        name = "_boss_1447033529452"
-        for command in ("host", "unhost", "raid", "unraid", "marker", "commercial"):
-            text = f"The command /{command} cannot be used in a chatroom."
-            assert await room.told("boss", f"/{command}", name) == [("unsupported_chatrooms_cmd", text)]
-
-
 @pytest.mark.row("NOTICE-unrecognized_cmd")
 async def test_the_cluster_of_group_chat_takes_only_what_is_not_about_a_channel() -> None:
     async with stage() as room:

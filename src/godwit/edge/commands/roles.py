@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Literal
 
 from godwit.edge.commands.typed import Typed
-from godwit.values import Account
+from godwit.values import Account, owner_of
 
 MOST_VIPS = 100
 """VIPs of one channel."""
@@ -19,7 +19,7 @@ async def mod(typed: Typed) -> None:
         return
     if typed.sanctioned(target.user_id) == "ban":
         typed.notice("bad_mod_banned", user=target.login)
-    elif target.login == typed.channel or typed.standing.role(target.user_id) == "mod":
+    elif target.login == owner_of(typed.channel) or typed.standing.role(target.user_id) == "mod":
         typed.notice("bad_mod_mod", user=target.login)
     else:
         await typed.act("mod", target)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from godwit.edge.commands.durations import WEEK, in_words, seconds_of
 from godwit.edge.commands.typed import BANNED, Typed, login_of
 from godwit.tmi.login import is_anonymous
-from godwit.values import Account
+from godwit.values import Account, owner_of
 
 DEFAULT_TIMEOUT = 600
 """Seconds of a timeout that names none."""
@@ -82,7 +82,7 @@ async def delete(typed: Typed) -> None:
         return
     author = said.author
     mine = author.user_id == typed.session.account
-    if author.login == typed.channel and not mine:
+    if author.login == owner_of(typed.channel) and not mine:
         typed.notice("bad_delete_message_broadcaster")
     elif typed.standing.role(author.user_id) == "mod" and not mine and not typed.owner:
         typed.notice("bad_delete_message_mod", user=author.login)
@@ -104,7 +104,7 @@ async def _culprit(typed: Typed, deed: str) -> Account | None:
         return None
     if target.user_id == typed.session.account:
         typed.notice(f"bad_{deed}_self")
-    elif target.login == typed.channel:
+    elif target.login == owner_of(typed.channel):
         typed.notice(f"bad_{deed}_broadcaster")
     elif target.user_type in ("staff", "admin", "global_mod"):
         typed.notice(f"bad_{deed}_{target.user_type}", user=target.login)

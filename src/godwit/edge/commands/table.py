@@ -19,7 +19,7 @@ from godwit.edge.commands.typed import Typed, login_of
 from godwit.edge.quota import may_command
 from godwit.errors import StoreUnavailable
 from godwit.tmi.events import CommandSent
-from godwit.values import ROOM
+from godwit.values import is_room
 
 if TYPE_CHECKING:
     from godwit.edge.session import Session
@@ -132,15 +132,25 @@ COMMANDS: dict[str, Command] = {
 def command_sent(session: Session, event: CommandSent) -> None:
     """Do what was typed, or say why not: at once if all is known that decides it (MSG-4, MSG-10)."""
     row = COMMANDS.get(event.name)
-    if row is None or (row.scoped and session.node.quiet):
-        _refuse(session, event, "unrecognized_cmd")
+    node = session.node
+    if row is None or (row.scoped and not node.serves(event.channel)):
+        _refuse(session, event, "msg_room_not_found" if is_room(event.channel) else "unrecognized_cmd")
         return
     typed = Typed(session, event, row.usage)
     if not row.scoped:
         _begin(typed, row)
-    elif row.stream and ROOM.fullmatch(event.channel):
+    elif node.groups is None:
+        _take(typed, row)
+    elif row.stream:
         _refuse(session, event, "unsupported_chatrooms_cmd")
-    elif not typed.room.when_known(session, partial(_begin, typed, row), partial(_trouble, typed, row)):
+    else:
+        node.groups.admit(session, event.channel, partial(_take, typed, row))
+
+
+def _take(typed: Typed, row: Command) -> None:
+    """Do it once all is known that decides whether it may be done."""
+    session = typed.session
+    if not typed.room.when_known(session, partial(_begin, typed, row), partial(_trouble, typed, row)):
         typed.notice("msg_ratelimit")
 
 
