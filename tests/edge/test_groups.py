@@ -121,7 +121,8 @@ async def test_rooms_are_nowhere_else() -> None:
             "@msg-id=msg_room_not_found",
             "@msg-id=unrecognized_cmd",
         ]
-        assert (await net.join("cid", "lobby")).send("PRIVMSG #lobby :hello") is None
+        cid = await net.join("cid", "lobby")
+        cid.send("PRIVMSG #lobby :hello")
         assert await hears(net, bob) == []
 
 

@@ -26,9 +26,17 @@ def message_sent(session: Session, event: MessageSent) -> None:
 
     What decides must be known first: it waits, in its place, until it is (MSG-11).
     """
-    if session.node.quiet:
+    node = session.node
+    if not node.serves(event.channel):
         session.notice(event.channel, "msg_room_not_found")
-        return
+    elif node.groups is not None:
+        node.groups.admit(session, event.channel, partial(_take, session, event))
+    else:
+        _take(session, event)
+
+
+def _take(session: Session, event: MessageSent) -> None:
+    """Say it, once all is known that decides whether it may be said."""
     room = session.node.room(event.channel)
     if room.known_to(session):
         _say(session, room, event)
