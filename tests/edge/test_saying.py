@@ -274,6 +274,30 @@ async def test_what_waits_too_long_is_told(monkeypatch: pytest.MonkeyPatch) -> N
         ]
 
 
+@pytest.mark.row("MSG-11", "LIMIT-7")
+async def test_limits_hold_for_when_something_came_not_for_how_long_it_waited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.edge.world.MemoryStore", Silent)
+    async with stage(limits={"preset": "now"}) as room:
+        net, store, node = room.net, room.net.store, room.net.nodes["main"]
+        assert isinstance(store, Silent)
+        await net.claim(ROOM)
+        node.sweep(node.loop.time())
+        node.sweep(node.loop.time() + node.settings.edge.linger + 1)
+        ann = await net.login("ann")
+        store.silent = True
+        for text, seconds in (("one", 1.5), ("two", 0.5), ("three", 1.0)):
+            ann.send(f"PRIVMSG #boss :{text}")
+            assert await ann.flush() == []
+            net.clock.advance(seconds)
+        store.silent = False
+        node.sweep(node.loop.time())
+        await net.idle()
+        await net.idle()
+        heard = await ann.flush()
+        assert sum(" USERSTATE " in line for line in heard) == 2
+        assert [told for told, _ in notices(heard)] == ["msg_ratelimit"]  # the third, which came too soon
+
+
 @pytest.mark.row("MSG-11")
 async def test_what_somebody_said_who_has_gone_is_said_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """And whoever may not say it is told nothing any more, which harms nobody."""

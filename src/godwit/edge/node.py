@@ -355,7 +355,7 @@ class EdgeNode:
         if not room.channel.idle:
             room.idle_since = None
             return
-        if room.moderating.locked():
+        if room.moderating.locked() or room.raiding:
             room.idle_since = None
         elif room.idle_since is None:
             room.idle_since = now

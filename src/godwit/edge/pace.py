@@ -89,6 +89,7 @@ class Pace:
         hearsay: over which processes tell each other of free JOINs and of what was charged, if there are several.
 
     Attributes:
+        now: the time in seconds.
         limits: JOINs and logins.
         speech: messages and commands.
         whispers: whispers.
@@ -98,7 +99,7 @@ class Pace:
         self.limits = Limits(table(settings.limits))
         self.speech = Speech(speech_table(settings.limits), shares=hearsay is not None)
         self.whispers = Whispers(whisper_table(settings.limits))
-        self._now = now
+        self.now = now
         self._tokens: dict[bool, tuple[float, float]] = {}
         for bot in ("", VERIFIED):
             if limit := self.limits.join_limit(bot):
@@ -126,14 +127,14 @@ class Pace:
     def join(self, session: Session, channel: str) -> Charge:
         """Charge a JOIN to the client, unless a move caused it (LIMIT-3, LIMIT-5)."""
         address = "" if session.account else address_of(session)
-        charge = self.limits.join(session.client, session.bot, channel, session.node.cluster, self._now(), address)
+        charge = self.limits.join(session.client, session.bot, channel, session.node.cluster, self.now(), address)
         if charge is Charge.CHARGED and self._accounts and session.account:
             self._accounts.joined(session.account, session.bot)
         return charge
 
     def login(self, account: str, bot: str) -> Charge:
         """Charge a login to an account (LIMIT-3)."""
-        charge = self.limits.login(account, bot, self._now())
+        charge = self.limits.login(account, bot, self.now())
         if charge is Charge.CHARGED and self._accounts:
             self._accounts.logged_in(account, bot)
         return charge
@@ -158,20 +159,23 @@ class Pace:
         """Take note that a connection was told where a channel went: its account may join there for free (LIMIT-5)."""
         if not session.account:
             return
-        self.limits.grant(session.account, channel, cluster, epoch, self._now())
+        self.limits.grant(session.account, channel, cluster, epoch, self.now())
         if self._accounts:
             self._accounts.grant(session.account, channel, cluster, epoch)
 
     # saying something -------------------------------------------------------------------------
 
-    def message(self, session: Session, channel: str, elevated: bool, *, shown: bool = True) -> Saying:
+    def message(
+        self, session: Session, channel: str, elevated: bool, came: float | None = None, *, shown: bool = True
+    ) -> Saying:
         """Count something that a connection says in a channel (LIMIT-7 to LIMIT-9).
 
         Args:
             elevated: it is moderator, VIP or owner there.
+            came: when it was sent; None for now.
             shown: it is a message; a command is held against no limit of the channel.
         """
-        speech, now = self.speech, self._now()
+        speech, now = self.speech, self.now() if came is None else came
         saying = speech.say(session.account, session.producer, session.bot, channel if shown else "", elevated, now)
         if saying is Saying.LOCKED_OUT:
             self._lock_out(address_of(session), now)
@@ -184,11 +188,11 @@ class Pace:
 
     def whisper(self, session: Session, recipient: str) -> Whispering:
         """Count a whisper to an account, named by its user id (LIMIT-10)."""
-        return self.whispers.whisper(session.account, recipient, self._now())
+        return self.whispers.whisper(session.account, recipient, self.now())
 
     def locked_out(self, session: Session) -> bool:
         """Say whether a connection comes from an address that is locked out (LIMIT-8)."""
-        return self.speech.locked_out(address_of(session), self._now())
+        return self.speech.locked_out(address_of(session), self.now())
 
     def _lock_out(self, address: str, now: float) -> None:
         table = self.speech.table
@@ -201,7 +205,7 @@ class Pace:
 
     def in_turn(self, session: Session, teller: Teller) -> bool:
         """Ask whether a connection may be told now; if not, `teller` is called when its turn has come (LIMIT-6)."""
-        now = self._now()
+        now = self.now()
         lane = self._lane(session, now)
         if lane is None:
             return True
@@ -213,7 +217,7 @@ class Pace:
 
     def at_once(self, session: Session, teller: Teller) -> None:
         """Take note that a connection is told now because it asked; others wait the longer for it (LIMIT-6)."""
-        now = self._now()
+        now = self.now()
         lane = self._lane(session, now)
         if lane is not None:
             lane.waiting.pop((session, teller), None)
@@ -228,7 +232,7 @@ class Pace:
 
     def turn(self) -> None:
         """Tell those whose turn has come; to be called every second by somebody."""
-        now = self._now()
+        now = self.now()
         for lane in self._wheel.expire(now):
             lane.due(now)
 

@@ -22,16 +22,17 @@ WHISPERS = "jtv"
 """The channel that NOTICEs about whispers are sent to on the cluster of group chat (GROUP-2)."""
 
 
-def may_say(session: Session, channel: str, elevated: bool) -> bool:
+def may_say(session: Session, channel: str, elevated: bool, came: float | None = None) -> bool:
     """Count a message to a channel and say whether it may be appended; if not, all that is to be done was done.
 
     Args:
         elevated: the sender is moderator, VIP or owner of the channel.
+        came: when it came, in the pace's time; None for now.
     """
     if not may_speak(session.scopes):
         session.notice(channel, "godwit_read_only")
         return False
-    return _counted(session, channel, elevated, shown=True)
+    return _counted(session, channel, elevated, came, shown=True)
 
 
 def may_command(session: Session, channel: str, name: str, elevated: bool) -> bool:
@@ -40,7 +41,7 @@ def may_command(session: Session, channel: str, name: str, elevated: bool) -> bo
     if scope:
         session.notice(channel, "godwit_read_only" if scope == EDIT else "godwit_scope", scope=scope)
         return False
-    return _counted(session, channel, elevated, shown=False)
+    return _counted(session, channel, elevated, None, shown=False)
 
 
 def may_whisper(session: Session, recipient: str, channel: str = WHISPERS) -> bool:
@@ -56,10 +57,10 @@ def may_whisper(session: Session, recipient: str, channel: str = WHISPERS) -> bo
     return False
 
 
-def _counted(session: Session, channel: str, elevated: bool, *, shown: bool) -> bool:
+def _counted(session: Session, channel: str, elevated: bool, came: float | None, *, shown: bool) -> bool:
     if channel.startswith(HIDDEN) and session.nick.startswith(HIDDEN):
         return True  # a rehearsal is as fast as what it plays; nobody else is in its room
-    saying = session.node.pace.message(session, channel, elevated, shown=shown)
+    saying = session.node.pace.message(session, channel, elevated, came, shown=shown)
     if saying is Saying.FINE:
         return True
     session.node.counts.messages_over += 1

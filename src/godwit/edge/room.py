@@ -120,6 +120,11 @@ class Room:
         return self._outside.cluster
 
     @property
+    def raiding(self) -> bool:
+        """Whether a raid has been ordered that has not gone yet."""
+        return self.audience.hosting.raiding(self._outside.clock.now(), self._outside.settings.edge.raid_delay)
+
+    @property
     def room_id(self) -> str:
         """User id of the channel's owner; 0 if there is none."""
         return self._backend.room_id or "0"

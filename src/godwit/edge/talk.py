@@ -42,15 +42,19 @@ def _take(session: Session, event: MessageSent) -> None:
         _say(session, room, event)
         return
     unsent = partial(session.notice, event.channel, "godwit_unsent", text=event.text)
-    if not room.when_known(session, partial(_say, session, room, event), unsent):
+    if not room.when_known(session, partial(_say, session, room, event, session.node.pace.now()), unsent):
         session.notice(event.channel, "msg_ratelimit")
 
 
-def _say(session: Session, room: Room, event: MessageSent) -> None:
-    """Have a message appended, or tell why not."""
+def _say(session: Session, room: Room, event: MessageSent, came: float | None = None) -> None:
+    """Have a message appended, or tell why not.
+
+    Args:
+        came: when it came, in the pace's time, if it had to wait: limits are for what clients send.
+    """
     author = session.author(room.name)
     exempt = is_exempt(author, owner=session.owns(room.name))
-    if not may_say(session, room.name, exempt):
+    if not may_say(session, room.name, exempt, came):
         return
     emotes = session.node.relations.emotes(room.name)
     if refusal := _refusal(session, room, event, author, emotes, exempt=exempt):

@@ -161,6 +161,21 @@ async def test_a_raid_goes_although_who_ordered_it_has_gone() -> None:
         assert line.endswith(" USERNOTICE #ann")
 
 
+@pytest.mark.row("CMD-unraid")
+async def test_a_raid_can_be_called_off_by_who_comes_back() -> None:
+    async with stage(edge={"ping_interval": 1000.0, "raid_delay": 60.0, "linger": 5.0}) as room:
+        ann, boss = await room.net.join("ann", "ann"), await room.net.join("boss", "boss")
+        boss.send("PRIVMSG #boss :/raid ann", "PART #boss")
+        await boss.until("godwit_raid")
+        node = room.net.nodes["main"]
+        await room.net.until(lambda: node.members("boss") == 0)
+        for seconds in (1.0, 8.0):
+            node.sweep(node.loop.time() + seconds)
+        assert await room.told("boss", "/unraid") == [("unraid_success", "The raid has been cancelled.")]
+        await _wait(room, 70.0)
+        assert await ann.flush() == []
+
+
 @pytest.mark.row("CMD-raid")
 async def test_a_raid_may_go_at_once() -> None:
     async with stage(edge={"raid_delay": 0.0}) as room:

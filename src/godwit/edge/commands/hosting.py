@@ -182,7 +182,7 @@ class Raid:
 
 
 def _raiding(typed: Typed) -> bool:
-    return typed.room.audience.hosting.raiding(typed.now, typed.session.node.settings.edge.raid_delay)
+    return typed.room.raiding
 
 
 async def _known(session: Session, channel: str) -> Room | None:
