@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import html
 import re
-from pathlib import Path
 
 import pytest
 
-from godwit.edge.notices import TEXTS, text
+from godwit.edge.notices import TEXTS, TEXTS_2016, text
 from godwit.tmi import render
 from godwit.tmi.capabilities import Caps
+from tests.rows import PAGE
 
 NEVER = (
     "NOTICE-autohost_receive",
@@ -92,7 +92,7 @@ def test_every_text_can_be_filled_in_and_sent(msg_id: str) -> None:
 
 
 def test_every_notice_is_documented_with_its_text() -> None:
-    page = (Path(__file__).resolve().parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
+    page = PAGE.read_text(encoding="utf-8")
     section = page[page.index("## Notices") : page.index("Never sent:")]
     rows = {
         msg_id: html.unescape(told)
@@ -117,3 +117,14 @@ def test_texts_of_what_other_rooms_of_the_code_send(row: str, told: str) -> None
 
 def test_what_somebody_typed_is_not_taken_for_a_place_to_fill_in() -> None:
     assert text("invalid_user", user="{user}{0}") == "Invalid username: {user}{0}"
+
+
+@pytest.mark.row("OLD-9")
+def test_in_the_dialect_of_2016_some_texts_speak_of_the_room() -> None:
+    different = {msg_id for msg_id in TEXTS if TEXTS[msg_id] != TEXTS_2016[msg_id]}
+    row = next(line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| OLD-9 |"))
+    assert different == set(re.findall("`([a-z_0-9]+)`", row))
+    for msg_id in different:
+        assert TEXTS_2016[msg_id] == TEXTS[msg_id].replace("channel", "room"), msg_id
+    assert text("ban_success", dialect="2016", user="ann") == "ann is now banned from this room."
+    assert text("ban_success", user="ann") == "ann is now banned from this channel."
