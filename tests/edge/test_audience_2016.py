@@ -15,6 +15,7 @@ SUB = Author("7", "sub", "Sub", "#0000FF", subscriber=True)
 @pytest.mark.row("OLD-1", "OLD-4")
 async def test_each_cluster_shows_a_channel_in_its_dialect() -> None:
     async with world(edge=OLD) as net:
+        await net.claim("room")
         old, new = await net.join("old"), await net.join("new", "room", "aws")
         old.send("PRIVMSG #room :from old")
         *_, state = await old.until("USERSTATE")

@@ -126,5 +126,5 @@ def test_in_the_dialect_of_2016_some_texts_speak_of_the_room() -> None:
     assert different == set(re.findall("`([a-z_0-9]+)`", row))
     for msg_id in different:
         assert TEXTS_2016[msg_id] == TEXTS[msg_id].replace("channel", "room"), msg_id
-    assert text("ban_success", dialect="2016", user="ann") == "ann is now banned from this room."
+    assert text("ban_success", "2016", user="ann") == "ann is now banned from this room."
     assert text("ban_success", user="ann") == "ann is now banned from this channel."
