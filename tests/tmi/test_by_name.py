@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from godwit.tmi import events, render, render_room
+from godwit.tmi import events, render, render_group, render_room
 from godwit.tmi.capabilities import NONE, Caps
 from godwit.tmi.events import Event
 from godwit.tmi.server import ServerConnection
@@ -281,6 +281,10 @@ SENT: dict[str, tuple[list[bytes], list[str]]] = {
         ],
         [":tmi.twitch.tv USERSTATE #dallas"] * 2,
     ),
+    "SERVER-whisper": (
+        [render_group.whisper(USUAL, "foo", AUTHOR, TEXT, number=1, thread="7_1337")],
+        [f"{USER} WHISPER foo :Kappa"],
+    ),
 }
 """Row -> lines as they are sent, least and most tags among them, and how they look without tags."""
 
@@ -330,7 +334,13 @@ def test_what_is_never_sent() -> None:
     assert not [rest for _, rest in cut if "REDIRECT" in rest]
 
 
+@pytest.mark.row("SERVER-jtv")
+def test_news_of_group_rooms() -> None:
+    line = render_group.room_news("ronni", "ROOMINVITE", "_foo_1447033529452", "foo")
+    assert line == b":jtv!jtv@jtv.tmi.twitch.tv PRIVMSG ronni :ROOMINVITE _foo_1447033529452 foo\r\n"
+
+
 def test_every_line_of_the_page_is_here() -> None:
     page = rows(PAGE.read_text(encoding="utf-8"))
-    named = {name for name in page if name.startswith("SERVER-")} - {"SERVER-redirect"}
+    named = {name for name in page if name.startswith("SERVER-")} - {"SERVER-redirect", "SERVER-jtv"}
     assert named == SENT.keys()
