@@ -135,5 +135,5 @@ def _hosting(target: str) -> tuple[str, dict[str, object]]:
 
 
 def _notice_all(room: Room, msg_id: str, values: dict[str, object], *, but: Session | None) -> None:
-    text = notices.text(msg_id, dialect=room.dialect.name, **values)
+    text = notices.text(msg_id, room.dialect.name, **values)
     room.fanout.line(lambda caps: room.dialect.notice(caps, room.name, msg_id, text), but)

@@ -298,7 +298,7 @@ TEXTS_2016: Mapping[str, str] = {
 _TABLES = {"now": TEXTS, "2016": TEXTS_2016}
 
 
-def text(msg_id: str, /, *, dialect: Name = "now", **values: object) -> str:
+def text(msg_id: str, dialect: Name = "now", /, **values: object) -> str:
     """The text of a NOTICE, filled in.
 
     Args:

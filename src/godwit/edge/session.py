@@ -192,7 +192,7 @@ class Session:
     def notice(self, channel: str, msg_id: str, /, **values: object) -> None:
         """Send a NOTICE about a channel, behind the lines that wait in it (NOTICE-1)."""
         dialect = self.node.dialect
-        text = notices.text(msg_id, dialect=dialect.name, **values)
+        text = notices.text(msg_id, dialect.name, **values)
         data = dialect.notice(self.caps, channel, msg_id, text)
         room = self.rooms.get(channel)
         if room is None:
