@@ -17,6 +17,8 @@ async def test_each_cluster_shows_a_channel_in_its_dialect() -> None:
     async with world(edge=OLD) as net:
         await net.claim("room")
         old, new = await net.join("old"), await net.join("new", "room", "aws")
+        await net.move("room", "aws")
+        await old.until("SERVERCHANGE")
         old.send("PRIVMSG #room :from old")
         *_, state = await old.until("USERSTATE")
         assert "badge-info" not in state
