@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from uuid import RFC_4122, UUID
 
 import pytest
 
@@ -181,3 +182,14 @@ async def _tried(net: World, gate: Gate) -> None:
     await gate.wait_tried()
     while net.nodes["main"].statistics().tasks:
         await net.idle()
+
+
+async def test_ids_are_random_uuids() -> None:
+    async with world() as net:
+        ann = await net.join("ann")
+        ann.send(*(f"PRIVMSG #room :{number}" for number in range(50)))
+        await net.idle()
+        found = [re.search(r";id=([0-9a-f-]+);", line) for line in await ann.flush() if "USERSTATE" in line]
+        ids = [UUID(each[1]) for each in found if each]
+        assert len(set(ids)) == 50
+        assert {(each.version, each.variant) for each in ids} == {(4, RFC_4122)}
