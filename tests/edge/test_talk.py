@@ -188,8 +188,7 @@ async def test_ids_are_random_uuids() -> None:
     async with world() as net:
         ann = await net.join("ann")
         ann.send(*(f"PRIVMSG #room :{number}" for number in range(50)))
-        await net.idle()
-        found = [re.search(r";id=([0-9a-f-]+);", line) for line in await ann.flush() if "USERSTATE" in line]
+        found = [re.search(r";id=([0-9a-f-]+);", (await ann.until("USERSTATE"))[-1]) for _ in range(50)]
         ids = [UUID(each[1]) for each in found if each]
         assert len(set(ids)) == 50
         assert {(each.version, each.variant) for each in ids} == {(4, RFC_4122)}
