@@ -275,6 +275,36 @@ async def test_what_waits_too_long_is_told(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.row("MSG-11", "LIMIT-7")
+@pytest.mark.parametrize("text", ["hello", "/mods"])
+async def test_nobody_has_any_number_of_channels_read_by_talking_to_them(text: str) -> None:
+    limits = {"preset": "now", "elevated_messages": 20}
+    async with stage(limits=limits, edge={"pending_per_sender": 30}) as room:
+        ann, node = await room.net.login("ann"), room.net.nodes["main"]
+        ann.send(*(f"PRIVMSG #room{number} :{text}" for number in range(50)))
+        refused = [line for line in await ann.flush() if "msg_ratelimit" in line]
+        assert [line.split(" ")[3] for line in refused] == [f"#room{number}" for number in range(30, 50)]
+        await room.net.idle()
+        await room.net.idle()
+        assert node.counts.messages_over == 10
+        assert (node.statistics().channels, room.net.session("ann").waiting) == (30, 0)
+        ann.send(*(f"PRIVMSG #more{number} :{text}" for number in range(30)))
+        assert not [line for line in await ann.flush() if "#more" in line]
+        assert (node.statistics().channels, node.counts.messages_over) == (30, 40)
+
+
+@pytest.mark.row("MSG-11")
+@pytest.mark.parametrize("limits", [{"preset": "off"}, {"preset": "now", "messages": 60}])
+async def test_who_may_say_much_may_have_as_much_waiting(limits: dict[str, Any]) -> None:
+    async with stage(limits=limits, edge={"pending_per_sender": 30}) as room:
+        ann, node = await room.net.login("ann"), room.net.nodes["main"]
+        ann.send(*(f"PRIVMSG #room{number} :hello" for number in range(50)))
+        assert await ann.flush() == []
+        for _ in range(50):
+            await ann.until("USERSTATE")
+        assert node.statistics().channels == 50
+
+
+@pytest.mark.row("MSG-11", "LIMIT-7")
 async def test_limits_hold_for_when_something_came_not_for_how_long_it_waited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.edge.world.MemoryStore", Silent)
     async with stage(limits={"preset": "now"}) as room:

@@ -204,7 +204,7 @@ class Speech:
                 return Saying.IGNORED
         voice = self._voice(speaker, now)
         voice.all += 1
-        most = self._ordinary if not bot else self._verified if bot == VERIFIED else self._known
+        most = self._ordinary if not bot else self._of(bot)
         if elevated:
             over = voice.all > most.elevated
         else:
@@ -221,6 +221,18 @@ class Speech:
             return Saying.TOO_FAST
         voice.latest[channel] = now
         return _FINE
+
+    def most(self, bot: str) -> int | None:
+        """How much an account of that role may say at once; None for any number."""
+        return self._of(bot).all if self.table else None
+
+    def ignored(self, account: str, connection: str, now: float) -> bool:
+        """Whether what somebody says would be `IGNORED`."""
+        table = self.table
+        if table is None or not self._punished.kept:
+            return False
+        until = self._punished.get(connection if table.per_connection else account, now)
+        return until is not None and until > now
 
     @property
     def has_news(self) -> bool:
@@ -261,6 +273,10 @@ class Speech:
             return False
         until = self._locked.get(address, now)
         return until is not None and until > now
+
+    def _of(self, bot: str) -> _Most:
+        """What an account of that role may say."""
+        return self._ordinary if not bot else self._verified if bot == VERIFIED else self._known
 
     def _voice(self, speaker: str, now: float) -> _Voice:
         table = self.table

@@ -200,6 +200,10 @@ class EdgeNode:
         """Whether what is said in a channel is shown here: in group rooms here or elsewhere alone (GROUP-4)."""
         return is_room(channel) == self.quiet
 
+    def held(self, name: str) -> Room | None:
+        """The channel of that name, if it is held."""
+        return self._rooms.get(name)
+
     def role(self, channel: str, user_id: str) -> Role:
         """What an account is in a channel that it does not own, as far as is known on this node."""
         room = self._rooms.get(channel)

@@ -186,6 +186,14 @@ class Pace:
                 self._accounts.said_much()
         return saying
 
+    def most(self, session: Session) -> int | None:
+        """How much a connection may say in a while, wherever it says it; None if there is no limit (LIMIT-7)."""
+        return self.speech.most(session.bot)
+
+    def ignored(self, session: Session) -> bool:
+        """Say whether nothing that a connection says is heeded for a while (LIMIT-7, LIMIT-8)."""
+        return self.speech.ignored(session.account, session.producer, self.now())
+
     def whisper(self, session: Session, recipient: str) -> Whispering:
         """Count a whisper to an account, named by its user id (LIMIT-10)."""
         return self.whispers.whisper(session.account, recipient, self.now())

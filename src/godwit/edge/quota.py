@@ -44,6 +44,24 @@ def may_command(session: Session, channel: str, name: str, elevated: bool) -> bo
     return _counted(session, channel, elevated, None, shown=False)
 
 
+def may_wait(session: Session, channel: str) -> bool:
+    """Say whether something may be said in a channel at once or wait there; if not, all that is to be done was done.
+
+    Else anybody could have any number of channels read, just by talking to them (MSG-11).
+    """
+    room = session.node.held(channel)
+    if room is not None and room.known_to(session):
+        return True
+    if session.node.pace.ignored(session):
+        session.node.counts.messages_over += 1
+        return False
+    most = session.node.pace.most(session)
+    if most is None or session.waiting < max(most, session.node.settings.edge.pending_per_sender):
+        return True
+    session.notice(channel, "msg_ratelimit")
+    return False
+
+
 def may_whisper(session: Session, recipient: str, channel: str = WHISPERS) -> bool:
     """Count a whisper to an account, named by its user id; says whether it may be delivered.
 

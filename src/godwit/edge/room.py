@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import structlog
@@ -52,6 +53,7 @@ class Room:
         "_backend",
         "_banned",
         "_gone",
+        "_looking",
         "_outside",
         "_sessions",
         "audience",
@@ -94,6 +96,7 @@ class Room:
         self._sessions = sessions
         self._gone = gone
         self._banned = banned
+        self._looking = False
         self._backend = RoomBackend(name, outside, self.fail)
         self.channel = EdgeChannel(
             name,
@@ -202,19 +205,33 @@ class Room:
         taken = self._backend.open
         self._backend.asked_by(session.producer)
 
+        def over(then: Callable[[], None]) -> None:
+            session.waiting -= 1
+            session.guard(then)
+
         def wait() -> None:
             nonlocal taken
             taken = channel.when_known(
                 session.producer,
-                lambda: session.guard(call),
-                lambda: session.guard(otherwise),
+                partial(over, call),
+                partial(over, otherwise),
                 lambda: relations.ready(session, self.name),
             )
 
+        session.waiting += 1
         self._backend.call(wait)
+        if not taken:
+            session.waiting -= 1
         return taken
 
     def _look_again(self) -> None:
+        """Have the channel look once for all whose answers come together."""
+        if not self._looking:
+            self._looking = True
+            self._outside.loop.call_soon(self._look)
+
+    def _look(self) -> None:
+        self._looking = False
         self._backend.call(self.channel.look_again)
 
     def submit(self, record: Produced) -> bool:

@@ -41,6 +41,7 @@ class Session:
         identity: who logged in; None before that.
         grant: what its token lets it do; None before the login, and for anonymous connections.
         rooms: the channels it is in, or wants to be in, by name.
+        waiting: how much of what it wants waits until enough is known of a channel.
         heard: loop time of the last bytes from the client.
         pinged: loop time of the last PING to it; 0 before the first.
         slot: the deadline wheel's note.
@@ -59,6 +60,7 @@ class Session:
         "protocol",
         "rooms",
         "slot",
+        "waiting",
     )
 
     def __init__(self, node: EdgeNode, connection: Connection, producer: str) -> None:
@@ -69,6 +71,7 @@ class Session:
         self.identity: Account | None = None
         self.grant: Grant | None = None
         self.rooms: dict[str, Room] = {}
+        self.waiting = 0
         self.heard = node.loop.time()
         self.pinged = 0.0
         self.slot = 0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from godwit.chat.authors import is_exempt
 from godwit.chat.modes import MINUTE, Refusal, Speaker, Spoken
 from godwit.edge.commands.durations import in_words
-from godwit.edge.quota import may_say
+from godwit.edge.quota import may_say, may_wait
 from godwit.tmi.emotes import emote_ranges, is_emotes
 from godwit.tmi.events import MessageSent
 from godwit.tmi.text import addressed
@@ -37,10 +37,13 @@ def message_sent(session: Session, event: MessageSent) -> None:
 
 def _take(session: Session, event: MessageSent) -> None:
     """Say it, once all is known that decides whether it may be said."""
-    room = session.node.room(event.channel)
-    if room.known_to(session):
+    room = session.node.held(event.channel)
+    if room is not None and room.known_to(session):
         _say(session, room, event)
         return
+    if not may_wait(session, event.channel):
+        return
+    room = session.node.room(event.channel)
     unsent = partial(session.notice, event.channel, "godwit_unsent", text=event.text)
     if not room.when_known(session, partial(_say, session, room, event, session.node.pace.now()), unsent):
         session.notice(event.channel, "msg_ratelimit")

@@ -16,7 +16,7 @@ import structlog
 
 from godwit.edge.commands import hosting, modes, own, roles, sanctions, stream
 from godwit.edge.commands.typed import Typed, login_of
-from godwit.edge.quota import may_command
+from godwit.edge.quota import may_command, may_wait
 from godwit.errors import StoreUnavailable
 from godwit.tmi.events import CommandSent
 from godwit.values import is_room
@@ -150,6 +150,8 @@ def command_sent(session: Session, event: CommandSent) -> None:
 def _take(typed: Typed, row: Command) -> None:
     """Do it once all is known that decides whether it may be done."""
     session = typed.session
+    if not may_wait(session, typed.channel):
+        return
     if not typed.room.when_known(session, partial(_begin, typed, row), partial(_trouble, typed, row)):
         typed.notice("msg_ratelimit")
 
