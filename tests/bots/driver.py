@@ -36,6 +36,7 @@ class Bot:
     def __init__(self, process: asyncio.subprocess.Process, nick: str, errors: IO[bytes]) -> None:
         self.nick = nick
         self.events: list[Event] = []
+        self._calls = 0
         self._process = process
         self._errors = errors
         self._news = asyncio.Condition()
@@ -59,6 +60,20 @@ class Bot:
     def say(self, text: str) -> None:
         """Have it say a line in its channel."""
         self._order({"say": text})
+
+    def send(self, line: str) -> None:
+        """Have it send a line as it stands, if its library can."""
+        self._order({"raw": line})
+
+    async def call(self, method: str, *args: Any, patience: int = 20_000) -> Event:
+        """Have tmi.js call one of its methods and return what became of its promise: `value` or `error`.
+
+        Args:
+            patience: milliseconds after which the library gives up; it takes 600 at least.
+        """
+        self._calls += 1
+        self._order({"call": method, "args": args, "number": self._calls, "patience": patience})
+        return await self.event("result", number=self._calls)
 
     def answer(self, replies: dict[str, str]) -> None:
         """Have it answer commands from now on."""

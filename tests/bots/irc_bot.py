@@ -15,6 +15,9 @@ from irc.client import Event, Reactor, ServerConnection, ServerConnectionError
 
 from tests.bots.lines import arguments, emit
 
+STATES = ("clearchat", "clearmsg", "hosttarget", "mode", "namreply", "roomstate", "usernotice", "userstate")
+"""What a bot tells of as it comes."""
+
 
 class Bot:
     """One account, one channel, one or two connections."""
@@ -28,8 +31,20 @@ class Bot:
         self._queue: queue.SimpleQueue[tuple[ServerConnection, str]] = queue.SimpleQueue()
         self._reactor = Reactor()
         self._connections: list[ServerConnection] = []
-        for name in ("welcome", "join", "part", "pubmsg", "pubnotice", "privnotice", "disconnect", "all_raw_messages"):
+        for name in (
+            "welcome",
+            "join",
+            "part",
+            "pubmsg",
+            "pubnotice",
+            "privnotice",
+            "disconnect",
+            "all_raw_messages",
+            "whisper",
+        ):
             self._reactor.add_global_handler(name, getattr(self, f"on_{name}"))
+        for name in STATES:
+            self._reactor.add_global_handler(name, self.on_state)
 
     def connect(self, host: str, port: int) -> None:
         """Open a connection and log in."""
@@ -45,6 +60,8 @@ class Bot:
             order = json.loads(line)
             if "say" in order:
                 self._queue.put((self._connections[0], order["say"]))
+            if "raw" in order:
+                self._connections[0].send_raw(order["raw"])
             self._answers.update(order.get("answer", {}))
             if order.get("quit"):
                 break
@@ -94,6 +111,13 @@ class Bot:
         emit("notice", channel=event.target, text=event.arguments[0], at=self._at(connection))
 
     on_privnotice = on_pubnotice
+
+    def on_whisper(self, connection: ServerConnection, event: Event) -> None:
+        emit("whisper", text=event.arguments[0], at=self._at(connection), **{"from": event.source.nick})
+
+    def on_state(self, connection: ServerConnection, event: Event) -> None:
+        tags = {tag["key"]: tag["value"] for tag in event.tags or []}
+        emit("told", what=event.type, channel=event.target, args=event.arguments, tags=tags, at=self._at(connection))
 
     def on_disconnect(self, connection: ServerConnection, event: Event) -> None:
         emit("disconnected", reason=event.arguments[0], at=self._at(connection))

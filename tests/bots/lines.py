@@ -4,11 +4,15 @@ Orders, on a bot's standard input:
 
 - `{"say": text}`: say it in the channel. Orders queue up; the bot speaks no faster than its pace.
 - `{"answer": {"!command": "reply"}}`: from now on say the reply whenever the command is heard.
+- `{"call": "ban", "args": ["#room", "ann"], "number": 1, "patience": 20000}`: call that method of tmi.js, and tell what
+  becomes of its promise. The library gives up after so many milliseconds.
+- `{"raw": line}`: send that line (`irc`).
 - `{"quit": true}`, or the end of the input: disconnect and exit.
 
 Events, on its standard output: `ready` (logged in), `joined`, `parted`, `message` (`from`, `text`, `id` where the
-library knows it), `notice`, `raw` (`line`, as the library got it), `disconnected`, `error` (`text`). A bot with two
-connections names in `at` the one it speaks of.
+library knows it), `whisper` (`from`, `text`), `notice`, `told` (`what` the library tells its users of, with `args`),
+`result` of a call (`number`, `value` or `error`), `raw` (`line`, as the library got it), `disconnected`, `error`
+(`text`). A bot with two connections names in `at` the one it speaks of.
 """
 
 from __future__ import annotations

@@ -13,15 +13,16 @@ import sys
 import aiohttp
 import twitchio
 import twitchio.websocket
+from twitchio.ext import commands
 
 from tests.bots.lines import arguments, emit
 
 
-class Bot(twitchio.Client):
-    """One account in one channel."""
+class Bot(commands.Bot):
+    """One account in one channel; it has the command `!hello`, which it replies to."""
 
     def __init__(self, nick: str, channel: str, pace: float) -> None:
-        super().__init__(token=nick, initial_channels=[channel], loop=asyncio.get_running_loop())
+        super().__init__(token=nick, prefix="!", initial_channels=[channel])
         self._http.nick = nick
         self._http.session = aiohttp.ClientSession()
         self._name = channel
@@ -72,9 +73,26 @@ class Bot(twitchio.Client):
             if line:
                 emit("raw", line=line)
 
+    async def event_userstate(self, user: twitchio.Chatter) -> None:
+        emit("told", what="userstate", args=[user.name, user.is_mod, user.badges])
+
+    async def event_raw_usernotice(self, channel: twitchio.Channel, tags: dict[str, str]) -> None:
+        emit("told", what="usernotice", args=[channel.name, tags["msg-id"], tags["login"], tags["system-msg"]])
+
+    @commands.command()  # type: ignore[untyped-decorator]
+    async def hello(self, context: commands.Context) -> None:
+        await context.reply(f"hello {context.author.name}")
+
     async def event_message(self, message: twitchio.Message) -> None:
         if message.echo:
             return
+        if message.channel is None:
+            emit("whisper", text=message.content, **{"from": message.author.name})
+            if message.content in self._answers:
+                await message.author.send(self._answers[message.content])
+            return
+        if message.content == "!hello":
+            await self.handle_commands(message)
         emit(
             "message",
             channel=f"#{message.channel.name}",

@@ -15,6 +15,10 @@ const { values: args } = parseArgs({
   },
 });
 const channel = '#' + args.channel.replace(/^#/, '');
+const TOLD = [
+  'ban', 'clearchat', 'emoteonly', 'followersonly', 'hosted', 'hosting', 'messagedeleted', 'mod', 'r9kbeta', 'raided',
+  'resub', 'slowmode', 'subscribers', 'subscription', 'timeout', 'unhost', 'unmod',
+];
 const answers = {};
 const queue = [];
 let speaking = false;
@@ -55,16 +59,30 @@ client.on('part', (name, user, self) => { if (self) emit('parted', { channel: na
 client.on('disconnected', (reason) => emit('disconnected', { reason: String(reason) }));
 client.on('notice', (name, id, text) => emit('notice', { channel: name, id, text }));
 client.on('raw_message', (_, message) => emit('raw', { line: message.raw }));
+for (const what of TOLD) client.on(what, (...args) => emit('told', { what, args }));
 client.on('message', (name, tags, text, self) => {
   if (self) return;
+  if (tags['message-type'] === 'whisper') {
+    emit('whisper', { from: tags.username, text });
+    return;
+  }
   emit('message', { channel: name, from: tags.username, text, id: tags.id });
   if (text in answers) say(answers[text]);
 });
+
+function call(order) {
+  // How long the library waits for an answer: as long as it measured last, but 600 ms at least.
+  client.currentLatency = order.patience;
+  client[order.call](...order.args)
+    .then((value) => emit('result', { number: order.number, value }))
+    .catch((error) => emit('result', { number: order.number, error: String(error) }));
+}
 
 const input = readline.createInterface({ input: process.stdin });
 input.on('line', (line) => {
   const order = JSON.parse(line);
   if (order.say !== undefined) say(order.say);
+  if (order.call !== undefined) call(order);
   if (order.answer !== undefined) Object.assign(answers, order.answer);
   if (order.quit) input.close();
 });
