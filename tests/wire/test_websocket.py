@@ -141,6 +141,7 @@ def test_the_longest_message_is_let_through() -> None:
     assert len(server().receive(masked(Opcode.TEXT, b"x" * LIMIT))) == LIMIT + 2
 
 
+@pytest.mark.row("WS-4")
 def test_a_ping_is_answered() -> None:
     codec = server()
     codec.receive(masked(Opcode.PING, b"are you there"))
