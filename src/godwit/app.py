@@ -24,6 +24,7 @@ from godwit.clock import Clock, SystemClock
 from godwit.control.meters import metric_names, read
 from godwit.crowd import EdgeCrowd
 from godwit.edge import metrics
+from godwit.edge.auth.bearer import Bearer
 from godwit.edge.backend import room_id
 from godwit.edge.front import Ports, fixed_ports
 from godwit.ending import end
@@ -191,6 +192,9 @@ class App:
             found = await room_id(store, self._settings, channel)
             return None if found == "0" else found
 
+        bearer = Bearer(self._settings.auth, store, clock)
+        self._up.push_async_callback(bearer.close)
+        await bearer.start()
         app = service.build(
             store=store,
             clock=clock,
@@ -217,6 +221,8 @@ class App:
             explain=steering.explainer.explain,
             doctor=steering.examine,
             running=running,
+            members=steering.crowd.left_behind,
+            identify=bearer.identify,
             user_id=derived_id if self._settings.auth.mode == "open" else None,
         )
         web = await server.serve(app, directory.host, 0 if self._ports_auto else directory.port)

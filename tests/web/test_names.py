@@ -16,7 +16,10 @@ def test_a_channel(text: str, name: str) -> None:
 
 def test_a_group_room() -> None:
     """A room's name is longer than a login may be."""
-    assert channel_name("_a_long_owner_name_1447033529452") == "_a_long_owner_name_1447033529452"
+    name = "_a_long_owner_name_1447033529452"
+    assert channel_name(name, rooms=True) == channel_name(f"#{name.upper()}", rooms=True) == name
+    with pytest.raises(UnknownChannel, match="is a group room"):
+        channel_name(name)
 
 
 @pytest.mark.parametrize("text", ["", "#", "##a", "a b", "a\n", "x" * 26, "alic\u00e9", "\u212aelvin", "a/b", "\ud800"])

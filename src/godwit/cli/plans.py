@@ -15,7 +15,7 @@ from godwit.cli.api import Api
 from godwit.errors import InvalidRequest
 from godwit.rollout import definition
 from godwit.rollout.forecast import spell
-from godwit.web.names import GROUP
+from godwit.values import GROUP
 
 FIRST = 3
 """Channels that are named of many, unless all are wanted."""

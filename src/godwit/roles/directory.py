@@ -10,6 +10,7 @@ import structlog
 
 from godwit.control.explain import Explainer
 from godwit.control.meters import metric_names
+from godwit.edge.auth.bearer import Bearer
 from godwit.edge.backend import room_id
 from godwit.errors import StoreUnavailable
 from godwit.network import listening
@@ -70,6 +71,9 @@ class Directory(Process):
         )
         explainer = Explainer(store, self._clock, insight.holding)
         changes = Changes()
+        bearer = Bearer(settings.auth, store, self._clock)
+        self._up.push_async_callback(bearer.close)
+        await bearer.start()
         app = service.build(
             store=store,
             clock=self._clock,
@@ -91,6 +95,8 @@ class Directory(Process):
             explain=explainer.explain,
             doctor=steering.examine,
             running=Roster(store, self._http, settings.auth.admin_token).list,
+            members=steering.crowd.left_behind,
+            identify=bearer.identify,
             user_id=derived_id if settings.auth.mode == "open" else None,
         )
         self._web = await server.serve(app, directory.host, 0 if self._ports_auto else directory.port)

@@ -20,11 +20,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from godwit.errors import InvalidRequest
 from godwit.store.base import Store
-from godwit.values import Addresses
+from godwit.values import GROUP, Addresses, is_room
 from godwit.web.names import channel_name, cluster_name, shown
 
 MAX_CHANNELS = 10_000
 """Channels that one request may ask for."""
+
+OPEN = ("/api/channels/", "/group/user/", "/hosts", "/room_memberships", "/rooms")
+"""How addresses begin that web pages of any origin may read; whoever is asked for a token there has to say it."""
 
 RoomId = Callable[[str], Awaitable[str | None]]
 """Gives a channel's room id, as the tag `room-id` shows it; None if there is no such account."""
@@ -117,8 +120,10 @@ class Directory:
         Raises:
             UnknownChannel: the name cannot be a channel.
         """
-        placement = await self._store.placement(channel_name(name))
-        return self._servers(placement.segment.cluster)
+        channel = channel_name(name, rooms=True)
+        if is_room(channel):
+            return self._servers(GROUP)
+        return self._servers((await self._store.placement(channel)).segment.cluster)
 
     async def cluster(self, name: str | None) -> Servers:
         """The addresses of a cluster, of the default one if none is named.
@@ -139,12 +144,13 @@ class Directory:
         """
         if len(names) > MAX_CHANNELS:
             raise InvalidRequest(f"{len(names)} channels in one request: ask for at most {MAX_CHANNELS} at once")
-        wanted = list(dict.fromkeys(channel_name(name) for name in names))
-        placements = await self._store.placements(wanted)
-        channels = {
+        wanted = list(dict.fromkeys(channel_name(name, rooms=True) for name in names))
+        placements = await self._store.placements([name for name in wanted if not is_room(name)])
+        placed = {
             placement.channel: Place(placement.segment.cluster, placement.segment.epoch, placement.phase == "draining")
             for placement in placements
         }
+        channels = {name: placed.get(name) or Place(GROUP, 1, False) for name in wanted}
         used = dict.fromkeys(place.cluster for place in channels.values())
         return Bulk(channels, {cluster: server_lists(self._addresses.get(cluster, Addresses())) for cluster in used})
 
@@ -155,16 +161,18 @@ class Directory:
             UnknownChannel: the name cannot be a channel.
             HTTPException: 404, there is no such channel.
         """
-        name = channel_name(login)
-        room_id = await self._room_id(name)
+        name = channel_name(login, rooms=True)
+        room_id = None if is_room(name) else await self._room_id(name)
         if room_id is None:
             raise HTTPException(404, f"there is no channel {name}")
         servers = await self.channel(name)
+        settings = [row for row in await self._store.sanctions(name) if row.target == "subs-only" and row.position]
         return Properties(
             int(room_id) if room_id.isdecimal() else room_id,
             servers.cluster,
             servers.servers,
             servers.websockets_servers,
+            subsonly=any(row.seconds == 1 for row in settings[-1:]),
         )
 
 
@@ -229,11 +237,11 @@ class OpenToAll:
         """
         self._app = app
         self._also = also
-        self._open = CORSMiddleware(app, allow_origins=["*"], allow_methods=["GET", "POST"], allow_headers=["*"])
+        self._open = CORSMiddleware(app, allow_origins=["*"], allow_methods=["*"], allow_headers=["*"])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         path = scope.get("path", "")
-        public = path == "/servers" or path.startswith("/api/channels/") or path in self._also
+        public = path in self._also or path.startswith(OPEN) or path == "/servers"
         app = self._open if public else self._app
         await app(scope, receive, send)

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from godwit.errors import InvalidRequest, MoveRefused, UnknownChannel, UnknownCluster
-from godwit.values import is_channel, is_login
-
-GROUP = "group"
-"""The cluster of group chat: no channel lives there."""
+from godwit.values import GROUP, is_channel, is_login, is_room
 
 LONGEST_SHOWN = 60
 """Characters of a wrong name that an error repeats."""
@@ -24,8 +21,11 @@ def _lower(text: str) -> str:
     return text.lower() if text.isascii() else text
 
 
-def channel_name(text: str) -> str:
+def channel_name(text: str, *, rooms: bool = False) -> str:
     """Read a channel's name: with or without `#`, in any case.
+
+    Args:
+        rooms: a group room will do, too.
 
     Returns:
         The name as Godwit stores it: lower case, without `#`.
@@ -38,6 +38,8 @@ def channel_name(text: str) -> str:
         raise UnknownChannel(
             f"{shown(text)} cannot be a channel: a channel is named by its owner's login, 1 to 25 of a-z, 0-9 and _"
         )
+    if is_room(name) and not rooms:
+        raise UnknownChannel(f"{shown(text)} is a group room: operators do nothing there, and it is never moved")
     return name
 
 

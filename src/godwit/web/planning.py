@@ -17,9 +17,10 @@ from godwit.rollout import forecast, plan
 from godwit.rollout.progress import QUIET, sources
 from godwit.rollout.values import Candidate, Definition
 from godwit.store.rollout_base import RolloutStore
+from godwit.values import GROUP
 from godwit.web import rollout_views as views
 from godwit.web.admission import Admin
-from godwit.web.names import GROUP, refuse_retired, shown
+from godwit.web.names import refuse_retired, shown
 
 PAGE = 1000
 """Channels that are read at a time."""

@@ -17,6 +17,7 @@ from godwit.web import (
     accounts,
     answers,
     api,
+    chatdepot,
     clusters,
     directory,
     eventsub,
@@ -25,6 +26,7 @@ from godwit.web import (
     hooks,
     importing,
     moderation,
+    neighbours,
     planning,
     processes,
     public,
@@ -64,6 +66,8 @@ def build(
     doctor: clusters.Doctor | None = None,
     running: processes.Processes | None = None,
     user_id: Callable[[str], str] | None = None,
+    members: neighbours.Members | None = None,
+    identify: chatdepot.Identify | None = None,
 ) -> FastAPI:
     """Put the HTTP side together.
 
@@ -87,6 +91,8 @@ def build(
         doctor: compares store, logs and edges.
         running: the processes of the network; by default nobody here knows.
         user_id: the user id that an account is added with; by default the store chooses one.
+        members: the logins of those who are in a channel on a cluster; by default nobody here knows.
+        identify: whose token it is; by default group rooms are not to be had.
     """
     # The interactive pages would load scripts from somebody else's servers; the description is served alone.
     app = FastAPI(
@@ -101,6 +107,10 @@ def build(
     app.include_router(directory.router(directory.Directory(store, addresses, room_id or _accounts(store))))
     writes = health.Check("writes", health.Writes(store.check_writes).probe)
     app.include_router(health.router((*checks, writes), registry))
+
+    app.include_router(neighbours.router(neighbours.Chatters(store, clock, names, members), store))
+    if identify is not None:
+        app.include_router(chatdepot.router(chatdepot.Rooms(store, clock, addresses), identify))
 
     # Fixed addresses go before those with a name in the same place.
     app.include_router(public.router(Feed(store, changes, feed_poll), store))

@@ -10,8 +10,8 @@ from godwit.rollout import forecast, gates
 from godwit.rollout.progress import sources
 from godwit.rollout.values import Gate, Issue, Rollout, Sample, Tally
 from godwit.store.rollout_base import RolloutStore
+from godwit.values import GROUP
 from godwit.web import rollout_views as views
-from godwit.web.names import GROUP
 
 Samples = Callable[[str, int, str], Sequence[Sample]]
 """What a gate answered lately: rollout, index of the wave, name of the gate -> samples, oldest first."""
