@@ -197,8 +197,8 @@ def test_whatever_is_said_is_heard_as_it_was_taken(seed: int, time: float, caps:
     name = wild.text()
     served.feed(_RONNI)
     for _ in range(10):
-        said = wild.text() + wild.text()
-        served.feed(f"@client-nonce={wild.text()} PRIVMSG #a :Kappa {said}\r\n".encode() + wild.line(FROM_CLIENT))
+        said, nonce = wild.text() + wild.text(), wild.text().replace(" ", "\\s")
+        served.feed(f"@client-nonce={nonce} PRIVMSG #a :Kappa {said}\r\n".encode() + wild.line(FROM_CLIENT))
     assert any(isinstance(event, MessageSent) for event in served.events)
     author = Author("7", "ronni", name.translate(dict.fromkeys(map(ord, "\0"))), color="#0D4200")
     for event in served.events:
