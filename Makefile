@@ -31,10 +31,10 @@ demo-nodes: .venv/.test ## the same over NATS, PostgreSQL and edges in processes
 serve: install ## run a server on this machine, on fixed ports
 	@$(BIN)/godwit serve $(ARGS)
 
-test: .venv/.test $(NODE)/node_modules/.stamp ## run all tests (ARGS='-k name' for some, WORKERS=n)
+test: .venv/.test .venv/.ii $(NODE)/node_modules/.stamp ## run all tests (ARGS='-k name' for some, WORKERS=n)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
-compatibility: .venv/.test $(NODE)/node_modules/.stamp ## what works and what differs, row by row, as JSON
+compatibility: .venv/.test .venv/.ii $(NODE)/node_modules/.stamp ## what works and what differs, row by row, as JSON
 	@$(BIN)/python -m tests.compatibility -- -n $(WORKERS) --dist worksteal
 
 check: .venv/.dev ## lint, format, types, import floors, generated documents
@@ -89,6 +89,13 @@ clean: ## remove .venv, node_modules and caches
 .venv/.dev: .venv/.test requirements/dev.txt
 	@echo "installing the linters"
 	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# An ordinary IRC client; as root on Debian it is fetched here.
+.venv/.ii: .venv/.made
+	@if ! command -v ii >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "installing ii"; apt-get update -qq && apt-get install -y -qq ii >/dev/null; fi; \
+	command -v ii >/dev/null || { echo "make test needs the IRC client ii: install the package 'ii', then run it again" >&2; exit 1; }
 	@touch $@
 
 # npm comes with Node.js or in a package of its own; as root on Debian both are fetched here.
