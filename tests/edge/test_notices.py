@@ -27,6 +27,8 @@ NEVER = (
     "NOTICE-raid_notice_mature",
     "NOTICE-tos_ban",
     "NOTICE-unavailable_command",
+    "NOTICE-whisper_restricted",
+    "NOTICE-whisper_restricted_recipient",
 )
 """Ids that clients know and nobody sends."""
 
@@ -68,8 +70,6 @@ OTHERS = {
     "NOTICE-whisper_banned_recipient": "That user has been banned from receiving whispers.",
     "NOTICE-whisper_limit_per_min": f"{_RATE} Try again in a minute.",
     "NOTICE-whisper_limit_per_sec": f"{_RATE} Try again in a second.",
-    "NOTICE-whisper_restricted": "Your settings prevent you from sending this whisper.",
-    "NOTICE-whisper_restricted_recipient": "That user's settings prevent them from receiving this whisper.",
     "NOTICE-usage_w": 'Usage: "/w <login> <message>" - Whisper to a user.',
     "NOTICE-godwit_moved": ("This channel lives on cluster aws now. Connect to irc.example.net:6667 to go on."),
     "NOTICE-godwit_unknown": "Your message may or may not have been delivered: hi",

@@ -161,8 +161,6 @@ _WHISPERS = {
     "whisper_invalid_self": "You cannot whisper to yourself.",
     "whisper_limit_per_min": "You are sending whispers too fast. Try again in a minute.",
     "whisper_limit_per_sec": "You are sending whispers too fast. Try again in a second.",
-    "whisper_restricted": "Your settings prevent you from sending this whisper.",
-    "whisper_restricted_recipient": "That user's settings prevent them from receiving this whisper.",
 }
 
 _USAGE = {
