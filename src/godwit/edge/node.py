@@ -260,6 +260,7 @@ class EdgeNode:
         self.tasks.start(self.relations.check(), f"people {self.cluster}")
         self.tasks.start(self._repeat(REFRESH, self.relations.check), f"people {self.cluster}")
         if self.groups:
+            self.tasks.start(self.groups.look(), "room news")
             self.tasks.start(self._repeat(LOOK, self.groups.look), "room news")
 
     async def stop(self, grace: float) -> None:
