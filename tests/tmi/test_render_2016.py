@@ -49,13 +49,13 @@ def test_a_reply_is_text_with_the_name_in_front_and_an_action_stays_one() -> Non
 
 @pytest.mark.row("OLD-4")
 def test_userstate() -> None:
-    def userstate(caps: Caps, author: Author = RONNI) -> bytes:
-        return render_2016.userstate(caps, "dallas", author, msg_id="b34c", nonce="f00", emote_sets="0,9")
+    def userstate(caps: Caps, author: Author = RONNI, nonce: str = "") -> bytes:
+        return render_2016.userstate(caps, "dallas", author, msg_id="b34c", nonce=nonce, emote_sets="0,9")
 
     tags = b"%scolor=#0D4200;display-name=Ronni;emote-sets=0,9;%smod=0;subscriber=1;turbo=1;user-type="
     rest = b" :tmi.twitch.tv USERSTATE #dallas\r\n"
     assert userstate(BOTH) == b"@" + tags % (b"", b"") + rest
-    assert userstate(POSITION) == b"@" + tags % (b"client-nonce=f00;", b"id=b34c;") + rest
+    assert userstate(BOTH, nonce="f00") == b"@" + tags % (b"client-nonce=f00;", b"id=b34c;") + rest
     assert userstate(Caps.COMMANDS) == rest[1:]
     assert userstate(Caps.TAGS) == userstate(BOTH, FAN) == b""
 

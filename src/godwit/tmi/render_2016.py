@@ -154,7 +154,7 @@ def _author(author: Author) -> dict[str, str]:
 def userstate(
     caps: Caps, channel: str, author: Author, *, msg_id: str = "", nonce: str = "", emote_sets: str = "0"
 ) -> bytes:
-    """What somebody is in a channel (OLD-4); which message was sent is told only to who asked for POSITION."""
+    """What somebody is in a channel (OLD-4); which message was sent is told only to who gave it a nonce."""
     if Caps.COMMANDS not in caps or is_anonymous(author.login):
         return b""
     tags = {
@@ -166,8 +166,8 @@ def userstate(
         "turbo": flag(author.turbo),
         "user-type": author.user_type,
     }
-    if Caps.POSITION in caps:
-        tags |= {key: value for key, value in (("id", msg_id), ("client-nonce", nonce)) if value}
+    if nonce:
+        tags |= {"client-nonce": nonce, "id": msg_id}
     return tagged(tags if Caps.TAGS in caps else {}, f":{SERVER} USERSTATE #{channel}")
 
 
