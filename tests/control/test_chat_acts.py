@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from godwit.control import chat_acts
 from godwit.control.chat_acts import standing
 from godwit.errors import AppendUnknown, ChatLogUnavailable, InvalidRequest
 from godwit.rollout.values import Wish
-from godwit.store.base import Sanction
+from godwit.store.base import OVERDUE, Sanction
 from godwit.values import Account, Act, Author, Message, Move, Position, Record, Relation, Segment, UserNotice
 from tests.control.steered import Steered
 
@@ -47,7 +48,43 @@ async def test_a_ban_is_a_row_and_a_record(network: Steered) -> None:
     assert (record.by.login, record.epoch, record.number) == ("olga", 1, 1)
     (row,) = await network.store.sanctions("room")
     wanted = Sanction(record.id, "room", "ban", "7", "ann", "olga", "spam", time=network.clock.now())
-    assert row == wanted
+    assert msgspec.structs.replace(row, position=None) == wanted
+
+
+async def test_the_row_has_its_position_before_anybody_reads_the_channel(network: Steered) -> None:
+    """Rule R2: nobody may do so before the record has expired."""
+    network.clock.advance(5.0)
+    await acted(network)
+    (entry,) = (await network.logs["main"].read("room", 0)).entries
+    (row,) = await network.store.sanctions("room")
+    assert (row.position, row.time) == (Position(1, entry.sequence), entry.time)
+
+
+async def test_a_log_that_cannot_be_read_leaves_the_row_to_the_edges(
+    network: Steered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def silent(channel: str, after: int, limit: int = 500) -> None:
+        raise ChatLogUnavailable("away")
+
+    monkeypatch.setattr(network.logs["main"], "read", silent)
+    assert (await acted(network)).state == "done"
+    (row,) = await network.store.sanctions("room")
+    assert row.position is None
+
+
+async def test_what_came_to_nothing_stands_for_nothing(network: Steered) -> None:
+    """A row whose record was never appended, as when the log was away."""
+    await network.store.add_sanction(Sanction("m1", "room", "ban", "7", "ann", "mod", time=network.clock.now()))
+    assert (await acted(network)).state == "refused"
+    network.clock.advance(OVERDUE)
+    assert (await acted(network)).state == "done"
+
+
+async def test_an_end_that_came_to_nothing_can_be_had_again(network: Steered) -> None:
+    await acted(network)
+    await network.store.add_sanction(Sanction("m1", "room", "lift", "7", "ann", "mod", time=network.clock.now()))
+    network.clock.advance(OVERDUE)
+    assert (await acted(network, "lift")).state == "done"
 
 
 async def test_a_timeout_has_seconds(network: Steered) -> None:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from godwit.rollout.values import Advance, Wish
-from godwit.store.base import AuditEntry, Sanction
+from godwit.store.base import OVERDUE, AuditEntry, Sanction
 from godwit.values import Emote, Position
 from tests.web.conftest import World
 from tests.web.test_directory import one_line_error
@@ -56,6 +56,7 @@ async def test_bans(world: World, http: httpx.AsyncClient) -> None:
         await world.store.add_sanction(sanction)
         await world.store.place_sanction(sanction.id, Position(1, number), now - 60)
     await world.store.add_sanction(row("7", "ban", "5", "new", time=now))
+    await world.store.add_sanction(row("8", "lift", "2", "zoe", time=now - OVERDUE))  # which came to nothing
     found = (await http.get("/channels/%23Room/bans")).json()["bans"]
     assert found == [
         {
@@ -79,13 +80,15 @@ async def test_bans(world: World, http: httpx.AsyncClient) -> None:
 async def test_roles(world: World, http: httpx.AsyncClient) -> None:
     """HTTP-roles: who has one, where from, since when."""
     await world.store.set_first_roles([row("1", "mod", "1", "bob", time=5.0), row("2", "vip", "2", "ann", time=5.0)])
-    await world.store.add_sanction(row("3", "unvip", "2", "ann", time=6.0))
-    await world.store.add_sanction(row("4", "vip", "3", "zoe", time=7.0))
+    now = world.clock.now()
+    await world.store.add_sanction(row("3", "unvip", "2", "ann", time=now))
+    await world.store.add_sanction(row("4", "vip", "3", "zoe", time=now))
+    await world.store.add_sanction(row("5", "mod", "4", "eve", time=now - OVERDUE))  # which came to nothing
     found = (await http.get("/channels/room/roles")).json()["roles"]
     shape = {"by": "mona"}
     assert found == [
         shape | {"login": "bob", "user_id": "1", "role": "mod", "since": 5.0, "first": True, "confirmed": True},
-        shape | {"login": "zoe", "user_id": "3", "role": "vip", "since": 7.0, "first": False, "confirmed": False},
+        shape | {"login": "zoe", "user_id": "3", "role": "vip", "since": now, "first": False, "confirmed": False},
     ]
     assert (await http.get("/channels/room/roles?after=bob")).json()["roles"] == found[1:]
 
@@ -125,7 +128,7 @@ async def test_acts_are_wishes(
 async def test_the_role_that_is_there_is_taken(world: World, http: httpx.AsyncClient) -> None:
     """HTTP-roles: a VIP is no VIP any more."""
     await carried_out(world)
-    await world.store.add_sanction(row("1", "vip", "42", "alice"))
+    await world.store.add_sanction(row("1", "vip", "42", "alice", time=world.clock.now()))
     await http.delete("/channels/room/roles/alice")
     assert (await wished(world))[3]["kind"] == "unvip"
 

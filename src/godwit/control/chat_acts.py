@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
+import structlog
 
 from godwit.chat.authors import author
 from godwit.control.prepared import Prepared, Preparer
 from godwit.errors import AppendUnknown, ChatLogUnavailable, InvalidRequest
 from godwit.rollout.values import Wish
-from godwit.store.base import Sanction
-from godwit.values import FAMILIES, Account, Act, ActKind, Author, Segment, UserNotice
+from godwit.store.base import Sanction, in_force
+from godwit.values import FAMILIES, Account, Act, ActKind, Author, Position, Segment, UserNotice
+
+log = structlog.get_logger()
 
 TRIES = 3
 """How often a record is appended while its channel changes its place."""
@@ -64,7 +67,8 @@ class ChatActs(Preparer):
         kind, seconds = self._kind(wish)
         if target.login == channel:
             raise InvalidRequest(f"{target.login} is the broadcaster of #{channel}: choose another account")
-        stands = standing(await self._store.sanctions(channel), kind, target.user_id)
+        rows = in_force(await self._store.sanctions(channel), self._clock.now())
+        stands = standing(rows, kind, target.user_id)
         about = {"login": target.login, "channel": channel, "seconds": seconds}
         if kind in _ENDS and stands not in _ENDS[kind][0]:
             raise InvalidRequest(_ENDS[kind][1].format(**about))
@@ -112,7 +116,7 @@ class ChatActs(Preparer):
         kind, params = str(wish.args["kind"]), wish.args.get("params") or {}
         if not isinstance(params, dict) or not all(isinstance(value, str) for value in params.values()):
             raise InvalidRequest("usernotice: params must be an object of texts")
-        rows = await self._store.sanctions(channel)
+        rows = in_force(await self._store.sanctions(channel), self._clock.now())
         role = standing(rows, "mod", account.user_id)
         (relation,) = await self._store.relations([(channel, account.user_id)])
         name = f"wish:{wish.id}"
@@ -151,8 +155,9 @@ class ChatActs(Preparer):
         for _ in range(TRIES):
             segment = await self._segment(channel)
             try:
-                log = self._logs[segment.cluster]
-                await log.append(channel, msgspec.structs.replace(record, epoch=segment.epoch), stream=segment.stream)
+                chat_log = self._logs[segment.cluster]
+                made = msgspec.structs.replace(record, epoch=segment.epoch)
+                sequence = await chat_log.append(channel, made, stream=segment.stream)
             except AppendUnknown as error:
                 raise InvalidRequest(
                     f"nobody knows whether the chat log took it: look, and try again ({error})"
@@ -165,8 +170,21 @@ class ChatActs(Preparer):
             sealing = any(move.state in ("sealing", "sealed") for move in moves)
             # A seal is announced in the store first: if none is, what was appended lies before any.
             if not sealing and (await self._store.placement(channel)).segment == segment:
+                if isinstance(record, Act):
+                    await self._place(channel, record, segment, sequence)
                 return
         raise InvalidRequest(f"#{channel} is being moved, so it may have had no effect: look, and try again")
+
+    async def _place(self, channel: str, act: Act, segment: Segment, sequence: int) -> None:
+        """Complete the row of an act (rule R2): nobody may read the channel before the record has expired."""
+        try:
+            page = await self._logs[segment.cluster].read(channel, sequence - 1, 1)
+        except ChatLogUnavailable as error:
+            log.warning("act_not_placed", channel=channel, act=act.id, error=str(error))
+            return  # who reads the channel sees to it
+        for entry in page.entries:
+            if entry.sequence == sequence:
+                await self._store.place_sanction(act.id, Position(segment.epoch, sequence), entry.time)
 
     async def _segment(self, channel: str) -> Segment:
         """Where to append: the channel has a row from now on (rule C10)."""

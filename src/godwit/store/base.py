@@ -52,6 +52,16 @@ class Sanction(msgspec.Struct, frozen=True):
     time: float = 0.0
 
 
+OVERDUE = 300.0
+"""Seconds after which a row without a position says nothing: its record would have been read long ago, and is not held
+for as long."""
+
+
+def in_force(rows: Sequence[Sanction], now: float) -> list[Sanction]:
+    """Rows that have a position or may still get one; the others are of acts that came to nothing."""
+    return [row for row in rows if row.position is not None or now - row.time < OVERDUE]
+
+
 def hosted(rows: Sequence[Sanction]) -> str:
     """The channel that a channel hosts, by its rows that decide; '' for none."""
     placed = [row for row in rows if row.kind in ("host", "unhost") and row.position is not None]

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
-from godwit.store.base import Sanction
+from godwit.store.base import Sanction, in_force
 from godwit.tmi.emotes import GLOBAL, emote_ranges
 from godwit.tmi.text import clean, cut
 from godwit.values import FAMILIES, Family
@@ -61,12 +61,13 @@ class Moderating:
     async def bans(self, channel: str) -> list[Sanction]:
         """Bans, and timeouts that are not over."""
         now = self.people.clock.now()
-        rows = newest(await self.people.store.sanctions(channel_name(channel)), "sanction")
+        rows = newest(in_force(await self.people.store.sanctions(channel_name(channel)), now), "sanction")
         return [row for row in rows if row.kind == "ban" or (row.kind == "timeout" and row.time + row.seconds > now)]
 
     async def roles(self, channel: str) -> list[Sanction]:
         """Moderators and VIPs."""
-        rows = newest(await self.people.store.sanctions(channel_name(channel)), "role")
+        rows = in_force(await self.people.store.sanctions(channel_name(channel)), self.people.clock.now())
+        rows = newest(rows, "role")
         return [row for row in rows if row.kind in ("mod", "vip")]
 
     async def act(self, channel: str, kind: str, login: str, by: str, reason: str, seconds: int = 0) -> Response:
