@@ -197,6 +197,7 @@ def test_what_else_happens_is_told_by_twitchnotify_or_said_by_its_author(caps: C
     assert said.endswith(b":ronni!ronni@ronni.tmi.twitch.tv PRIVMSG #dallas :a party\r\n")
     assert (b";id=u1;" in said) == (Caps.TAGS in caps)
     assert usernotice(caps, "mystery") == b""
+    assert usernotice(caps, "raid", "two\r\nlines") == NOTIFY + b"twolines\r\n"
 
 
 # old clients ------------------------------------------------------------------------------------

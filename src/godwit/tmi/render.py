@@ -63,8 +63,12 @@ def pong(argument: str) -> bytes:
 
 def welcome(caps: Caps, account: Account) -> bytes:
     """The welcome block as one element, with GLOBALUSERSTATE where due (LOGIN-2, LOGIN-3, WS-2)."""
-    lines = (f":{SERVER} {number} {account.login} :{text}" for number, text in WELCOME)
-    return b"".join(map(encode, lines)) + globaluserstate(caps, account)
+    return greeting(account.login) + globaluserstate(caps, account)
+
+
+def greeting(nick: str) -> bytes:
+    """The seven numerics of the welcome (LOGIN-2)."""
+    return b"".join(encode(f":{SERVER} {number} {nick} :{text}") for number, text in WELCOME)
 
 
 def globaluserstate(caps: Caps, account: Account) -> bytes:

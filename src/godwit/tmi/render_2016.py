@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 
 from godwit.tmi import render
 from godwit.tmi.capabilities import Caps
-from godwit.tmi.login import SERVER, WELCOME, is_anonymous
+from godwit.tmi.login import SERVER, is_anonymous
 from godwit.tmi.message import encode
 from godwit.tmi.tags import flag, tagged
-from godwit.tmi.text import addressed
+from godwit.tmi.text import addressed, clean
 from godwit.values import Account, Act, Author, Message, Position, UserNotice
 
 SETTINGS: Mapping[str, int] = {"r9k": 0, "slow": 0, "subs-only": 0}
@@ -41,7 +41,7 @@ def described(target: str, text: str) -> bytes:
     Args:
         target: a nick, or a channel with its `#`.
     """
-    return encode(f":jtv PRIVMSG {target} :{text}")
+    return encode(f":jtv PRIVMSG {target} :{clean(text)}")
 
 
 def about(author: Author) -> list[str]:
@@ -70,8 +70,7 @@ _SPECIAL = frozenset({"staff", "admin"})
 
 def welcome(caps: Caps, account: Account) -> bytes:
     """The welcome block as one element, with GLOBALUSERSTATE where due (LOGIN-2, LOGIN-3, OLD-4)."""
-    lines = (f":{SERVER} {number} {account.login} :{text}" for number, text in WELCOME)
-    return b"".join(map(encode, lines)) + globaluserstate(caps, account)
+    return render.greeting(account.login) + globaluserstate(caps, account)
 
 
 def globaluserstate(caps: Caps, account: Account) -> bytes:
@@ -263,4 +262,5 @@ def usernotice(caps: Caps, channel: str, record: UserNotice, *, time: float, roo
 
 
 def _twitchnotify(channel: str, text: str) -> bytes:
-    return encode(f"{render.user('twitchnotify')} PRIVMSG #{channel} :{text}")
+    # What stands in a tag today may hold anything.
+    return encode(f"{render.user('twitchnotify')} PRIVMSG #{channel} :{clean(text)}")
