@@ -121,8 +121,19 @@ def test_slow_counts_what_was_read_of_other_edges() -> None:
     assert room.refusal("two") == Refusal("msg_slowmode", {"seconds": 5})
     room.modes.heard(message("older"), room.settings, 990.0)
     assert room.refusal("two") == Refusal("msg_slowmode", {"seconds": 5})
-    room.modes.heard(message("ahead"), room.settings, 1020.0)
-    assert room.refusal("two") == Refusal("msg_slowmode", {"seconds": 10}), "never more than the mode says"
+    room.modes.heard(message("now"), room.settings, 1000.0)
+    assert room.refusal("two") == Refusal("msg_slowmode", {"seconds": 10})
+
+
+@pytest.mark.row("SAY-slow", "SAY-unique", "SAY-duplicate")
+@pytest.mark.parametrize(("duplicates", "mode"), [(0.0, {"slow": 60}), (0.0, {"r9k": 1}), (30.0, {})])
+def test_nobody_waits_until_a_clock_that_was_set_back_has_caught_up(duplicates: float, mode: dict[str, int]) -> None:
+    room = Room(duplicates, **mode)
+    assert room.says("hello dear people") == ""
+    assert room.says("hello dear people") != ""
+    room.now -= 3600.0
+    assert room.says("hello dear people") == ""
+    assert room.says("hello dear people") != ""
 
 
 @pytest.mark.row("SAY-slow")

@@ -8,7 +8,7 @@ import pytest
 
 from godwit.chat.modes import Refusal, Speaker, Spoken
 from godwit.store.base import Sanction
-from godwit.values import Act, Author, Change, Message, Position, UserNotice
+from godwit.values import Act, Author, Change, Entry, Message, Position, UserNotice
 from tests.edge.channel_world import LOG, MOVE, Edge, World, done
 
 MOD = Author("9", "mod")
@@ -266,6 +266,23 @@ def test_what_others_said_on_other_edges_counts(world: World, main: Edge, aws: E
     assert refusal(main, "something else") == "msg_slowmode"
     assert refusal(main, "Hello Everybody!", "8") == "msg_r9k"
     assert bob.told
+
+
+@pytest.mark.row("SAY-slow")
+def test_a_log_whose_clock_is_ahead_makes_slow_mode_neither_shorter_nor_longer(world: World, main: Edge) -> None:
+    main.join("ann")
+    world.append("main", change("c1", slow=10))
+    world.run()
+    said = Message("m1", 1, "far", 1, Author("7", "x"), "one")
+    segment = main.channel.segment
+    assert segment
+    last = main.channel.position.sequence
+    main.channel.live(segment, Entry(last + 1, last, world.clock.now() + 5.0, said))
+    assert refusal(main, "two") == "msg_slowmode"
+    world.clock.advance(9.5)
+    assert refusal(main, "two") == "msg_slowmode"
+    world.clock.advance(0.5)
+    assert refusal(main, "two") == ""
 
 
 @pytest.mark.row("SAY-duplicate")

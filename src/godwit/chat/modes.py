@@ -4,6 +4,8 @@ Pure: the room's state, the facts of the sender and the time are passed in; the 
 values. What depends on the recent past (slow mode, repeats, unique-chat) is what one edge remembers, and so is by edge:
 of what others said it knows what it has read.
 
+What was said later than now says nothing: the clock was set back, and nobody is to wait until it has caught up.
+
 Moderators, VIPs and the owner are exempt from all modes (SAY-exempt), subscribers from followers-only mode.
 """
 
@@ -129,14 +131,16 @@ class Modes:
             return refusal
         if self._duplicate_window:
             last = self._last.get(speaker.user_id, now)
-            if last is not None and last[0] == spoken and now - last[1] < self._duplicate_window:
+            if last is not None and last[0] == spoken and 0 <= now - last[1] < self._duplicate_window:
                 return Refusal("msg_duplicate")
         return None
 
     def said(self, message: Message, settings: Mapping[str, int], now: float) -> None:
         """A message is on its way."""
+        who = message.author.user_id
+        if self._spoke.get(who, now) > now:
+            del self._spoke[who]
         if self._duplicate_window:
-            who = message.author.user_id
             self._last.get(who, now)  # `put` is for what was looked for
             self._last.put(who, (Spoken(message.text, message.action), now))
         self.heard(message, settings, now)
@@ -186,9 +190,9 @@ class Modes:
             return Refusal("msg_emoteonly")
         if slow := settings.get("slow", 0):
             left = slow - (now - self._spoke.get(speaker.user_id, float("-inf")))
-            if left > 0:
-                return Refusal("msg_slowmode", {"seconds": min(ceil(left), slow)})
-        if settings.get("r9k", 0) and now - self._unique.get(_digest(text), float("-inf")) < UNIQUE_WINDOW:
+            if 0 < left <= slow:
+                return Refusal("msg_slowmode", {"seconds": ceil(left)})
+        if settings.get("r9k", 0) and 0 <= now - self._unique.get(_digest(text), float("-inf")) < UNIQUE_WINDOW:
             return Refusal("msg_r9k")
         return None
 

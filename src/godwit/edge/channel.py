@@ -614,7 +614,7 @@ class EdgeChannel(KnownRoom):
             self._recall.add(shown)
             self.last_message = outcome.time
             if not mine and (settings := self.settings):
-                self._modes.heard(record, settings, outcome.time)
+                self._modes.heard(record, settings, min(outcome.time, self._backend.now()))
             if position > self._reached:
                 self._audience.shown(shown)
         elif isinstance(record, Act):
