@@ -25,13 +25,13 @@ GROUP = "group"
 
 
 def is_login(name: str) -> bool:
-    """Say whether `name` is a legal login in lower case."""
-    return LOGIN.fullmatch(name) is not None
+    """Say whether `name` is a legal login in lower case; what is named like a group room is none."""
+    return LOGIN.fullmatch(name) is not None and not is_room(name)
 
 
 def is_channel(name: str) -> bool:
     """Say whether `name` (without `#`, in lower case) can be a channel or a group room."""
-    return is_login(name) or ROOM.fullmatch(name) is not None
+    return LOGIN.fullmatch(name) is not None or ROOM.fullmatch(name) is not None
 
 
 def is_room(name: str) -> bool:

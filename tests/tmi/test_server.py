@@ -106,6 +106,7 @@ def test_anonymous_login(password: bytes) -> None:
         (b"PASS\r\nNICK ronni\r\n", b"Improperly formatted auth"),
         (b"PASS oauth:abc\r\nNICK ron-ni\r\n", b"Invalid NICK"),
         (b"PASS oauth:abc\r\nNICK #ronni\r\n", b"Invalid NICK"),
+        (b"PASS oauth:abc\r\nNICK _ann_1447033529452\r\n", b"Invalid NICK"),
         (b"PASS oauth:abc\r\nNICK\r\n", b"Invalid NICK"),
         (b"PASS oauth:abc\r\nNICK " + b"a" * 26 + b"\r\n", b"Invalid NICK"),
         (b"PASS oauth:abc\r\nNICK justinfan\xd9\xa1\r\n", b"Invalid NICK"),
