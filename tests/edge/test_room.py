@@ -7,6 +7,8 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
+from godwit.edge.audience import RoomAudience
+from godwit.edge.node import ANNOUNCE
 from godwit.edge.room import Room
 from godwit.store.base import Sanction
 from godwit.values import Change
@@ -127,3 +129,23 @@ async def test_a_message_is_found_by_its_id_while_it_is_recent() -> None:
             ids.append((await ann.until("USERSTATE"))[-1].split(";id=")[1].split(";")[0])
         found = [net.nodes["main"].room("room").message(msg_id) for msg_id in ids]
         assert [message.text if message else None for message in found] == [None, "1", "2"]
+
+
+async def test_who_has_come_is_told_though_another_channel_fails_at_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with world(edge={"ping_interval": 1000.0}) as net:
+        node, caps = net.nodes["main"], "twitch.tv/membership"
+        first, second = await net.join("ann", "first", caps=caps), await net.join("bob", "second", caps=caps)
+        await net.join("eve", "second")
+
+        def broken(audience: RoomAudience) -> None:
+            if audience is node.room("first").audience:
+                raise RuntimeError("broken")
+            announce(audience)
+
+        announce = RoomAudience.announce
+        monkeypatch.setattr(RoomAudience, "announce", broken)
+        with capture_logs() as logs:
+            node.sweep(node.loop.time() + ANNOUNCE)
+        assert [(entry["event"], entry["channel"]) for entry in logs] == [("announce_failed", "first")]
+        assert await second.until("JOIN") == [":eve!eve@eve.tmi.twitch.tv JOIN #second"]
+        assert await first.until("PART") == [":ann!ann@ann.tmi.twitch.tv PART #first"]

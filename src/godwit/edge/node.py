@@ -353,8 +353,8 @@ class EdgeNode:
         self.neighbours.sweep()
         if now - self._announced >= ANNOUNCE:
             self._announced = now
-            for room in self._rooms.values():
-                room.audience.announce()
+            for room in list(self._rooms.values()):
+                room.announce()
 
     def _drop_if_idle(self, room: Room, now: float) -> None:
         if not room.channel.idle:

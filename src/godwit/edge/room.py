@@ -254,6 +254,15 @@ class Room:
         """Let the channel try again what failed and end what is over."""
         self._backend.call(self.channel.tick)
 
+    def announce(self) -> None:
+        """Tell who has come and gone."""
+        try:
+            self.audience.announce()
+        except Exception:
+            # One channel's fault must not keep the others from being told.
+            log.exception("announce_failed", channel=self.name, cluster=self.cluster)
+            self.fail()
+
     def compared(self, segment: Segment, head: int, asked_at: float) -> None:
         """Tell the channel where its log ends (rule L1)."""
         if not self.channel.stands(segment, head, asked_at):
