@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
 
@@ -11,7 +12,7 @@ import pytest
 from godwit.store.base import Sanction
 from godwit.values import Account, Position
 from godwit.web import neighbours
-from tests.web.conftest import World
+from tests.web.conftest import World, until
 
 ROOM = "_ann_1447033529452"
 
@@ -22,6 +23,7 @@ class Crowd:
     def __init__(self, world: World) -> None:
         self.there: dict[tuple[str, str], list[str]] = {}
         self.asked: list[tuple[str, str]] = []
+        self.world = world
         world.more["members"] = self.members
 
     async def members(self, channel: str, cluster: str) -> Sequence[str]:
@@ -114,6 +116,27 @@ async def test_chatters_are_kept_for_a_while(world: World, crowd: Crowd, strange
 
 
 @pytest.mark.row("HTTP-chatters")
+async def test_chatters_that_many_want_at_once(crowd: Crowd) -> None:
+    """HTTP-chatters: no more lists are made at once than that; one that many wait for is made as often at most."""
+    waiting, go = 0, asyncio.Event()
+    ask = crowd.members
+
+    async def slow(channel: str, cluster: str) -> Sequence[str]:
+        nonlocal waiting
+        waiting += 1
+        await go.wait()
+        return await ask(channel, cluster)
+
+    crowd.world.more["members"] = slow
+    async with crowd.world.client(None) as http:
+        answers = [asyncio.create_task(http.get("/group/user/boss/chatters")) for _ in range(30)]
+        await until(lambda: waiting == neighbours.AT_ONCE)
+        go.set()
+        assert {(await answer).json()["chatter_count"] for answer in answers} == {0}
+    assert len(crowd.asked) == 2 * neighbours.AT_ONCE
+
+
+@pytest.mark.row("HTTP-chatters")
 async def test_chatters_that_cannot_be_told(stranger: httpx.AsyncClient) -> None:
     """HTTP-chatters: with what is wrong."""
     assert (await stranger.get("/group/user/boss/chatters")).status_code == 503
@@ -161,6 +184,7 @@ async def test_whom_a_channel_hosts(world: World, stranger: httpx.AsyncClient) -
         "hosts": [{"host_id": 4, "host_login": "dan", "host_display_name": "dan"}]
     }
     assert (await stranger.get("/hosts?host=99")).json() == {"hosts": [{"host_id": 99}]}
+    assert (await stranger.get("/hosts?host=" + "9" * 30)).json() == {"hosts": [{"host_id": "9" * 30}]}
     script = await stranger.get("/hosts?host=2&callback=f")
     assert script.text == '/**/f({"hosts":[{"host_id":2,"target_id":1}]});'
 

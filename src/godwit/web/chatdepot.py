@@ -19,7 +19,7 @@ from godwit.store.base import AuditEntry, Sanction, Store
 from godwit.store.group_base import GroupRoom, Membership
 from godwit.values import GROUP, Account, Addresses, is_room
 from godwit.web.directory import server_lists
-from godwit.web.names import login_name, shown
+from godwit.web.names import login_name, numbered, shown
 from godwit.web.plain import check
 
 MOST_ROOMS = 50
@@ -216,7 +216,7 @@ class Rooms:
         return tuple(
             MembershipView(
                 self._room(room, base),
-                UserView(_number(each.user_id)),
+                UserView(numbered(each.user_id)),
                 is_owner=room.owner == each.user_id,
                 is_mod=_is_mod(rulings.get(each.room, ()), each.user_id),
                 is_confirmed=each.confirmed,
@@ -230,7 +230,7 @@ class Rooms:
     def _room(self, room: GroupRoom, base: str) -> RoomView:
         return RoomView(
             room.name,
-            _number(room.owner),
+            numbered(room.owner),
             room.display_name,
             room.public_invites,
             GROUP,
@@ -244,10 +244,6 @@ class Rooms:
 
 def _no_room(name: str) -> HTTPException:
     return HTTPException(404, f"there is no room {shown(name)}, or you are not in it")
-
-
-def _number(user_id: str) -> int | str:
-    return int(user_id) if user_id.isascii() and user_id.isdecimal() else user_id
 
 
 def _last(rows: Sequence[Sanction], user_id: str, *kinds: str) -> str:

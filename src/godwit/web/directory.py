@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from godwit.errors import InvalidRequest
 from godwit.store.base import Store
 from godwit.values import GROUP, Addresses, is_room
-from godwit.web.names import channel_name, cluster_name, shown
+from godwit.web.names import channel_name, cluster_name, numbered, shown
 
 MAX_CHANNELS = 10_000
 """Channels that one request may ask for."""
@@ -168,7 +168,7 @@ class Directory:
         servers = await self.channel(name)
         settings = [row for row in await self._store.sanctions(name) if row.target == "subs-only" and row.position]
         return Properties(
-            int(room_id) if room_id.isdecimal() else room_id,
+            numbered(room_id),
             servers.cluster,
             servers.servers,
             servers.websockets_servers,

@@ -7,6 +7,9 @@ from collections.abc import Collection, Mapping
 from godwit.errors import InvalidRequest, MoveRefused, UnknownChannel, UnknownCluster
 from godwit.values import GROUP, is_channel, is_login, is_room
 
+LONGEST_NUMBER = 16
+"""Digits of a user id that is told as a number: in a double it is exact up to here, as our own are chosen."""
+
 LONGEST_SHOWN = 60
 """Characters of a wrong name that an error repeats."""
 
@@ -55,6 +58,12 @@ def login_name(text: str) -> str:
     if name.startswith("justinfan") and name.removeprefix("justinfan").isdigit():
         raise InvalidRequest(f"{shown(text)} cannot be an account: justinfan and digits is for anonymous readers")
     return name
+
+
+def numbered(user_id: str) -> int | str:
+    """A user id as clients of 2016 have it: a number, if it is one that every client can hold."""
+    is_number = user_id.isascii() and user_id.isdecimal() and len(user_id) <= LONGEST_NUMBER
+    return int(user_id) if is_number and str(int(user_id)) == user_id else user_id
 
 
 def cluster_name(text: str, clusters: Collection[str], *, for_channel: bool = False) -> str:

@@ -5,6 +5,7 @@ Protocol rows HTTP-chatters and HTTP-hosts.
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Annotated
@@ -20,7 +21,7 @@ from godwit.store.base import Sanction, Store, hosted
 from godwit.tmi.login import is_anonymous
 from godwit.values import GROUP, Account, is_room, owner_of
 from godwit.web.directory import answer
-from godwit.web.names import channel_name, shown
+from godwit.web.names import channel_name, numbered, shown
 
 KEPT = 5.0
 """Seconds for which a list of chatters is good for others who ask."""
@@ -33,6 +34,9 @@ LISTS = 1000
 
 LONGEST_ID = 40
 """Characters of a user id that may be asked for."""
+
+AT_ONCE = 8
+"""Lists that are made at once; who asks for another one waits."""
 
 Members = Callable[[str, str], Awaitable[Sequence[str]]]
 """Gives the logins of those who are in a channel on a cluster."""
@@ -96,6 +100,7 @@ class Chatters:
         self._clusters = clusters
         self._members = members
         self._kept: OrderedDict[str, tuple[float, ChatterList]] = OrderedDict()
+        self._asking = asyncio.Semaphore(AT_ONCE)
 
     async def of(self, channel: str) -> ChatterList:
         """Who is in a channel or a group room, on all edges.
@@ -106,14 +111,24 @@ class Chatters:
         """
         if self._members is None:
             raise HTTPException(503, "nobody here knows who is in channels")
-        now = self._clock.now()
+        if known := self._known(channel):
+            return known
+        async with self._asking:
+            return self._known(channel) or await self._find_out(channel, self._members)
+
+    def _known(self, channel: str) -> ChatterList | None:
+        """What was found out a moment ago."""
         kept = self._kept.get(channel)
-        if kept is not None and 0 <= now - kept[0] < KEPT + PER_CHATTER * kept[1].chatter_count:
-            return kept[1]
+        if kept is None or not 0 <= self._clock.now() - kept[0] < KEPT + PER_CHATTER * kept[1].chatter_count:
+            return None
+        return kept[1]
+
+    async def _find_out(self, channel: str, members: Members) -> ChatterList:
+        now = self._clock.now()
         found: set[str] = set()
         for cluster in list(self._clusters):
             if (cluster == GROUP) == is_room(channel):
-                found.update(await self._members(channel, cluster))
+                found.update(await members(channel, cluster))
         logins = sorted(login for login in found if not is_anonymous(login))
         accounts = [account for account in await self._store.owners(logins) if account is not None]
         lists = _sorted(channel, logins, accounts, await self._store.sanctions(channel))
@@ -155,29 +170,24 @@ async def hosted_by(store: Store, host_id: str, *, logins: bool) -> Hostings:
     """Whom a channel hosts, named by its owner's user id: always one entry, without a target if it hosts nobody."""
     host = (await store.accounts_of([host_id])).get(host_id)
     if host is None:
-        return Hostings((Hosting(_number(host_id)),))
+        return Hostings((Hosting(numbered(host_id)),))
     login = hosted(await store.sanctions(host.login))
     target = await store.account(login) if login else None
     return Hostings((_hosting(host, target, logins=logins),))
 
 
 def _hosting(host: Account, target: Account | None, *, logins: bool) -> Hosting:
-    target_id = _number(target.user_id) if target else 0
+    target_id = numbered(target.user_id) if target else 0
     if not logins:
-        return Hosting(_number(host.user_id), target_id)
+        return Hosting(numbered(host.user_id), target_id)
     return Hosting(
-        _number(host.user_id),
+        numbered(host.user_id),
         target_id,
         host.login,
         target.login if target else "",
         host.display_name or host.login,
         (target.display_name or target.login) if target else "",
     )
-
-
-def _number(user_id: str) -> int | str:
-    """A user id as these answers have it: a number, if it is one."""
-    return int(user_id) if user_id.isascii() and user_id.isdecimal() else user_id
 
 
 _Callback = Annotated[str | None, Query(description="Name of a JavaScript function: the answer is JSONP.")]
