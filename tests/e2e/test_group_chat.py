@@ -72,7 +72,9 @@ class Group:
         await self.check(f"after the move to {to}")
 
 
-@pytest.mark.row("GROUP-7", "GROUP-1", "GROUP-2", "GROUP-4", "GROUP-6", "HTTP-servers", "HTTP-chatdepot")
+@pytest.mark.row(
+    "GROUP-7", "GROUP-1", "GROUP-2", "GROUP-4", "GROUP-6", "HTTP-servers", "HTTP-chatdepot", "HTTP-chatters"
+)
 async def test_a_move_and_its_way_back(tmp_path: Path) -> None:
     """GROUP-7: same bytes, whispers once, no word of the move, rooms go on."""
     async with (
@@ -103,6 +105,10 @@ async def test_a_move_and_its_way_back(tmp_path: Path) -> None:
             {"anna": anna, "ben": ben, "anna at group": anna_there, "ben at group": ben_there},
         )
         await group.check("before the move")
+        found = (await api.get(f"/group/user/{CHANNEL}/chatters")).json()["chatters"]
+        assert found["viewers"] == ["anna", "ben"]
+        found = (await api.get(f"/group/user/{room}/chatters")).json()["chatters"]
+        assert (found["broadcaster"], found["viewers"]) == (["anna"], ["ben"])
         anna_then.send("PRIVMSG #jtv :/w ben hello from another time")
         unknown = "@msg-id=unrecognized_cmd :tmi.twitch.tv NOTICE #jtv :Unrecognized command: /w"
         assert await anna_then.expect("NOTICE #jtv") == unknown
