@@ -44,7 +44,7 @@ async def acquainted(*edges: Edge) -> None:
     nodes = [node for edge in edges for node in edge._network.all_nodes()]
     async with asyncio.timeout(DEADLINE):
         while any(node.neighbours.known < len(nodes) - 1 for node in nodes):  # noqa: ASYNC110  (no event)
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0)
 
 
 @pytest.mark.row("GROUP-1", "GROUP-4", "GROUP-6", "HTTP-chatdepot", "HTTP-chatters")
