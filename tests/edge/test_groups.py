@@ -9,7 +9,7 @@ import pytest
 
 from godwit.edge.groups import FRESH, is_banned
 from godwit.errors import StoreUnavailable
-from godwit.store.base import Sanction
+from godwit.store.base import OVERDUE, Sanction
 from godwit.store.group_base import GroupRoom, Membership
 from godwit.values import Account, Position, derived_id
 from tests.edge.world import Client, World, world
@@ -241,6 +241,20 @@ async def test_who_is_banned_is_out() -> None:
         assert (await hears(net, bob))[0] == f":bob!bob@bob.tmi.twitch.tv JOIN {HERE}"
 
 
+@pytest.mark.row("GROUP-4")
+async def test_a_ban_that_was_not_read_yet() -> None:
+    """GROUP-4: it keeps out from when it is written, unless nothing came of it."""
+    async with rooms() as net:
+        bob = derived_id("bob")
+        await net.store.add_sanction(Sanction("b", NAME, "ban", bob, "bob", "ann", time=net.clock.now()))
+        client = await net.login("bob", "group")
+        client.send(f"JOIN {HERE}")
+        assert await hears(net, client) == [NOT_FOUND]
+        net.clock.advance(OVERDUE)
+        client.send(f"JOIN {HERE}")
+        assert (await hears(net, client))[0] == f":bob!bob@bob.tmi.twitch.tv JOIN {HERE}"
+
+
 @pytest.mark.row("GROUP-6")
 async def test_what_the_banned_one_hears() -> None:
     """GROUP-6: in this order."""
@@ -340,7 +354,7 @@ def test_is_banned() -> None:
     assert not is_banned([], "1")
     assert is_banned([row("ban", 1)], "1")
     assert not is_banned([row("ban", 1)], "2")
-    assert not is_banned([row("ban", None)], "1")
+    assert is_banned([row("lift", 1), row("ban", None)], "1")
     assert not is_banned([row("ban", 1), row("lift", 2)], "1")
     assert is_banned([row("ban", 1), row("mod", 2)], "1")
     assert not is_banned([row("timeout", 1)], "1")

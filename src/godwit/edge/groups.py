@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING
 import msgspec
 import structlog
 
+from godwit.clock import Clock
 from godwit.edge.batches import Batches
 from godwit.edge.tasks import Tasks
 from godwit.errors import StoreUnavailable
-from godwit.store.base import Sanction, Store
+from godwit.store.base import Sanction, Store, in_force
 from godwit.store.group_base import NewsKind, RoomNews
 from godwit.tmi import render, render_group
 from godwit.tmi.render_group import RoomWord
-from godwit.values import Act
+from godwit.values import FAMILIES, Act
 
 if TYPE_CHECKING:
     from godwit.edge.room import Room
@@ -82,6 +83,7 @@ class Groups:
     def __init__(
         self,
         store: Store,
+        clock: Clock,
         of: Callable[[str], Iterable[Session]],
         now: Callable[[], float],
         soon: Callable[[Callable[[], None]], object],
@@ -89,6 +91,7 @@ class Groups:
         most: int,
     ) -> None:
         self._store = store
+        self._clock = clock
         self._of = of
         self._now = now
         self._soon = soon
@@ -122,11 +125,15 @@ class Groups:
             self._tasks.start(self._find_out(key, session.producer), f"member of {room}")
 
     def afterwards(self, session: Session, room: str, call: Callable[[], None]) -> None:
-        """Do something that everybody may, behind what the account wants in the room already."""
-        if asked := self._asked.get((room, session.account)):
-            asked.wishes.append(_Wish(session, call, call))
-        else:
+        """Do something that everybody may, behind what the account wants in the room already.
+
+        Who has wanted far too much at once is not heard.
+        """
+        asked = self._asked.get((room, session.account))
+        if asked is None:
             call()
+        elif len(asked.wishes) < 2 * self._most:
+            asked.wishes.append(_Wish(session, call, call))
 
     async def _find_out(self, key: _Key, who: str) -> None:
         asked = self._asked[key]
@@ -158,9 +165,10 @@ class Groups:
 
     async def _ask(self, keys: Sequence[_Key]) -> list[bool]:
         found = await self._store.memberships_among(keys)
-        rulings = await self._store.sanctions_among(list({room for room, _ in keys}))
+        found_rows = await self._store.sanctions_among(list({room for room, _ in keys}))
+        rows = {room: in_force(all_rows, self._clock.now()) for room, all_rows in found_rows.items()}
         return [
-            membership is not None and membership.confirmed and not is_banned(rulings.get(room, ()), user_id)
+            membership is not None and membership.confirmed and not is_banned(rows.get(room, ()), user_id)
             for (room, user_id), membership in zip(keys, found, strict=True)
         ]
 
@@ -200,13 +208,10 @@ class Groups:
             asked.anew = True
 
 
-def is_banned(rulings: Iterable[Sanction], user_id: str) -> bool:
-    """Say whether a room's rows that decide keep an account out."""
-    last = ""
-    for row in rulings:
-        if row.target == user_id and row.position is not None and row.kind in ("ban", "timeout", "lift"):
-            last = row.kind
-    return last == "ban"
+def is_banned(rows: Iterable[Sanction], user_id: str) -> bool:
+    """Say whether a room's rows that are in force keep an account out."""
+    kinds = [row.kind for row in rows if row.target == user_id and FAMILIES[row.kind] == "sanction"]
+    return kinds[-1:] == ["ban"]
 
 
 def _ban(session: Session, room: str) -> None:

@@ -123,6 +123,7 @@ class EdgeNode:
         if self.quiet and self.whispers:
             self.groups = Groups(
                 store,
+                clock,
                 self.whispers.of,
                 self.loop.time,
                 self.loop.call_soon,

@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from godwit.clock import Clock
 from godwit.errors import IdentityUnavailable, InvalidRequest
-from godwit.store.base import AuditEntry, Sanction, Store
+from godwit.store.base import AuditEntry, Sanction, Store, in_force
 from godwit.store.group_base import GroupRoom, Membership
 from godwit.values import GROUP, Account, Addresses, is_room
 from godwit.web.directory import server_lists
@@ -152,8 +152,9 @@ class Rooms:
                 is banned from it.
         """
         room, mine = await self._mine(me, name)
-        rows = await self._store.sanctions(name)
-        if not mine.confirmed or not (room.public_invites or _has_power(room, me, rows)):
+        rows = await self._rows(name)
+        may = room.public_invites or room.owner == me.user_id or _is_mod(rows, me.user_id)
+        if not (mine.confirmed and may):
             raise HTTPException(403, f"you may not invite anybody to {name}")
         account = await self._store.account(login_name(login))
         if account is None:
@@ -184,7 +185,7 @@ class Rooms:
         room, _ = await self._mine(me, name)
         if user_id == room.owner:
             raise HTTPException(409, "who has made a room stays in it: remove the room instead")
-        rows = await self._store.sanctions(name)
+        rows = await self._rows(name)
         if user_id != me.user_id and not (
             room.owner == me.user_id or (_is_mod(rows, me.user_id) and not _is_mod(rows, user_id))
         ):
@@ -209,10 +210,14 @@ class Rooms:
         if room.owner != me.user_id:
             raise HTTPException(403, f"{name} is not yours")
 
+    async def _rows(self, name: str) -> list[Sanction]:
+        return in_force(await self._store.sanctions(name), self._clock.now())
+
     async def _shown(self, memberships: Sequence[Membership], base: str) -> tuple[MembershipView, ...]:
         names = [membership.room for membership in memberships]
         rooms = await self._store.group_rooms(names)
-        rulings = await self._store.sanctions_among(names)
+        found = await self._store.sanctions_among(names)
+        rulings = {name: in_force(rows, self._clock.now()) for name, rows in found.items()}
         return tuple(
             MembershipView(
                 self._room(room, base),
@@ -248,16 +253,12 @@ def _no_room(name: str) -> HTTPException:
 
 def _last(rows: Sequence[Sanction], user_id: str, *kinds: str) -> str:
     """The kind of the last of these rows about an account; '' for none."""
-    found = [row.kind for row in rows if row.target == user_id and row.position is not None and row.kind in kinds]
+    found = [row.kind for row in rows if row.target == user_id and row.kind in kinds]
     return found[-1] if found else ""
 
 
 def _is_mod(rows: Sequence[Sanction], user_id: str) -> bool:
     return _last(rows, user_id, "mod", "unmod", "vip", "unvip") == "mod"
-
-
-def _has_power(room: GroupRoom, me: Account, rows: Sequence[Sanction]) -> bool:
-    return room.owner == me.user_id or _is_mod(rows, me.user_id)
 
 
 class Call:

@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from godwit.clock import Clock
 from godwit.errors import InvalidRequest
-from godwit.store.base import Sanction, Store, hosted
+from godwit.store.base import Sanction, Store, hosted, in_force
 from godwit.tmi.login import is_anonymous
 from godwit.values import GROUP, Account, is_room, owner_of
 from godwit.web.directory import answer
@@ -131,7 +131,7 @@ class Chatters:
                 found.update(await members(channel, cluster))
         logins = sorted(login for login in found if not is_anonymous(login))
         accounts = [account for account in await self._store.owners(logins) if account is not None]
-        lists = _sorted(channel, logins, accounts, await self._store.sanctions(channel))
+        lists = _sorted(channel, logins, accounts, in_force(await self._store.sanctions(channel), now))
         self._kept[channel] = now, ChatterList({}, len(logins), lists)
         self._kept.move_to_end(channel)
         if len(self._kept) > LISTS:
@@ -143,7 +143,7 @@ def _sorted(channel: str, logins: Sequence[str], accounts: Sequence[Account], ro
     """Everybody in the one list where he belongs."""
     roles: dict[str, str] = {}
     for row in rows:
-        if row.position is not None and row.kind in ("mod", "unmod", "vip", "unvip"):
+        if row.kind in ("mod", "unmod", "vip", "unvip"):
             roles[row.target_login] = row.kind
     kinds = {account.login: account.user_type for account in accounts}
     lists: dict[str, list[str]] = {}
