@@ -29,7 +29,8 @@ Made by `make compatibility` from the results of the tests and from `tests/compa
 [protocol.md](protocol.md).
 
 - **works**: the tests that show the row pass.
-- **differs**: they pass, and Godwit does something else here than Twitch does; it says what.
+- **differs**: they pass, and Godwit does something else here than Twitch does, or nobody knows what Twitch does; it
+  says which.
 - **not built**: it says why.
 
 """

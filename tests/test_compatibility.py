@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.compatibility import Unproven, judge, read_said
+from tests.compatibility import TABLE, Unproven, judge, read_said, table
 from tests.rows import PAGE, ROOT, WHOLE, rows
 
 FILES = {
@@ -56,3 +56,10 @@ def test_every_row_is_shown_by_a_test_or_not_built(request: pytest.FixtureReques
         pytest.skip("only all tests together show all rows: run `make test`")
     proven = {row for found in collected.values() for row in found} | read_said()["not_built"].keys()
     assert sorted(rows(PAGE.read_text()).keys() - proven) == []
+
+
+def test_the_table_is_up_to_date() -> None:
+    """As far as it can be said without running all tests."""
+    page, said = rows(PAGE.read_text()), read_said()
+    passed = {row: {"test": "passed"} for row in page}
+    assert TABLE.read_text() == table(judge(page, said, passed)), "run `make compatibility`"
