@@ -35,7 +35,7 @@ def test_the_log_is_on_stderr(capsys: pytest.CaptureFixture[str], level: int, li
 def test_what_clients_do_is_no_news(monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]) -> None:
     """`demo` and `chat` log warnings only, and never to stdout."""
 
-    async def work(*_: object) -> None:
+    async def work(*_: object, **__: object) -> None:
         speak()
         raise InvalidRequest("the end")
 

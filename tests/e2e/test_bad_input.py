@@ -175,7 +175,7 @@ async def test_a_server_that_is_not_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
-        (("--host", "0.0.0.0"), "auth.mode=tokens"),
+        (("--host", "0.0.0.0"), "set auth.mode to tokens"),
         (("--host", "0.0.0.0", "--set", "auth.mode=tokens"), "directory.public.main.tcp"),
         (("--set", "edge.no_such=1"), "edge.no_such"),
         (("--set", "move.drain=never"), "move.drain"),

@@ -118,6 +118,10 @@ def _settings(options: RolloutOptions, directory: Path) -> dict[str, str]:
         "limits.joins": str(JOINS),
         "limits.verified_joins": str(options.joins),
         "limits.join_window": f"{options.window:g}",
+        # Of limits it is about JOINs; people talk more here than Twitch lets them.
+        "limits.messages": "100000",
+        "limits.elevated_messages": "100000",
+        "limits.channel_interval": "0.001",
         "move.drain": "1",
         "move.notice_share": "1.0",
         "edge.reconnect_grace": "0.2",
