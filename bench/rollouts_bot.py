@@ -215,7 +215,12 @@ class Bot:
 async def bot(sizes: Sizes) -> Found:
     """A verified bot in very many channels that all move: how long, what it is told, and the server's memory."""
     channels = [f"c{number}" for number in range(sizes.bot)]
-    limits = {"preset": "now", "verified_joins": str(sizes.bot_joins), "messages": "100000", "channel_interval": "0.001"}
+    limits = {
+        "preset": "now",
+        "verified_joins": str(sizes.bot_joins),
+        "messages": "100000",
+        "channel_interval": "0.001",
+    }
     async with network({f"limits.{name}": value for name, value in limits.items()}) as server:
         await server.ask("POST", "/accounts", {"login": NICK, "bot": "verified", "by": "bench"})
         await server.tell_of(channels)
