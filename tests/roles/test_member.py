@@ -183,3 +183,30 @@ async def test_leaving_or_changing_without_a_store_is_no_fault() -> None:
 
     await one.change(Addresses())
     await one.leave()
+
+
+async def test_who_leaves_is_gone_though_it_was_just_registering() -> None:
+    """A process is told to end while its registration is being written: that must not land after its farewell."""
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    class Slow(Registry):
+        async def register(self, node: Node, now: float) -> Node:
+            begun.set()
+            return await asyncio.shield(asyncio.create_task(self.late(node, now)))
+
+        async def late(self, node: Node, now: float) -> Node:
+            await go.wait()
+            return await super().register(node, now)
+
+    registry = Slow(FakeClock(100.0))
+    one = of(registry, edge("a"))
+    joining = asyncio.create_task(one.join())
+    await begun.wait()
+    joining.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await joining
+    leaving = asyncio.create_task(one.leave())
+    await asyncio.sleep(0)
+    go.set()
+    await leaving
+    assert await registry.nodes(now=100.0) == []

@@ -53,6 +53,7 @@ class Member:
         self._registry = registry
         self._places = places
         self._retires = retires
+        self._registering: asyncio.Task[Node] | None = None
 
     async def join(self) -> None:
         """Say that this process runs, or what has changed about it.
@@ -62,8 +63,13 @@ class Member:
             StoreUnavailable: no answer.
         """
         now = await self._registry.clock()
-        self.node = await self._registry.register(msgspec.structs.replace(self.node, until=now + ALIVE), now)
+        # The write happens even if whoever wants it is cancelled: then `leave` must come behind it.
+        self._registering = asyncio.create_task(self._register(now), name="register")
+        self.node = await asyncio.shield(self._registering)
         log.info("registered", name=self.node.name, role=self.node.role, url=self.node.url)
+
+    async def _register(self, now: float) -> Node:
+        return await self._registry.register(msgspec.structs.replace(self.node, until=now + ALIVE), now)
 
     async def change(self, addresses: Addresses) -> None:
         """Tell others where clients reach this process from now on."""
@@ -73,6 +79,8 @@ class Member:
 
     async def leave(self) -> None:
         """Say that this process ends."""
+        if self._registering is not None:
+            await asyncio.wait([self._registering])
         with suppress(StoreUnavailable):
             await self._registry.unregister(self.node.name, self.node.session)
 
