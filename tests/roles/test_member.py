@@ -192,7 +192,8 @@ async def test_who_leaves_is_gone_though_it_was_just_registering() -> None:
     class Slow(Registry):
         async def register(self, node: Node, now: float) -> Node:
             begun.set()
-            return await asyncio.shield(asyncio.create_task(self.late(node, now)))
+            self.writing = asyncio.create_task(self.late(node, now))
+            return await asyncio.shield(self.writing)
 
         async def late(self, node: Node, now: float) -> Node:
             await go.wait()
@@ -209,4 +210,5 @@ async def test_who_leaves_is_gone_though_it_was_just_registering() -> None:
     await asyncio.sleep(0)
     go.set()
     await leaving
+    await registry.writing
     assert await registry.nodes(now=100.0) == []
