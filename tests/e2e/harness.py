@@ -96,13 +96,17 @@ class Server:
         """The lines of its log so far that contain all of these parts."""
         return [line for line in self.errors if all(part in line for part in parts)]
 
-    async def wait_logged(self, *parts: str) -> str:
-        """Wait for a line of its log that contains all of these parts; returns it."""
+    async def wait_logged(self, *parts: str, after: int = 0) -> str:
+        """Wait for a line of its log that contains all of these parts; returns it.
+
+        Args:
+            after: so many such lines do not count.
+        """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DEADLINE), self._news:
-                await self._news.wait_for(lambda: bool(self.logged(*parts)))
-        assert self.logged(*parts), f"the server did not log {parts}:\n" + "\n".join(self.errors[-30:])
-        return self.logged(*parts)[0]
+                await self._news.wait_for(lambda: len(self.logged(*parts)) > after)
+        assert len(self.logged(*parts)) > after, f"the server did not log {parts}:\n" + "\n".join(self.errors[-30:])
+        return self.logged(*parts)[after]
 
     async def metric(self, name: str, cluster: str = "main") -> float:
         """One number of `/metrics`, such as `edge_connections`."""

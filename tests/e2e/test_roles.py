@@ -225,13 +225,15 @@ async def workers_share_a_port(net: Network) -> None:
         started = [line for line in more.errors if "event=started" in line]
         pids = {found[1]: int(found[2]) for line in started if (found := re.search(r"process=(\S+) pid=(\d+)", line))}
         assert sorted(pids) == ["more-1", "more-2"]
+        registered = ("[more-1] ", "event=registered")
+        before = len(more.logged(*registered))
         os.kill(pids["more-1"], signal.SIGKILL)
         await more.wait_logged("event=worker_ended", "name=more-1")
         async with raw_client(more.tcp("aws"), "eve") as eve:
             await eve.login("room", caps=CAPS)
             await eve.chat("room", ["over the port that they share"])
         # Its name is its own again when the dead one's last sign of life has run out.
-        await more.wait_logged("[more-1] ", "event=registered")
+        await more.wait_logged(*registered, after=before)
     finally:
         await more.stop()
     assert more.ended_well, "\n".join(more.errors[-30:])

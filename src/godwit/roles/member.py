@@ -78,9 +78,9 @@ class Member:
             await self.join()
 
     async def leave(self) -> None:
-        """Say that this process ends."""
+        """Say that this process ends; nothing if it never said that it runs."""
         if self._registering is not None:
-            await asyncio.wait([self._registering])
+            await asyncio.gather(self._registering, return_exceptions=True)
         with suppress(StoreUnavailable):
             await self._registry.unregister(self.node.name, self.node.session)
 

@@ -162,8 +162,9 @@ class Process(ABC):
         )
         # Before anything else: who has a name that is taken must not touch anything.
         self._member = Member(self._ground.store, mine, self.places, retires=self.role != "edge")
-        await self._member.join()
+        # Pushed first: a start that is ended in the middle of it may be registered or not.
         self._up.push_async_callback(self._member.leave)
+        await self._member.join()
         await self._member.look()
         if [each for each in self._member.others if each.role == "serve"]:
             raise InvalidRequest(
