@@ -92,11 +92,17 @@ def read_said() -> dict[str, dict[str, str]]:
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
-    """Run the tests that show rows; returns how they ended."""
+    """Run the tests that show rows; returns how they ended.
+
+    Raises:
+        Unproven: they could not be run.
+    """
     with tempfile.TemporaryDirectory(prefix="godwit-rows-") as directory:
         file = Path(directory, "rows.json")
         command = [sys.executable, "-m", "pytest", "-q", "--rows", str(file), *arguments]
-        subprocess.run(command, cwd=ROOT, stdout=sys.stderr, check=False)
+        status = subprocess.run(command, cwd=ROOT, stdout=sys.stderr, check=False).returncode
+        if status > 1:  # 1: some failed, which the file tells
+            raise Unproven(f"the tests could not be run: pytest ended with status {status}, see above")
         outcomes: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         return outcomes
 

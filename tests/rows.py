@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +37,14 @@ def rows(page: str) -> dict[str, str]:
 
 def cited(texts: Iterable[str], page: str) -> set[str]:
     """Ids that texts cite: words of a kind that the page knows."""
-    kinds = "|".join(sorted({row.partition("-")[0] for row in rows(page)}))
-    pattern = re.compile(rf"(?<![\w-])(?:{kinds})-{ID}(?![\w-])")
+    pattern = _citation(page)
     return {found for text in texts for found in pattern.findall(text)}
+
+
+@lru_cache(1)
+def _citation(page: str) -> re.Pattern[str]:
+    kinds = "|".join(sorted({row.partition("-")[0] for row in rows(page)}))
+    return re.compile(rf"(?<![\w-])(?:{kinds})-{ID}(?![\w-])")
 
 
 def shown(item: pytest.Item, page: str) -> list[str]:

@@ -99,10 +99,8 @@ class ChatActs(Preparer):
     def _kind(self, wish: Wish) -> tuple[ActKind, int]:
         """What is to be done, and for how many seconds."""
         kind, seconds = wish.args["kind"], wish.args.get("seconds") or 0
-        for known in _DONE:
-            if known == kind:
-                break
-        else:
+        known = next((known for known in _DONE if known == kind), None)
+        if known is None:
             raise InvalidRequest(f"act: '{kind}' is nothing to do: use one of {', '.join(_DONE)}")
         if not isinstance(seconds, int) or isinstance(seconds, bool) or (kind == "timeout") != (seconds > 0):
             raise InvalidRequest("act: a timeout, and nothing else, has seconds: a whole number above 0")

@@ -216,7 +216,7 @@ class Mover:
         return [(move, "sealing") for move in opened]
 
     async def _seal(self, sealing: Sequence[Move]) -> list[Step | Exception]:
-        chains = await self._chains(sealing)
+        chains = await self._store.chains([move.channel for move in sealing])
         steps: list[Step | Exception] = []
         for move, chain in zip(sealing, chains, strict=True):
             try:
@@ -225,10 +225,11 @@ class Mover:
                 steps.append(error)
         cold = [step[0] for step in steps if isinstance(step, tuple) and step[1] == "sealed" and step[0].cold]
         committed = {step[0].id: step for step in await self._commit(cold)} if cold else {}
-        return [
-            (then[0], "sealed", *then[1:]) if isinstance(step, tuple) and (then := committed.get(step[0].id)) else step
-            for step in steps
-        ]
+        for place, step in enumerate(steps):
+            if isinstance(step, tuple) and step[0].id in committed:
+                move, then = committed[step[0].id]
+                steps[place] = (move, "sealed", then)
+        return steps
 
     async def _seal_one(self, move: Move) -> tuple[Move, MoveState]:
         assert move.source
@@ -249,23 +250,13 @@ class Mover:
         await self._commit_segments([(move.channel, seal.to)])  # C2: another one decided; C3: anyone commits it
         return _cancelled(move, f"another move came first: it is on {seal.to.cluster}")
 
-    async def _commit(self, sealed: Sequence[Move]) -> list[Step]:
+    async def _commit(self, sealed: Sequence[Move]) -> list[tuple[Move, MoveState]]:
         placements = await self._commit_segments([(move.channel, moves.destination(move)) for move in sealed])
-        elsewhere = [
-            move
-            for move, placement in zip(sealed, placements, strict=True)
-            if placement.segment != moves.destination(move)
-        ]
-        chains = dict(zip((move.id for move in elsewhere), await self._chains(elsewhere), strict=True))
-        return [
-            (move, "draining")
-            if moves.destination(move) in (chain := chains.get(move.id) or [moves.destination(move)])
-            else _overtaken(move, chain) or _cancelled(move, f"the store has it on {chain[-1].cluster} again")
-            for move in sealed
-        ]
-
-    async def _chains(self, of: Sequence[Move]) -> list[list[Segment]]:
-        return await self._store.chains([move.channel for move in of]) if of else []
+        newest = {placement.channel: placement.segment for placement in placements}
+        elsewhere = [move.channel for move in sealed if newest[move.channel] != moves.destination(move)]
+        chains = await self._store.chains(elsewhere) if elsewhere else []
+        longer = dict(zip(elsewhere, chains, strict=True))
+        return [_committed(move, longer.get(move.channel)) for move in sealed]
 
     async def _commit_segments(self, switches: Sequence[tuple[str, Segment]]) -> list[Placement]:
         now = self._clock.now()
@@ -310,6 +301,13 @@ class Mover:
                 carried.append(Carried(stored))
                 self._journaled(stored)
         return carried
+
+
+def _committed(move: Move, chain: Sequence[Segment] | None) -> tuple[Move, MoveState]:
+    """What a move becomes after its commit; `chain` is the channel's, if that does not end with the move's segment."""
+    if chain is None or moves.destination(move) in chain:
+        return move, "draining"
+    return _overtaken(move, chain) or _cancelled(move, f"the store has it on {chain[-1].cluster} again")
 
 
 def _cancelled(move: Move, why: str) -> tuple[Move, MoveState]:
