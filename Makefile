@@ -14,7 +14,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --universal
 NODE := tests/bots/node
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-nodes serve test compatibility check format docs soak chaos bench lock clean
+.PHONY: help install demo demo-nodes serve test compatibility check native format docs soak chaos bench lock clean
 
 help: ## list the chores
 	@echo "Usage: make WORD [ARGS='...']"
@@ -43,6 +43,9 @@ check: .venv/.dev ## lint, format, types, import floors, generated documents
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_architecture.py tests/test_docs.py tests/test_house.py
 
+native: .venv/.run ## build the send loop in C in place (it is built when Godwit is installed, if there is a compiler)
+	@$(BIN)/python -W ignore -c 'import setuptools; setuptools.setup()' --quiet build_ext --inplace --force
+
 format: .venv/.dev ## put the code into the form that `check` wants
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -65,7 +68,7 @@ lock: .venv/.dev ## pin the newest versions in requirements/*.txt
 	cd requirements && ../$(COMPILE) -c test.txt dev.in -o dev.txt
 
 clean: ## remove .venv, node_modules and caches
-	rm -rf .venv $(NODE)/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info
+	rm -rf .venv $(NODE)/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info src/godwit/*/*.so
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.made:
@@ -74,7 +77,7 @@ clean: ## remove .venv, node_modules and caches
 	@$(PYTHON) -m venv .venv
 	@touch $@
 
-.venv/.run: .venv/.made requirements/run.txt pyproject.toml
+.venv/.run: .venv/.made requirements/run.txt pyproject.toml src/godwit/wire/_sendloop.c
 	@echo "installing Godwit into .venv"
 	@$(PIP) install --require-hashes -r requirements/run.txt
 	@$(PIP) install --no-deps --no-build-isolation -e .
