@@ -147,7 +147,8 @@ class Cluster:
                 if self.refusal:
                     peer.connection.login_failed(self.refusal)
                 else:
-                    for held in peer.connection.login_accepted(Account("7", nick)):
+                    peer.connection.login_accepted(Account("7", nick))
+                    for held in peer.connection.read_held():
                         self.act(peer, held)
             case events.JoinRequested(channels, after):
                 for channel in channels:

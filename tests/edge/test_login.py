@@ -160,3 +160,24 @@ async def test_a_client_that_hangs_up_while_its_login_is_checked_leaves_nothing_
         other = await net.login("other")
         assert await other.flush() == []
         assert [session.nick for session in net.nodes["main"].sessions] == ["other"]
+
+
+async def test_the_welcome_comes_before_the_answer_to_a_join_behind_nick() -> None:
+    """LOGIN-2, LOGIN-7: also where the channel is known, so that the JOIN is answered at once."""
+    async with world() as net:
+        await net.join("ronni")
+        client = await net.connect()
+        client.send("PASS oauth:x", "NICK justinfan1", "JOIN #room")
+        lines = await client.until(" 366 ")
+        assert [line.split(" ")[1] for line in lines] == [
+            "001",
+            "002",
+            "003",
+            "004",
+            "375",
+            "372",
+            "376",
+            "JOIN",
+            "353",
+            "366",
+        ]

@@ -65,7 +65,8 @@ class Served:
             if any(isinstance(event, LoginRequested) and event.token == "bad" for event in self.events):
                 self.connection.login_failed(LoginFailure.AUTHENTICATION_FAILED)
             else:
-                self.events += self.connection.login_accepted(Account("1", self.connection.nick))
+                self.connection.login_accepted(Account("1", self.connection.nick))
+                self.events += self.connection.read_held()
         self.sent += self.connection.data_to_send()
 
 

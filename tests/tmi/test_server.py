@@ -60,7 +60,8 @@ def test_login() -> None:
     assert connection.receive_data(b"NICK Ronni\r\n") == [LoginRequested("ronni", "abc", False)]
     assert connection.state is State.CHECKING
     assert connection.data_to_send() == []
-    assert connection.login_accepted(RONNI) == []
+    connection.login_accepted(RONNI)
+    assert connection.read_held() == []
     assert (connection.registered, connection.nick, connection.anonymous) == (True, "ronni", False)
 
 
@@ -142,13 +143,14 @@ def test_what_is_sent_behind_nick_waits_for_the_login() -> None:
     assert events == [LoginRequested("ronni", "abc", False)]
     assert connection.receive_data(b"MSG #a :hi\r\nWHAT\r\n") == []
     assert connection.data_to_send() == []
-    assert connection.login_accepted(RONNI) == [
+    connection.login_accepted(RONNI)
+    assert connection.data_to_send() == [WELCOME]
+    assert connection.read_held() == [
         JoinRequested(("a",), {}),
         MessageSent("a", "hi"),
         Refused("unknown command 'WHAT'"),
     ]
     assert connection.data_to_send() == [
-        WELCOME,
         b"PONG :tmi.twitch.tv\r\n",
         b":tmi.twitch.tv 421 ronni WHAT :Unknown command\r\n",
     ]
@@ -164,7 +166,8 @@ def test_too_much_behind_nick() -> None:
     connection.receive_data(line * 2)
     assert connection.data_to_send() == [b":tmi.twitch.tv NOTICE * :Login unsuccessful\r\n"]
     assert connection.closing
-    assert connection.login_accepted(RONNI) == []
+    connection.login_accepted(RONNI)
+    assert connection.read_held() == []
     assert connection.data_to_send() == []
 
 
@@ -477,6 +480,7 @@ def test_no_bytes_raise(pieces: list[bytes], accept: bool, max_line: int) -> Non
         if connection.state is State.CHECKING:
             if accept:
                 connection.login_accepted(Account("1", connection.nick))
+                connection.read_held()
             else:
                 connection.login_failed(LoginFailure.AUTHENTICATION_FAILED)
     for element in connection.data_to_send():

@@ -274,6 +274,11 @@ class Limits:
         return sum(counters.kept for counters in (self._joins, self._logins, self._addresses) if counters)
 
     @property
+    def counts_addresses(self) -> bool:
+        """Whether JOINs of anonymous connections are charged to their address, too."""
+        return self._addresses is not None
+
+    @property
     def disconnects(self) -> bool:
         """Whether a JOIN past the limit ends the connection (LIMIT-4)."""
         return self.table is not None and self.table.disconnects

@@ -267,10 +267,13 @@ class Speech:
         if self.table is not None:
             _set(self._locked, address, now + seconds, now)
 
+    @property
+    def locks_out(self) -> bool:
+        """Whether any address may be locked out."""
+        return bool(self._locked.kept)
+
     def locked_out(self, address: str, now: float) -> bool:
         """Say whether an address is locked out."""
-        if not self._locked.kept:
-            return False
         until = self._locked.get(address, now)
         return until is not None and until > now
 

@@ -55,7 +55,9 @@ def _accept(session: Session, account: Account, grant: Grant | None = None) -> N
     session.identity = account
     session.grant = grant
     session.node.logged_in(session)
-    session.act(session.protocol.login_accepted(account))
+    session.protocol.login_accepted(account)
+    session.drain()  # the welcome goes before the answer to a JOIN that was sent behind NICK
+    session.act(session.protocol.read_held())
 
 
 def _may_log_in(session: Session, account: Account) -> bool:

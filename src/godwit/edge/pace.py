@@ -126,7 +126,7 @@ class Pace:
 
     def join(self, session: Session, channel: str) -> Charge:
         """Charge a JOIN to the client, unless a move caused it (LIMIT-3, LIMIT-5)."""
-        address = "" if session.account else address_of(session)
+        address = address_of(session) if self.limits.counts_addresses and not session.account else ""
         charge = self.limits.join(session.client, session.bot, channel, session.node.cluster, self.now(), address)
         if charge is Charge.CHARGED and self._accounts and session.account:
             self._accounts.joined(session.account, session.bot)
@@ -200,7 +200,7 @@ class Pace:
 
     def locked_out(self, session: Session) -> bool:
         """Say whether a connection comes from an address that is locked out (LIMIT-8)."""
-        return self.speech.locked_out(address_of(session), self.now())
+        return self.speech.locks_out and self.speech.locked_out(address_of(session), self.now())
 
     def _lock_out(self, address: str, now: float) -> None:
         table = self.speech.table

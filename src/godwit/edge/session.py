@@ -123,7 +123,7 @@ class Session:
     def author(self, channel: str) -> Author:
         """Its account as the channel sees it (rule R1: these facts travel in the record)."""
         account = self.identity
-        if account is None:
+        if account is None or not account.user_id:
             return Author("", self.nick)
         role = self.node.role(channel, account.user_id)
         relation = self.node.relations.relation(channel, account.user_id)
@@ -181,7 +181,8 @@ class Session:
         """Send what the protocol has to say, behind the lines that wait in channels."""
         pieces = self.protocol.data_to_send()
         if pieces:
-            self.node.turn.flush()
+            if self.rooms:
+                self.node.turn.flush()
             self.connection.write_frames(pieces)
         if self.protocol.closing:
             self.connection.close("closed by the protocol")

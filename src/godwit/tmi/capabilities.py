@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntFlag
+from functools import lru_cache
 
 
 class Caps(IntFlag):
@@ -33,6 +34,7 @@ def names(caps: Caps) -> str:
     return " ".join(name for name, cap in NAMES.items() if cap in caps)
 
 
+@lru_cache(maxsize=256)  # a few libraries ask nearly all there is to ask, and sets of flags are slow to make
 def requested(caps: Caps, request: str) -> Caps | None:
     """What `caps` becomes by a `CAP REQ` of these names; `-name` takes one away (CAP-2, CAP-3).
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from enum import Enum, auto
+from enum import IntEnum, auto
 
 import msgspec
 
 
-class Handler(Enum):
+class Handler(IntEnum):
     """What is done about a command."""
 
     CAPABILITIES = auto()

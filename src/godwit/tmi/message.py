@@ -115,6 +115,21 @@ def encode(text: str) -> bytes:
         raise LocalProtocolError(f"not Unicode that can be sent: {text[:200]!r}") from error
 
 
+def encode_lines(text: str, *parts: str) -> bytes:
+    """Write lines that have their ends already and were made with `parts` (LINE-3).
+
+    Raises:
+        LocalProtocolError: a part holds a line break or NUL, or is not Unicode that UTF-8 can express.
+    """
+    for part in parts:
+        if _FORBIDDEN.search(part):
+            raise LocalProtocolError(f"a line cannot hold CR, LF or NUL: {part[:200]!r}")
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise LocalProtocolError(f"not Unicode that can be sent: {text[:200]!r}") from error
+
+
 def render_tags(tags: dict[str, str]) -> str:
     """Write a tag block with its `@` and the space behind it; empty for no tags (LINE-4).
 

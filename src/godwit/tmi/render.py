@@ -9,12 +9,13 @@ cannot be on a line.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Literal
 
 from godwit.tmi.capabilities import NONE, Caps
 from godwit.tmi.emotes import is_emotes
 from godwit.tmi.login import SERVER, WELCOME, is_anonymous
-from godwit.tmi.message import encode
+from godwit.tmi.message import encode, encode_lines
 from godwit.tmi.tags import flag, millis, tagged
 from godwit.tmi.text import addressed
 from godwit.values import Account, Addresses, Author, Message, Position
@@ -68,7 +69,10 @@ def welcome(caps: Caps, account: Account) -> bytes:
 
 def greeting(nick: str) -> bytes:
     """The seven numerics of the welcome (LOGIN-2)."""
-    return b"".join(encode(f":{SERVER} {number} {nick} :{text}") for number, text in WELCOME)
+    return encode_lines(_GREETING.replace("*", nick), nick)
+
+
+_GREETING = "".join(f":{SERVER} {number} * :{text}\r\n" for number, text in WELCOME)
 
 
 def globaluserstate(caps: Caps, account: Account) -> bytes:
@@ -102,6 +106,8 @@ def part(login: str, channel: str) -> bytes:
 
 def names(caps: Caps, nick: str, channel: str, others: Sequence[str] = ()) -> bytes:
     """The NAMES list: others with MEMBERSHIP only, then the one who asked, then the end (JOIN-4)."""
+    if not others:
+        return encode_lines(_names(nick, channel), nick, channel)
     head = f":{nick}.{SERVER} 353 {nick} = #{channel} :"
     lines: list[str] = []
     row = ""
@@ -114,8 +120,13 @@ def names(caps: Caps, nick: str, channel: str, others: Sequence[str] = ()) -> by
         row = f"{row} {name}" if row else name
     if row:
         lines.append(head + row)
-    lines += [head + nick, f":{nick}.{SERVER} 366 {nick} #{channel} :End of /NAMES list"]
-    return b"".join(map(encode, lines))
+    return b"".join(map(encode, lines)) + encode_lines(_names(nick, channel), nick, channel)
+
+
+def _names(nick: str, channel: str) -> str:
+    """The lines that end a NAMES list, with their line ends."""
+    mine = f"{nick}.{SERVER}"
+    return f":{mine} 353 {nick} = #{channel} :{nick}\r\n:{mine} 366 {nick} #{channel} :End of /NAMES list\r\n"
 
 
 def join_burst(
@@ -262,8 +273,15 @@ def roomstate(
         epoch: the newest epoch of the channel that this cluster knows.
         home: whether this cluster is the channel's home.
     """
-    tags = {**_settings({**SETTINGS, **settings}), "room-id": room_id}
-    return roomstate_line(caps, channel, tags | place(caps, position, cluster, epoch, home=home))
+    if Caps.POSITION in caps and cluster:
+        tags = {**_settings({**SETTINGS, **settings}), "room-id": room_id}
+        return roomstate_line(caps, channel, tags | place(caps, position, cluster, epoch, home=home))
+    return _roomstate(caps, channel, room_id, tuple(settings.items()))
+
+
+@lru_cache(maxsize=4096)  # when a crowd comes, it is the same for thousands
+def _roomstate(caps: Caps, channel: str, room_id: str, settings: tuple[tuple[str, int], ...]) -> bytes:
+    return roomstate_line(caps, channel, {**_settings({**SETTINGS, **dict(settings)}), "room-id": room_id})
 
 
 def roomstate_change(caps: Caps, channel: str, *, room_id: str, changed: Mapping[str, int]) -> bytes:

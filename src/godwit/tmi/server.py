@@ -12,7 +12,7 @@ Rules of this file:
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum, auto
+from enum import IntEnum, auto
 
 from godwit.errors import LocalProtocolError
 from godwit.tmi import render
@@ -35,7 +35,7 @@ MAX_HELD = 65_536
 _TOKEN_PREFIX = "oauth:"
 
 
-class State(Enum):
+class State(IntEnum):
     """How far a connection has come."""
 
     OPENED = auto()
@@ -44,7 +44,7 @@ class State(Enum):
     CLOSING = auto()
 
 
-class _Step(Enum):
+class _Step(IntEnum):
     """What can change the state."""
 
     ASKED = auto()
@@ -128,26 +128,27 @@ class ServerConnection:
                 self._out = []
             self._out.append(data)
 
-    def login_accepted(self, account: Account) -> list[Event]:
-        """Welcome the client (LOGIN-2, LOGIN-3).
+    def login_accepted(self, account: Account) -> None:
+        """Welcome the client (LOGIN-2, LOGIN-3); nothing happens if the connection is closing meanwhile.
+
+        The caller must write what `data_to_send` gives, so that nothing comes before it, then take `read_held`.
 
         Args:
             account: who it is; for an anonymous client one whose login is its nick.
-
-        Returns:
-            Events of what the client sent while it waited; the caller must act on them as on those
-            of `receive_data`. Nothing happens if the connection is closing meanwhile.
 
         Raises:
             LocalProtocolError: no login is being checked.
         """
         if self.closing:
-            return []
+            return
         self._move(_Step.ACCEPTED)
         self.nick = account.login
         self.send(self._dialect.welcome(self.caps, account))
-        held, self._held = self._held or [], None
-        return self._read(held)
+
+    def read_held(self) -> list[Event]:
+        """Read what the client sent while its login was checked (LOGIN-7); to be acted on as after `receive_data`."""
+        held, self._held = self._held, None
+        return self._read(held) if held else []
 
     def login_failed(self, reason: LoginFailure) -> None:
         """Refuse the login with the exact text, alone in its element, and close (LOGIN-5)."""
