@@ -80,7 +80,7 @@ clean: ## remove .venv, node_modules and caches
 .venv/.run: .venv/.made requirements/run.txt pyproject.toml src/godwit/wire/_sendloop.c
 	@echo "installing Godwit into .venv"
 	@$(PIP) install --require-hashes -r requirements/run.txt
-	@$(PIP) install --no-deps --no-build-isolation -e .
+	@PYTHONWARNINGS=ignore $(PIP) install --no-deps --no-build-isolation -e .
 	@$(BIN)/python -m compileall -q src
 	@touch $@
 

@@ -53,6 +53,9 @@ class EdgeSettings:
         100, "A connection in more channels than this is a bot that sits everywhere; it alone makes no channel hot."
     )
     raid_delay: float = _setting(10.0, "Seconds between /raid and the raid, in which it can be called off; 0: at once.")
+    native: bool = _setting(
+        True, "Hand lines to many clients in C, where that was built; off: in Python, which costs more per client."
+    )
     turbo_colors: bool = _setting(False, "Any color for one's name is for accounts with a turbo badge alone.")
     dialect: dict[str, Literal["now", "2016"]] = field(
         default_factory=dict,

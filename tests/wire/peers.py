@@ -142,18 +142,28 @@ class Lobby:
 
 
 class FakeTransport(asyncio.Transport):
-    """A transport that only counts; a test says how much is left unsent."""
+    """A transport that only counts; a test says how much is left unsent, or of each write is taken."""
 
     def __init__(self) -> None:
         super().__init__()
         self.writes: list[bytes] = []
         self.unsent = 0
+        self.takes: int | None = None
+        self.high: int | None = None
+        self.on_left: Callable[[], None] = lambda: None
         self.aborted = False
         self.closing = False
 
     def write(self, data: object) -> None:
         """Remember one write."""
         self.writes.append(cast(bytes, data))
+        if self.takes is not None and len(cast(bytes, data)) > self.takes:
+            self.unsent += len(cast(bytes, data)) - self.takes
+            self.on_left()
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """Remember it."""
+        self.high = high
 
     def get_write_buffer_size(self) -> int:
         """What the test said."""

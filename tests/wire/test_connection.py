@@ -19,11 +19,14 @@ REQUEST = (
 class Ends:
     """A connection with what lies on both of its sides."""
 
-    def __init__(self, websocket: bool = False, limits: Limits | None = None, shaken: bool = True) -> None:
+    def __init__(
+        self, websocket: bool = False, limits: Limits | None = None, shaken: bool = True, number: int = -1
+    ) -> None:
         self.owner = Recorder()
         self.endpoint = FakeEndpoint(self.owner, limits)
         self.transport = FakeTransport()
-        self.connection = Connection(self.endpoint, ServerCodec(65536) if websocket else None)
+        self.connection = Connection(self.endpoint, ServerCodec(65536) if websocket else None, number)
+        self.transport.on_left = self.connection.pause_writing
         self.connection.connection_made(self.transport)
         if websocket and shaken:
             self.connection.data_received(REQUEST)
@@ -95,17 +98,14 @@ async def test_cutting_one_does_not_keep_bytes_from_the_others() -> None:
     assert good.transport.writes == [b"line\r\n"]
 
 
-async def test_statistics() -> None:
+async def test_what_waits_is_told() -> None:
     ends = Ends()
-    ends.connection.data_received(b"12345")
     ends.connection.write(b"123")
-    statistics = ends.connection.statistics()
-    assert (statistics.bytes_in, statistics.bytes_out, statistics.buffered) == (5, 0, 3)
+    assert ends.connection.buffered == 3
     await turn()
-    statistics = ends.connection.statistics()
-    assert (statistics.bytes_in, statistics.bytes_out, statistics.buffered) == (5, 3, 0)
-    ends.connection.connection_lost(None)
-    assert ends.connection.statistics() == statistics
+    assert ends.connection.buffered == 0
+    ends.transport.unsent = 5
+    assert ends.connection.buffered == 5
 
 
 async def test_close_sends_what_was_queued_and_takes_no_more() -> None:
@@ -302,3 +302,64 @@ async def test_a_broken_frame_closes_with_a_reason(incoming: bytes) -> None:
     ends.connection.connection_lost(None)
     assert len(ends.owner.reasons[0]) > 3
     assert ends.owner.reasons[0] != BY_PEER
+
+
+@pytest.mark.parametrize("websocket", [False, True])
+async def test_straight_writes_are_allowed_while_nothing_waits_in_front(websocket: bool) -> None:
+    ends = Ends(websocket, number=7)
+    assert ends.transport.high == 0
+    assert ends.connection.fd == 7
+    ends.connection.write_raw(b"a")
+    assert ends.connection.fd == -1
+    ends.connection.write_raw(b"b")
+    await turn()
+    assert ends.transport.writes == [b"ab"]
+    assert ends.connection.fd == 7
+
+
+async def test_straight_writes_wait_for_what_the_transport_has_left() -> None:
+    ends = Ends(number=7)
+    ends.transport.takes = 1
+    ends.connection.write_raw(b"abc")
+    await turn()
+    assert (ends.connection.fd, ends.connection.buffered) == (-1, 2)
+    ends.connection.write_raw(b"d")
+    await turn()
+    assert ends.connection.fd == -1
+    ends.transport.unsent = 0
+    ends.connection.write_raw(b"e")
+    ends.connection.resume_writing()
+    assert ends.connection.fd == -1  # e is in front
+    await turn()
+    assert ends.connection.fd == 7
+    assert ends.transport.writes == [b"abc", b"d", b"e"]
+
+
+@pytest.mark.parametrize("end", ["close", "abort", "eof_received", "connection_lost"])
+async def test_there_are_no_straight_writes_to_what_closes(end: str) -> None:
+    ends = Ends(number=7)
+    argument = {"close": ("over",), "abort": ("over",), "eof_received": (), "connection_lost": (None,)}[end]
+    getattr(ends.connection, end)(*argument)
+    assert ends.connection.fd == -1
+    if end != "connection_lost":
+        ends.connection.resume_writing()
+        await turn()
+        assert ends.connection.fd == -1
+
+
+async def test_without_a_number_there_are_no_straight_writes() -> None:
+    """TLS, and the client's side."""
+    ends = Ends()
+    ends.connection.write_raw(b"a")
+    await turn()
+    assert ends.connection.fd == -1
+    assert ends.transport.high is None
+
+
+async def test_a_handshake_that_is_not_answered_yet_is_in_front() -> None:
+    ends = Ends(websocket=True, shaken=False, number=7)
+    assert ends.connection.fd == -1
+    ends.connection.data_received(REQUEST)
+    assert (ends.connection.state, ends.connection.fd) == (State.OPEN, -1)
+    await turn()
+    assert ends.connection.fd == 7

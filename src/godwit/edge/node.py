@@ -22,7 +22,6 @@ from godwit.clock import Clock
 from godwit.edge.auth.gate import Gate
 from godwit.edge.backend import Outside
 from godwit.edge.deadlines import Wheel
-from godwit.edge.fanout import Turn
 from godwit.edge.groups import LOOK, Groups
 from godwit.edge.metrics import Counts, EdgeStatistics
 from godwit.edge.neighbours import Neighbours
@@ -32,6 +31,7 @@ from godwit.edge.relations import REFRESH, Relations
 from godwit.edge.room import Room
 from godwit.edge.session import Session
 from godwit.edge.tasks import Tasks
+from godwit.edge.turn import Turn
 from godwit.edge.whispers import Whispers
 from godwit.errors import ChatLogUnavailable, StoreUnavailable
 from godwit.settings import Settings
@@ -40,6 +40,7 @@ from godwit.tmi import render
 from godwit.tmi.dialect import dialect_of
 from godwit.values import GROUP, Addresses, Segment, is_room
 from godwit.wire.connection import Connection
+from godwit.wire.sending import best
 
 log = structlog.get_logger()
 
@@ -99,7 +100,7 @@ class EdgeNode:
         self.dialect = dialect_of(settings.edge.dialect, cluster)
         self.counts = Counts()
         self.tasks = Tasks()
-        self.turn = Turn(self.loop)
+        self.turn = Turn(self.loop, best(settings.edge.native))
         self.wheel = Wheel(self.loop.time())
         self.pace = pace or Pace(settings, self.loop.time)
         self.gate = gate or Gate(settings.auth, store, clock)

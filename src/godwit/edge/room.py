@@ -18,9 +18,10 @@ from godwit.edge.audience import RoomAudience
 from godwit.edge.audience_2016 import RoomAudience2016
 from godwit.edge.backend import Outside, RoomBackend
 from godwit.edge.channel import EdgeChannel
-from godwit.edge.fanout import Fanout, Turn
+from godwit.edge.fanout import Fanout
 from godwit.edge.metrics import Counts
 from godwit.edge.ports import Member
+from godwit.edge.turn import Turn
 from godwit.tmi import render
 from godwit.tmi.dialect import dialect_of
 from godwit.values import Act, Addresses, Message, Position, Produced, Segment

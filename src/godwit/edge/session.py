@@ -181,8 +181,7 @@ class Session:
         """Send what the protocol has to say, behind the lines that wait in channels."""
         pieces = self.protocol.data_to_send()
         if pieces:
-            if self.rooms:
-                self.node.turn.flush()
+            self._catch_up()
             self.connection.write_frames(pieces)
         if self.protocol.closing:
             self.connection.close("closed by the protocol")
@@ -190,8 +189,11 @@ class Session:
     def write(self, element: bytes) -> None:
         """Send one element (one WebSocket frame) behind the lines that wait in channels."""
         if element:
-            self.node.turn.flush()
+            self._catch_up()
             self.connection.write(element)
+
+    def _catch_up(self) -> None:
+        self.node.turn.catch_up(self, (room.fanout for room in self.rooms.values()), len(self.rooms))
 
     def notice(self, channel: str, msg_id: str, /, **values: object) -> None:
         """Send a NOTICE about a channel, behind the lines that wait in it (NOTICE-1)."""
@@ -205,7 +207,8 @@ class Session:
             room.tell(self, data)
 
     def close(self, reason: str) -> None:
-        """Close in order: what is queued goes out first."""
+        """Close in order: what is queued, or waits in channels, goes out first."""
+        self._catch_up()
         self.connection.close(reason, GOING_AWAY)
 
     def end(self) -> None:

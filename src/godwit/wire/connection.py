@@ -72,15 +72,6 @@ class Limits:
     accept_retry: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionStatistics:
-    """What has passed: bytes in and out as on the socket (before TLS), and bytes that still wait."""
-
-    bytes_in: int
-    bytes_out: int
-    buffered: int
-
-
 class Owner(Protocol):
     """Who a connection belongs to."""
 
@@ -118,26 +109,32 @@ class Connection(asyncio.Protocol):
 
     Attributes:
         websocket: what is written goes out in frames.
-        bytes_in: bytes that came, as on the socket.
-        bytes_out: bytes that were handed to the transport.
+        fd: number of the socket while bytes may be handed straight to it, as `write_raw` would (see `sending`): it is
+            open, without TLS, and nothing waits in front, here or in the transport; otherwise -1.
+        fanouts: in how many fan-outs it is; they keep the count.
+
+    Args:
+        number: the socket's number, if there is no TLS on it and straight writes are wanted.
     """
 
     __slots__ = (
         "_codec",
         "_deadline",
         "_endpoint",
+        "_full",
+        "_number",
         "_owner",
         "_queue",
         "_queued",
         "_reason",
         "_state",
         "_transport",
-        "bytes_in",
-        "bytes_out",
+        "fanouts",
+        "fd",
         "websocket",
     )
 
-    def __init__(self, endpoint: Endpoint, codec: Codec | None = None) -> None:
+    def __init__(self, endpoint: Endpoint, codec: Codec | None = None, number: int = -1) -> None:
         self._endpoint = endpoint
         self._codec = codec
         self._owner: Owner | None = None
@@ -147,9 +144,11 @@ class Connection(asyncio.Protocol):
         self._reason = ""
         self._state = State.OPENING
         self._deadline: asyncio.TimerHandle | None = None
+        self._number = number
+        self._full = False  # the transport has bytes that the operating system did not take
         self.websocket = codec is not None
-        self.bytes_in = 0
-        self.bytes_out = 0
+        self.fd = -1
+        self.fanouts = 0
 
     # What the owner uses.
 
@@ -178,10 +177,6 @@ class Connection(asyncio.Protocol):
         if self._transport is None or self._state is State.CLOSED:
             return 0
         return self._queued + self._transport.get_write_buffer_size()
-
-    def statistics(self) -> ConnectionStatistics:
-        """Count what has passed."""
-        return ConnectionStatistics(self.bytes_in, self.bytes_out, self.buffered)
 
     def write(self, data: bytes) -> None:
         """Queue `data`; on WebSocket it becomes one text frame. Ignored once the connection closes."""
@@ -212,8 +207,8 @@ class Connection(asyncio.Protocol):
         if size + self._transport.get_write_buffer_size() > self._endpoint.limits.send_buffer:
             self.abort(NOT_READING)
             return
-        self.bytes_out += size
         self._transport.write(queue[0] if len(queue) == 1 else b"".join(queue))
+        self._settle()
 
     def close(self, reason: str, code: int = NORMAL) -> None:
         """Close in order: what is queued goes out first, then the WebSocket close handshake is done.
@@ -240,6 +235,7 @@ class Connection(asyncio.Protocol):
             self._reason = reason
             log.info("connection_cut", reason=reason, peer=self.peer, buffered=self.buffered)
         self._state = State.CLOSING
+        self.fd = -1
         self._queue = None
         self._queued = 0
         transport_socket = self._transport.get_extra_info("socket")
@@ -257,6 +253,8 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the transport; a TCP connection is ready with it."""
         self._transport = cast(asyncio.Transport, transport)
+        if self._number >= 0:
+            self._transport.set_write_buffer_limits(high=0)  # so it says each time whether bytes are left
         if not self._endpoint.opening(self):
             self.abort(NOT_WANTED)
         elif self._codec is None:
@@ -267,7 +265,6 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Pass what came to the owner, or feed it to the WebSocket protocol first."""
-        self.bytes_in += len(data)
         codec = self._codec
         if codec is None:
             if self._state is State.OPEN and self._owner is not None:
@@ -288,13 +285,24 @@ class Connection(asyncio.Protocol):
         self._leave(BY_PEER)
         self.flush()
 
+    def pause_writing(self) -> None:
+        """Learn that the transport has bytes left: whatever comes goes behind them."""
+        self._full = True
+        self.fd = -1
+
+    def resume_writing(self) -> None:
+        """Learn that the transport has nothing left."""
+        self._full = False
+        self._settle()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the owner and the endpoint."""
         self._state = State.CLOSED
+        self.fd = -1
         self._disarm()
         if not self._reason:
             self._reason = BY_PEER if exc is None else f"connection lost: {exc}"
-        log.debug("connection_closed", reason=self._reason, bytes_in=self.bytes_in, bytes_out=self.bytes_out)
+        log.debug("connection_closed", reason=self._reason)
         owner, self._owner = self._owner, None
         self._codec = None
         self._queue = None
@@ -309,11 +317,18 @@ class Connection(asyncio.Protocol):
     def _open(self) -> None:
         self._disarm()
         self._state = State.OPEN
+        self._settle()
         self._owner = self._endpoint.opened(self)
+
+    def _settle(self) -> None:
+        """Allow straight writes again if nothing stands against it."""
+        if self._queue is None and not self._full and self._state is State.OPEN:
+            self.fd = self._number
 
     def _put(self, data: bytes) -> None:
         if self._queue is None:
             self._queue = [data]
+            self.fd = -1
             self._endpoint.flusher.add(self)
         else:
             self._queue.append(data)
@@ -334,6 +349,7 @@ class Connection(asyncio.Protocol):
         self._reason = self._reason or reason
         if self._state < State.CLOSING:
             self._state = State.CLOSING
+            self.fd = -1
             self._arm(self._endpoint.limits.close_timeout)
 
     def _finish(self) -> None:

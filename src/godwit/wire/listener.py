@@ -12,6 +12,7 @@ import socket
 import ssl as tls
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -147,7 +148,7 @@ class Listener:
         """Make a transport of an accepted socket, with its TLS handshake."""
         try:
             await self.loop.connect_accepted_socket(
-                self._connection,
+                partial(self._connection, -1 if self._ssl else accepted.fileno()),
                 accepted,
                 ssl=self._ssl,
                 ssl_handshake_timeout=self.limits.handshake_timeout if self._ssl else None,
@@ -160,8 +161,8 @@ class Listener:
         self._admitting.discard(task)
         self._tell_if_empty()
 
-    def _connection(self) -> Connection:
-        return Connection(self, ServerCodec(self.limits.max_frame) if self._websocket else None)
+    def _connection(self, number: int) -> Connection:
+        return Connection(self, ServerCodec(self.limits.max_frame) if self._websocket else None, number)
 
     def _pause(self, error: OSError) -> None:
         """Wait a moment: the process is out of file descriptors, or the machine out of memory."""

@@ -1,0 +1,166 @@
+"""When the channels of a node are flushed.
+
+What begins to wait in a turn of the loop goes out in the next one, together with what came meanwhile. In a busy process
+that would write as often as it can, each time a little; so it waits some milliseconds longer there, if that does not
+slow the talk down (`Rhythm`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+import structlog
+
+from godwit.wire.sending import SendAll, best
+
+if TYPE_CHECKING:
+    from godwit.edge.fanout import Fanout, Reader
+
+log = structlog.get_logger()
+
+WINDOW = 0.01
+"""Seconds for which lines are collected while that pays."""
+
+_SPELL = 0.1  # seconds between two looks at how busy the process is
+_BUSY, _CALM = 0.6, 0.2  # shares of a core: from the one on lines are collected, below the other no longer
+_WORTH = 2.0  # lines that must come in a window: fewer cannot share a write
+_SLOWED = 0.8  # of the lines that came before: fewer mean that talkers wait for their answers
+_TRUST = 5.0  # seconds for which what a trial showed is believed
+_AGAIN, _AGAIN_AT_MOST = 0.4, 6.4  # seconds until the next trial; doubled by each that fails
+
+
+class Rhythm:
+    """Decides whether lines are collected for a while before they go out.
+
+    Collecting saves writes where lines come by themselves, and only delays them where their senders wait for an answer
+    before they say more. Which of both it is nobody can see; so it is tried, for a tenth of a second: if as many
+    lines come as before, nobody is kept waiting.
+
+    Args:
+        cpu: gives the seconds of processor time that the process has used.
+    """
+
+    __slots__ = ("_again", "_before", "_cpu", "_lines", "_next", "_since", "_trial", "_until", "_used", "collecting")
+
+    def __init__(self, cpu: Callable[[], float] = time.process_time) -> None:
+        self.collecting = False
+        self._cpu = cpu
+        self._trial = False
+        self._since = 0.0
+        self._used = 0.0
+        self._lines = 0
+        self._before = 0.0  # lines a second, before the trial
+        self._until = 0.0
+        self._next = 0.0
+        self._again = _AGAIN
+
+    def wait(self, now: float, lines: int) -> float:
+        """Say for how many seconds lines are to wait.
+
+        Args:
+            now: the loop's time.
+            lines: how many have come so far.
+        """
+        spell = now - self._since
+        if spell >= _SPELL:
+            used = self._cpu()
+            self._judge(now, (used - self._used) / spell, (lines - self._lines) / spell)
+            self._since, self._used, self._lines = now, used, lines
+        return WINDOW if self.collecting else 0.0
+
+    def _judge(self, now: float, share: float, rate: float) -> None:
+        if self._trial:
+            self._trial = False
+            if rate >= _SLOWED * self._before:
+                self._until = now + _TRUST
+                self._again = _AGAIN
+            else:
+                self.collecting = False
+                self._next = now + self._again
+                self._again = min(2 * self._again, _AGAIN_AT_MOST)
+        elif self.collecting:
+            self.collecting = share >= _CALM and now < self._until
+        elif share >= _BUSY and rate * WINDOW >= _WORTH and now >= self._next:
+            self.collecting = self._trial = True
+            self._before = rate
+
+
+class Turn:
+    """The channels of a node that have lines waiting; flushed together.
+
+    Attributes:
+        send_all: hands bytes to many sockets.
+        lines: how many have waited so far.
+        delivered: lines handed to connections so far, each counted once per reader.
+
+    Args:
+        rhythm: decides when; by default by the time of the loop and of the process.
+    """
+
+    __slots__ = ("_dirty", "_hot", "_loop", "_rhythm", "_timer", "delivered", "lines", "send_all")
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, send_all: SendAll | None = None, rhythm: Rhythm | None = None
+    ) -> None:
+        self.send_all = send_all or best()
+        self.lines = 0
+        self.delivered = 0
+        self._loop = loop
+        self._rhythm = rhythm or Rhythm()
+        self._dirty: list[Fanout] = []
+        self._hot: list[Fanout] = []
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, fanout: Fanout) -> None:
+        """Have `fanout` flushed; call it once, when its first line begins to wait."""
+        if not self._dirty:
+            self._loop.call_soon(self._due)
+        self._dirty.append(fanout)
+
+    def hot(self, fanout: Fanout) -> None:
+        """Have `fanout` cooled in the next turn; call it once, when it was written to at once."""
+        if not self._hot:
+            self._loop.call_soon(self._cool)
+        self._hot.append(fanout)
+
+    def catch_up(self, reader: Reader, among: Iterable[Fanout], many: int) -> None:
+        """Give a reader what waits for it in any channel: what is written to it after this comes behind.
+
+        Args:
+            among: the channels that it is in.
+            many: how many these are.
+        """
+        if self._dirty and reader.connection.fanouts:
+            for fanout in list(among) if many < len(self._dirty) else self._dirty:
+                fanout.catch_up(reader)
+
+    def flush(self) -> None:
+        """Flush all now."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        dirty, self._dirty = self._dirty, []
+        alone = len(dirty) == 1
+        for fanout in dirty:
+            try:
+                fanout.flush(alone)
+            except Exception:
+                # One channel's fault must not keep the lines of the others back.
+                log.exception("fanout_failed", channel=fanout.channel)
+
+    def _due(self) -> None:
+        if not self._dirty or self._timer is not None:
+            return  # flushed meanwhile
+        wait = self._rhythm.wait(self._loop.time(), self.lines)
+        if wait:
+            self._timer = self._loop.call_later(wait, self.flush)
+        else:
+            self.flush()
+
+    def _cool(self) -> None:
+        hot, self._hot = self._hot, []
+        for fanout in hot:
+            fanout.cool()

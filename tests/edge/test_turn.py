@@ -1,0 +1,198 @@
+"""When lines go out: in the next turn of the loop, or some milliseconds later where that saves work."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import cast
+
+import pytest
+
+from godwit.edge import fanout
+from godwit.edge.fanout import Fanout
+from godwit.edge.turn import WINDOW, Rhythm, Turn
+from tests.edge.test_fanout import FakeLoop, Place
+
+
+class Machine:
+    """A process on a fake clock, and a rhythm that watches it."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.used = 0.0
+        self.lines = 0
+        self.looks = 0
+        self.rhythm = Rhythm(self._cpu)
+        self.rhythm.wait(self.now, 0)
+
+    def _cpu(self) -> float:
+        self.looks += 1
+        return self.used
+
+    def run(self, seconds: float, share: float, rate: float) -> list[float]:
+        """Let time pass, at a share of a core and so many lines a second; returns what was waited each 10 ms."""
+        waits = []
+        for _ in range(round(seconds * 100)):
+            self.now += 0.01
+            self.used += 0.01 * share
+            self.lines += round(rate / 100)
+            waits.append(self.rhythm.wait(self.now, self.lines))
+        return waits
+
+    def talk(self, seconds: float, collecting: Callable[[bool], tuple[float, float]]) -> float:
+        """Like `run`, with a share and a rate that depend on whether lines are collected; returns the part that was."""
+        waits: list[float] = []
+        for _ in range(round(seconds * 100)):
+            waits += self.run(0.01, *collecting(self.rhythm.collecting))
+        return sum(map(bool, waits)) / len(waits)
+
+
+def test_an_idle_process_never_waits() -> None:
+    machine = Machine()
+    assert not any(machine.run(2, share=0.5, rate=2000))
+
+
+def test_a_busy_process_with_few_lines_does_not_wait() -> None:
+    """One room of ten thousand and twenty lines a second: nothing comes that could share a write."""
+    machine = Machine()
+    assert not any(machine.run(2, share=1.0, rate=100))
+
+
+def test_a_busy_process_collects_what_comes_by_itself() -> None:
+    """And goes on when that has made it less busy."""
+    machine = Machine()
+    assert machine.talk(20, lambda collecting: (0.35 if collecting else 1.0, 2000)) > 0.9
+
+
+def test_who_waits_for_answers_is_hardly_ever_kept_waiting() -> None:
+    """A tenth of a second each now and then, to see whether it is still so."""
+    machine = Machine()
+    assert 0 < machine.talk(60, lambda collecting: (1.0, 4000 if collecting else 10000)) < 0.03
+
+
+def test_it_is_tried_again_soon_when_the_load_changes() -> None:
+    machine = Machine()
+    machine.talk(2, lambda collecting: (1.0, 4000 if collecting else 10000))
+    assert machine.talk(8, lambda collecting: (0.4 if collecting else 1.0, 2000)) > 0.6
+
+
+def test_a_load_that_begins_to_wait_for_answers_is_found_out() -> None:
+    machine = Machine()
+    machine.talk(3, lambda collecting: (0.4 if collecting else 1.0, 2000))
+    assert machine.rhythm.collecting
+    assert machine.talk(60, lambda collecting: (1.0, 4000 if collecting else 10000)) < 0.1
+
+
+def test_a_calm_process_stops_waiting() -> None:
+    machine = Machine()
+    machine.run(1, share=1.0, rate=2000)
+    assert machine.rhythm.collecting
+    machine.run(0.3, share=0.1, rate=2000)
+    assert not machine.rhythm.collecting
+
+
+def test_a_pause_counts_as_calm() -> None:
+    machine = Machine()
+    machine.run(1, share=1.0, rate=2000)
+    machine.now += 60
+    assert machine.rhythm.wait(machine.now, machine.lines + 1) == 0
+
+
+def test_the_clock_of_the_process_is_looked_at_ten_times_a_second() -> None:
+    machine = Machine()
+    for _ in range(2000):
+        machine.now += 0.001
+        machine.rhythm.wait(machine.now, 0)
+    assert machine.looks <= 21
+
+
+class FixedRhythm(Rhythm):
+    """Waits as long as a test says."""
+
+    seconds = WINDOW
+
+    def wait(self, now: float, lines: int) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def place(monkeypatch: pytest.MonkeyPatch) -> Place:
+    """A large room, by a loop that runs when it is told to, and collects."""
+    monkeypatch.setattr(fanout, "TINY", 0)
+    place = Place(straight=True)
+    place.loop = Timers()
+    place.turn = Turn(cast(asyncio.AbstractEventLoop, place.loop), place.send_all, FixedRhythm())
+    place.fanout = Fanout("room", place.turn)
+    return place
+
+
+class Timer:
+    """A call that is due later."""
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        self.call = call
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class Timers(FakeLoop):
+    """A loop that runs also what was called later when told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.later: list[Timer] = []
+        self.delays: list[float] = []
+
+    def call_later(self, delay: float, callback: Callable[[], None]) -> Timer:
+        self.delays.append(delay)
+        self.later.append(Timer(callback))
+        return self.later[-1]
+
+    def window(self) -> None:
+        later, self.later = self.later, []
+        for timer in later:
+            if not timer.cancelled:
+                timer.call()
+
+
+def test_lines_of_a_window_leave_together(place: Place) -> None:
+    loop = cast(Timers, place.loop)
+    ann = place.reader("ann")
+    for text in "abc":
+        place.say(text)
+        loop.turn()
+    other = Fanout("other", place.turn)
+    bob = place.somebody("bob")
+    other.add(bob)
+    other.message(lambda caps: b"x;")
+    loop.turn()
+    assert (ann.writes, bob.writes, loop.delays) == ([], [], [WINDOW])
+    loop.window()
+    assert (ann.writes, bob.writes) == ([b"a 0;b 0;c 0;"], [b"x;"])
+    assert place.turn.lines == 4
+
+
+def test_a_flush_ends_a_window(place: Place) -> None:
+    loop = cast(Timers, place.loop)
+    ann = place.reader("ann")
+    place.say("a")
+    loop.turn()
+    place.turn.flush()
+    place.say("b")
+    loop.window()
+    assert ann.writes == [b"a 0;"]
+    loop.turn()
+    loop.window()
+    assert ann.writes == [b"a 0;", b"b 0;"]
+
+
+def test_a_flush_before_the_turn_begins_no_window(place: Place) -> None:
+    loop = cast(Timers, place.loop)
+    place.reader("ann")
+    place.say("a")
+    place.turn.flush()
+    place.say("b")
+    loop.turn()
+    assert loop.delays == [WINDOW]
