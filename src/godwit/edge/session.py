@@ -193,7 +193,8 @@ class Session:
             self.connection.write(element)
 
     def _catch_up(self) -> None:
-        self.node.turn.catch_up(self, (room.fanout for room in self.rooms.values()), len(self.rooms))
+        if self.connection.fanouts:
+            self.node.turn.catch_up(self, (room.fanout for room in self.rooms.values()), len(self.rooms))
 
     def notice(self, channel: str, msg_id: str, /, **values: object) -> None:
         """Send a NOTICE about a channel, behind the lines that wait in it (NOTICE-1)."""

@@ -133,7 +133,7 @@ class Turn:
             among: the channels that it is in.
             many: how many these are.
         """
-        if self._dirty and reader.connection.fanouts:
+        if self._dirty:
             for fanout in list(among) if many < len(self._dirty) else self._dirty:
                 fanout.catch_up(reader)
 
