@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import resource
 import socket
@@ -346,3 +347,38 @@ async def test_processes_may_share_a_port(lobby: Lobby, websocket: bool) -> None
     assert (first.statistics().accepted, second.statistics().accepted) == (0, 5)
     with pytest.raises(OSError, match="in use"):
         await lobby.listen(websocket, port=first.port)
+
+
+async def test_a_crowd_is_taken_at_once_and_let_in_bit_by_bit(lobby: Lobby) -> None:
+    """What others wait for is what a few newcomers do, not a thousand."""
+    listener = await lobby.listen(websocket=False)
+    crowd = [raw(listener) for _ in range(100)]
+    for plain in crowd:
+        plain.send(b"hello\r\n")
+    most = last = turns = 0
+    async with asyncio.timeout(DEADLINE):
+        while len(lobby.owners) < 100:
+            await asyncio.sleep(0)
+            turns += bool(listener.statistics().accepted)
+            most, last = max(most, len(lobby.owners) - last), len(lobby.owners)
+            assert listener.statistics().accepted in (0, 100)
+    assert most == 32
+    for plain in crowd:
+        plain.close()
+
+
+async def test_closing_turns_away_who_was_taken_and_is_not_in_yet(lobby: Lobby) -> None:
+    listener = await lobby.listen(websocket=False)
+    crowd = [raw(listener) for _ in range(100)]
+    async with asyncio.timeout(DEADLINE):
+        while not listener.statistics().accepted:
+            await asyncio.sleep(0)
+    assert listener.statistics().opening == 100
+    listener.close()
+    await listener.wait_empty()
+    for plain in crowd:
+        with contextlib.suppress(ConnectionResetError):
+            assert await read_all(plain) == b""
+        plain.close()
+    assert lobby.owners == []
+    assert listener.statistics().opening == 0
