@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from godwit.chatlog.memory import MemoryLog
 from godwit.edge import acts
 from godwit.errors import ChatLogUnavailable
 from godwit.values import Act, Arrive, Author, Change, Message, Tell, UserNotice
@@ -43,12 +44,13 @@ async def test_an_act_that_the_log_does_not_take_is_told_as_it_was_typed_and_not
     async with stage() as room:
         await room.told("mod", "/mods")
         log = room.net.logs["main"]
-        append = log.append
+        assert isinstance(log, MemoryLog)
+        store = log.store
 
-        async def append_nothing(*args: object, **kwargs: object) -> int:
+        def store_nothing(*args: object) -> int:
             raise ChatLogUnavailable("away")
 
-        log.append = append_nothing  # type: ignore[method-assign]
+        log.store = store_nothing  # type: ignore[method-assign]
         assert await room.told("mod", "/ban ann") == []
         room.net.clock.advance(50.0)
         room.net.nodes["main"].room("boss").tick()
@@ -56,5 +58,5 @@ async def test_an_act_that_the_log_does_not_take_is_told_as_it_was_typed_and_not
             "@msg-id=godwit_unsent :tmi.twitch.tv NOTICE #boss "
             ":Your message was not sent because the chat did not answer: /ban ann"
         ]
-        log.append = append  # type: ignore[method-assign]
+        log.store = store  # type: ignore[method-assign]
         assert await room.told("mod", "/unban ann") == [("bad_unban_no_ban", "ann is not banned from this channel.")]

@@ -42,13 +42,15 @@ class Outbox:
         retry: seconds between tries.
     """
 
-    __slots__ = ("_hold", "_lanes", "_most", "_retry")
+    __slots__ = ("_hold", "_lanes", "_most", "_resting", "_retry")
 
     def __init__(self, most: int, hold: float, retry: float) -> None:
         self._most = most
         self._hold = hold
         self._retry = retry
         self._lanes: dict[str, deque[_Pending]] = {}
+        self._resting: dict[str, None] = {}
+        """Producers whose first record is not in flight."""
 
     def __len__(self) -> int:
         return sum(map(len, self._lanes.values()))
@@ -61,6 +63,7 @@ class Outbox:
         lane = self._lanes.get(record.producer)
         if lane is None:
             lane = self._lanes[record.producer] = deque()
+            self._resting[record.producer] = None
         elif len(lane) >= self._most:
             return False
         lane.append(_Pending(record, now))
@@ -68,11 +71,15 @@ class Outbox:
 
     def due(self, epoch: int, now: float) -> Iterator[Produced]:
         """The records to append now, under `epoch`: the first of each producer that is not in flight."""
-        for lane in list(self._lanes.values()):
-            first = lane[0]
-            if not first.flying and first.retry_at <= now:
+        for producer in list(self._resting):
+            if producer not in self._resting:
+                continue  # what came back meanwhile has seen to it
+            first = self._lanes[producer][0]
+            if first.retry_at <= now:
+                del self._resting[producer]
                 first.flying = first.tried = True
-                first.record = msgspec.structs.replace(first.record, epoch=epoch)
+                if first.record.epoch != epoch:
+                    first.record = msgspec.structs.replace(first.record, epoch=epoch)
                 yield first.record
 
     def read_back(self, record: Produced) -> bool:
@@ -105,9 +112,11 @@ class Outbox:
     def _later(self, pending: _Pending, now: float) -> None:
         pending.flying = False
         pending.retry_at = now + self._retry
+        self._resting[pending.record.producer] = None
 
     def resend(self) -> None:
         """A new segment began: everything pending goes there, in order (rule C6)."""
+        self._resting = dict.fromkeys(self._lanes)
         for lane in self._lanes.values():
             lane[0].doubtful |= lane[0].flying
             lane[0].flying = False
@@ -131,11 +140,17 @@ class Outbox:
             while lane and which(lane[0]):
                 taken.append((lane[0].record, lane[0].tried))
                 lane.popleft()
-            if not lane:
-                del self._lanes[producer]
+                self._next(producer, lane)
         return taken
 
     def _drop(self, producer: str, lane: deque[_Pending]) -> None:
         lane.popleft()
-        if not lane:
+        self._next(producer, lane)
+
+    def _next(self, producer: str, lane: deque[_Pending]) -> None:
+        """The first record of a producer is gone."""
+        if lane:
+            self._resting[producer] = None
+        else:
             del self._lanes[producer]
+            self._resting.pop(producer, None)

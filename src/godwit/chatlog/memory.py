@@ -8,7 +8,7 @@ the next one has another `stream` id, and whoever kept the old id finds a dead l
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 
 from godwit.chatlog.base import Page, Subscription
@@ -18,6 +18,8 @@ from godwit.settings import LogSettings
 from godwit.values import Entry, Open, Record, Seal
 
 Deliver = Callable[[Entry], None]
+
+_PINNED = (Open, Seal)
 
 
 def _sequence(entry: Entry) -> int:
@@ -94,6 +96,10 @@ class MemoryLog:
         self._stored: OrderedDict[tuple[str, str, int], tuple[int, float]] = OrderedDict()
         self._last = 0
         self._time = 0.0
+        self._undelivered: deque[tuple[_Channel, Entry]] = deque()
+        self._too_many = self._settings.max_records * 5 // 4
+        self._oldest = 0.0
+        """Nothing in `_stored` is older."""
 
     @property
     def cluster(self) -> str:
@@ -106,27 +112,52 @@ class MemoryLog:
 
     async def append(self, channel: str, record: Record, *, stream: str) -> int:
         """Store a record and show it to the channel's readers before returning; see `ChatLog`."""
+        return self.store(channel, record, stream)
+
+    def store(self, channel: str, record: Record, stream: str) -> int:
+        """The same for callers that need not wait.
+
+        Raises:
+            DeadLog: the log is not `stream` (rule L2); nothing was stored.
+        """
         if stream != self._stream:
             raise DeadLog(f"log of {self._cluster} is {self._stream}, not {stream}")
-        self._time = max(self._time, self._clock.now())
+        now = self._clock.now()
+        if now > self._time:
+            self._time = now
         key = (channel, record.id, record.epoch)
         if stored := self._stored.get(key):
             return stored[0]
         kept = self._channels.get(channel)
         if kept is None:
             kept = self._channels[channel] = _Channel()
-        self._last += 1
-        entry = Entry(self._last, kept.head, self._time, record)
-        kept.head = self._last
-        (kept.pinned if isinstance(record, Open | Seal) else kept.entries).append(entry)
-        if len(kept.entries) > self._settings.max_records * 5 // 4:
+        self._last = sequence = self._last + 1
+        entry = Entry(sequence, kept.head, self._time, record)
+        kept.head = sequence
+        (kept.pinned if isinstance(record, _PINNED) else kept.entries).append(entry)
+        if len(kept.entries) > self._too_many:
             kept.expire(self._time - self._settings.max_age, self._settings.max_records)
-        self._stored[key] = (self._last, self._time)
-        self._forget()
-        for subscription, deliver in tuple(kept.readers.items()):
-            if subscription in kept.readers:  # another reader may have closed it
-                deliver(entry)
-        return entry.sequence
+        self._stored[key] = (sequence, self._time)
+        if self._oldest < self._time - self._settings.duplicate_window:
+            self._forget()
+        if kept.readers:
+            self._deliver(kept, entry)
+        return sequence
+
+    def _deliver(self, kept: _Channel, entry: Entry) -> None:
+        """Show a record to the channel's readers; what these store meanwhile comes behind it."""
+        self._undelivered.append((kept, entry))
+        if len(self._undelivered) > 1:
+            return  # called by a reader
+        try:
+            while self._undelivered:
+                kept, entry = self._undelivered[0]
+                for subscription, deliver in tuple(kept.readers.items()):
+                    if subscription in kept.readers:  # another reader may have closed it
+                        deliver(entry)
+                self._undelivered.popleft()
+        finally:
+            self._undelivered.clear()
 
     async def read(self, channel: str, after: int, limit: int = 500) -> Page:
         """Read records after a sequence; see `ChatLog`."""
@@ -170,6 +201,7 @@ class MemoryLog:
         while self._stored:
             key, (_, time) = next(iter(self._stored.items()))
             if time >= horizon:
+                self._oldest = time
                 return
             del self._stored[key]
 

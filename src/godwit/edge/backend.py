@@ -1,14 +1,15 @@
 """The I/O of one channel: chat logs and store behind the port `Backend`.
 
 Every answer reaches the channel from the event loop, never from within the call that asked. The
-coroutines of a `MemoryLog` never suspend, so they are run in the loop's next turn without a task.
+coroutines of a `MemoryLog` never suspend, so they are run in the loop's next turn without a task;
+and what is appended to it comes back on the live path at once.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -261,7 +262,15 @@ class RoomBackend:
         self._start(segment, self._read, segment, after, purpose)
 
     def append(self, segment: Segment, record: Record) -> None:
-        """Append to the segment's log."""
+        """Append to the segment's log.
+
+        A `MemoryLog` shows the record on the live path before it answers, and that is all a reader needs to know.
+        """
+        log_ = self._outside.logs.get(segment.cluster)
+        if isinstance(log_, MemoryLog) and segment in self._subscriptions:
+            with suppress(ChatLogUnavailable):  # it is told in the loop's next turn, as of any log
+                log_.store(self.name, record, segment.stream)
+                return
         self._start(segment, self._append, segment, record)
 
     def ask(self) -> None:

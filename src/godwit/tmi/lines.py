@@ -26,6 +26,9 @@ class LineBuffer:
         """
         if self._kept:
             data = self._kept + data
+        if -1 < data.find(b"\n") == len(data) - 1 <= self._max_line + 1 and not self._skipping:
+            self._kept = b""  # one line and nothing else, as nearly always
+            return [data[:-1]]
         found: list[bytes | None] = []
         *lines, rest = data.split(b"\n")
         for line in lines:

@@ -35,4 +35,4 @@ WELCOME = (
 
 def is_anonymous(nick: str) -> bool:
     """Say whether `nick` (lower case) is `justinfan` and digits: may read without a token (LOGIN-4)."""
-    return _ANONYMOUS.fullmatch(nick) is not None
+    return nick.startswith("justinfan") and _ANONYMOUS.fullmatch(nick) is not None

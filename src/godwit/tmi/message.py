@@ -14,7 +14,6 @@ _TO_ESCAPE = str.maketrans({"\\": r"\\", ";": r"\:", " ": r"\s", "\r": r"\r", "\
 _SPECIAL = re.compile(r"[\\; \r\n\0]")
 _COMMAND = re.compile(r"[A-Za-z]+|[0-9]{3}")
 _BREAKS = b"\r\n\0"
-_FORBIDDEN = re.compile(r"[\r\n\0]")
 _NOT_IN_KEY = re.compile(r"[\r\n\0 ;=]")
 _NOT_IN_WORD = re.compile(r"[\r\n\0 ]")
 
@@ -85,14 +84,17 @@ def parse(line: bytes) -> Line | None:
         word, _, rest = rest[1:].partition(" ")
         prefix = word or None
         rest = rest.lstrip(" ")
-    middle, colon, trailing = (" " + rest).partition(" :")
-    words = [word for word in middle.split(" ") if word]
-    if not words:
+    if rest.startswith(":"):
         return None
-    params = words[1:]
+    middle, colon, trailing = rest.partition(" :")
+    words = middle.split(" ")
+    if "" in words:
+        words = [word for word in words if word]
+        if not words:
+            return None
     if colon:
-        params.append(trailing)
-    return Line(tags, prefix, words[0], tuple(params))
+        words.append(trailing)
+    return Line(tags, prefix, words[0], tuple(words[1:]))
 
 
 def _checked(value: str, forbidden: re.Pattern[str], what: str) -> str:
@@ -107,7 +109,7 @@ def encode(text: str) -> bytes:
     Raises:
         LocalProtocolError: it holds a line break or NUL, or is not Unicode that UTF-8 can express.
     """
-    if _FORBIDDEN.search(text):
+    if "\n" in text or "\r" in text or "\0" in text:
         raise LocalProtocolError(f"a line cannot hold CR, LF or NUL: {text[:200]!r}")
     try:
         return text.encode("utf-8") + b"\r\n"

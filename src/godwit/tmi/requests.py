@@ -85,6 +85,8 @@ def read_message(line: Line) -> MessageSent | CommandSent | Refused:
         return CommandSent(channel, meaning.name, meaning.args)
     if not meaning.text:
         return Refused("a message without text")
+    if not line.tags:
+        return MessageSent(channel, meaning.text, meaning.action)
     return MessageSent(
         channel,
         meaning.text,

@@ -38,7 +38,11 @@ class Ordered(msgspec.Struct, frozen=True):
 
 def clean(text: str) -> str:
     """Drop characters that cannot be shown, make runs of spaces one, trim the ends (MSG-2)."""
-    return _SPACES.sub(" ", text.translate(_CONTROLS)).strip(" ")
+    if not text.isprintable():  # no control character is
+        text = text.translate(_CONTROLS)
+    if "  " in text:
+        text = _SPACES.sub(" ", text)
+    return text.strip(" ")
 
 
 def cut(text: str) -> str:
@@ -56,6 +60,8 @@ def interpret(raw: str) -> Said | Ordered:
     if raw.startswith(_ACTION):
         return Said(cut(clean(raw[len(_ACTION) :])), True)
     text = clean(raw)
+    if not text.startswith(("/", ".")):
+        return Said(cut(text))
     if text.startswith(("/ ", ". ")):
         return Said(cut(text[2:]))
     found = _COMMAND.fullmatch(text)
