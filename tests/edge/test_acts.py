@@ -9,7 +9,7 @@ import pytest
 from godwit.chatlog.memory import MemoryLog
 from godwit.edge import acts
 from godwit.errors import ChatLogUnavailable
-from godwit.values import Act, Arrive, Author, Change, Message, Tell, UserNotice
+from godwit.values import Act, Arrive, Author, Change, Message, Record, Tell, UserNotice
 from tests.edge.commands.stage import stage
 
 BOSS = Author("1", "boss")
@@ -47,7 +47,7 @@ async def test_an_act_that_the_log_does_not_take_is_told_as_it_was_typed_and_not
         assert isinstance(log, MemoryLog)
         store = log.store
 
-        def store_nothing(*args: object) -> int:
+        def store_nothing(channel: str, record: Record, stream: str) -> int:
             raise ChatLogUnavailable("away")
 
         log.store = store_nothing  # type: ignore[method-assign]

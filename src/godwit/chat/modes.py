@@ -138,12 +138,13 @@ class Modes:
     def said(self, message: Message, settings: Mapping[str, int], now: float) -> None:
         """A message is on its way."""
         who = message.author.user_id
-        if self._spoke.get(who, now) > now:
+        if self._spoke and self._spoke.get(who, now) > now:
             del self._spoke[who]
         if self._duplicate_window:
             self._last.get(who, now)  # `put` is for what was looked for
             self._last.put(who, (Spoken(message.text, message.action), now))
-        self.heard(message, settings, now)
+        if settings or self._spoke or self._unique:
+            self.heard(message, settings, now)
 
     def heard(self, message: Message, settings: Mapping[str, int], time: float) -> None:
         """A message was said on another edge."""

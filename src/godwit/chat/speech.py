@@ -114,7 +114,9 @@ class Saying(Enum):
     """Its connection ends, and its address is locked out."""
 
 
-_FINE = Saying.FINE  # needed for every message, and an enum looks its members up by name
+FINE = Saying.FINE
+"""Needed for every message, and an enum looks its members up by name."""
+
 _NEVER = float("-inf")
 
 
@@ -196,7 +198,7 @@ class Speech:
         """
         table = self.table
         if table is None:
-            return _FINE
+            return FINE
         speaker = connection if table.per_connection else account
         if self._punished.kept:
             until = self._punished.get(speaker, now)
@@ -216,11 +218,11 @@ class Speech:
         if voice.all >= self._tell_from:
             self._news[speaker] = voice
         if elevated or not channel or not table.channel_interval:
-            return _FINE
+            return FINE
         if now - voice.latest.get(channel, _NEVER) < table.channel_interval - GRACE:
             return Saying.TOO_FAST
         voice.latest[channel] = now
-        return _FINE
+        return FINE
 
     def most(self, bot: str) -> int | None:
         """How much an account of that role may say at once; None for any number."""

@@ -97,7 +97,8 @@ class Tail:
         """Take an entry of the live path."""
         if self._ended or entry.sequence <= self.position:
             return []
-        self.known(entry.sequence)
+        if entry.sequence > self._known:
+            self._known = entry.sequence
         if self.current and not self._outstanding and 0 < entry.prev <= self.position:
             self.position = entry.sequence
             return [entry]

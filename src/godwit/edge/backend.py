@@ -198,17 +198,18 @@ class RoomBackend:
 
     # what the room uses -----------------------------------------------------------------------
 
-    def call(self, method: Callable[..., Any], *args: Any) -> None:
-        """Call a method of the channel, unless it was given up; it is if the method fails."""
+    def call(self, method: Callable[..., T], *args: Any) -> T | None:
+        """Call a method of the channel, unless it was given up; it is if the method fails, which gives None."""
         if not self._open:
-            return
+            return None
         self._outside.stirred.add(self.name)
         try:
-            method(*args)
+            return method(*args)
         except Exception:
             # One channel's fault must not reach the others, nor the log that delivers to it.
             log.exception("channel_failed", channel=self.name, cluster=self._outside.cluster)
             self._failed()
+            return None
 
     @property
     def open(self) -> bool:

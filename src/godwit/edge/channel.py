@@ -135,7 +135,8 @@ class EdgeChannel(KnownRoom):
         Returns:
             False if too many records of its producer wait already.
         """
-        record = msgspec.structs.replace(record, number=next(self._numbers), epoch=self._room.segment.epoch if self._room else 0)
+        epoch = self._room.segment.epoch if self._room else 0
+        record = msgspec.structs.replace(record, number=next(self._numbers), epoch=epoch)
         now = self._backend.now()
         if not self._outbox.put(record, now):
             return False
@@ -179,7 +180,8 @@ class EdgeChannel(KnownRoom):
             only_emotes: whether the text is nothing but emotes; asked if it matters.
         """
         now = self._backend.now()
-        refusal = banned(self.sanction(speaker.user_id), now)
+        ruling = self.sanction(speaker.user_id)
+        refusal = banned(ruling, now) if ruling is not None else None
         return refusal or self._modes.refusal(speaker, spoken, self.settings, now, only_emotes=only_emotes)
 
     def look_again(self) -> None:
@@ -619,6 +621,7 @@ class EdgeChannel(KnownRoom):
             if not mine and (settings := self.settings):
                 self._modes.heard(record, settings, min(outcome.time, self._backend.now()))
             if position > self._reached:
+                self._reached = position
                 self._audience.shown(shown)
         elif isinstance(record, Act):
             self._rows.complete(outcome)
@@ -636,7 +639,8 @@ class EdgeChannel(KnownRoom):
             self._rows.complete(outcome)
             if position > self._reached:
                 self._audience.changed(record, self.settings)
-        self._reached = max(self._reached, position)
+        if position > self._reached:
+            self._reached = position
         if mine and record.producer != self._producer:
             self._audience.acknowledged(record, position, outcome.time)
 

@@ -16,7 +16,7 @@ import structlog
 
 from godwit.buckets import Bucket
 from godwit.chat.limits import VERIFIED, Charge, Fading, Limit, Limits, table
-from godwit.chat.speech import Saying, Speech, Whispering, Whispers, speech_table, whisper_table
+from godwit.chat.speech import FINE, Saying, Speech, Whispering, Whispers, speech_table, whisper_table
 from godwit.chatlog.hearsay import Hearsay
 from godwit.edge.accounts import Accounts
 from godwit.edge.deadlines import Wheel
@@ -177,6 +177,8 @@ class Pace:
         """
         speech, now = self.speech, self.now() if came is None else came
         saying = speech.say(session.account, session.producer, session.bot, channel if shown else "", elevated, now)
+        if self._accounts is None and saying is FINE:
+            return saying
         if saying is Saying.LOCKED_OUT:
             self._lock_out(address_of(session), now)
         elif self._accounts:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from godwit.chat.speech import Saying, Whispering
+from godwit.chat.speech import FINE, Saying, Whispering
 from godwit.edge.auth.scopes import EDIT, lacking, may_speak
 from godwit.store.rollout_base import HIDDEN
 
@@ -79,7 +79,7 @@ def _counted(session: Session, channel: str, elevated: bool, came: float | None,
     if channel.startswith(HIDDEN) and session.nick.startswith(HIDDEN):
         return True  # a rehearsal is as fast as what it plays; nobody else is in its room
     saying = session.node.pace.message(session, channel, elevated, came, shown=shown)
-    if saying is Saying.FINE:
+    if saying is FINE:
         return True
     session.node.counts.messages_over += 1
     if saying is Saying.TOO_FAST:

@@ -237,14 +237,11 @@ class Room:
 
     def submit(self, record: Produced) -> bool:
         """Take a record to append; False if too many of its producer wait already, or the room was closed."""
-        self._backend.asked_by(record.producer)
-        taken = self._backend.open  # should the channel fail at it, `fail` says what became of it
-
-        def submit() -> None:
-            nonlocal taken
-            taken = self.channel.submit(record)
-
-        self._backend.call(submit)
+        backend = self._backend
+        backend.asked_by(record.producer)
+        if not backend.open:
+            return False
+        taken = backend.call(self.channel.submit, record) is not False  # if it failed, `fail` says what became of it
         if taken:
             self.counts.accepted += 1
         return taken

@@ -76,7 +76,7 @@ class Session:
         self.pinged = 0.0
         self.slot = 0
         self._leaving = False
-        self._author: tuple[tuple[str, Account, Role, Relation], Author] | None = None
+        self._author: tuple[Account, str, Role, Relation, Author] | None = None
 
     # who it is --------------------------------------------------------------------------------
 
@@ -127,10 +127,11 @@ class Session:
             return Author("", self.nick)
         role = self.node.role(channel, account.user_id)
         relation = self.node.relations.relation(channel, account.user_id)
-        facts = (channel, account, role, relation)
-        if self._author is None or self._author[0] != facts:
-            self._author = (facts, author_of(account, owner=self.owns(channel), role=role, relation=relation))
-        return self._author[1]
+        known = self._author
+        if known is None or known[0] is not account or known[1:4] != (channel, role, relation):
+            author = author_of(account, owner=self.owns(channel), role=role, relation=relation)
+            self._author = known = (account, channel, role, relation, author)
+        return known[4]
 
     def exempt(self, channel: str) -> bool:
         """Whether it is moderator, VIP or owner of a channel, or may moderate everywhere (SAY-exempt)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from godwit.tmi.events import (
     CommandSent,
@@ -23,6 +24,7 @@ MAX_NONCE = 128
 """Code points of a `client-nonce` or a message id; longer ones are dropped (MSG-8)."""
 
 
+@lru_cache(maxsize=4096)
 def channel_of(word: str) -> str | None:
     """The channel a word names, without `#` and in lower case; None if it can be none (JOIN-1)."""
     name = word[1:].lower()
