@@ -15,49 +15,94 @@ import uvloop
 from bench import machine
 from bench.scenarios import GROUPS, SCENARIOS
 from bench.sizes import SMALL, Found, Sizes
+from bench.versus import COMPARISONS, Options, Row
 from godwit.cli import logs
 
-NAMES = (
-    f"{', '.join(SCENARIOS)}, or {', '.join(GROUPS)} for {' and '.join(', '.join(some) for some in GROUPS.values())}"
-)
+NAMES = ", ".join((*COMPARISONS, *SCENARIOS, *GROUPS))
 
 
 def main(arguments: list[str]) -> int:
     """Run what was asked for; returns the exit status: 0 if every count is exact."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure a server by real connections.")
-    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=f"of {NAMES}; all by default")
-    parser.add_argument("--small", "--quick", action="store_true", help="only see that it works")
-    parser.add_argument("--channels", type=int, metavar="N", help="of the scenario bot; 100,000 by default")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write what was found there, too")
-    options = parser.parse_args(arguments)
-    wanted = [name for asked in options.scenarios for name in GROUPS.get(asked, (asked,))] or list(SCENARIOS)
-    if unknown := set(wanted) - set(SCENARIOS):
-        parser.error(f"no scenario {', '.join(sorted(unknown))}: choose among {NAMES}")
+    options = _parser().parse_args(arguments)
+    wanted = [name for asked in options.scenarios for name in GROUPS.get(asked, (asked,))] or [*COMPARISONS, *SCENARIOS]
+    if unknown := set(wanted) - COMPARISONS.keys() - SCENARIOS.keys():
+        _parser().error(f"no scenario {', '.join(sorted(unknown))}: choose among {NAMES}")
 
     logs.to_stderr(30)
-    sizes = SMALL if options.small else Sizes()
+    sizes = SMALL if options.quick else Sizes()
     if options.channels:
         sizes = replace(sizes, bot=options.channels)
+    comparing = Options(
+        windows=_numbers(options.windows, int),
+        rates=_numbers(options.rates, float),
+        only=tuple(name for name in options.only.split(",") if name),
+        members=options.members,
+        seconds=0.2 if options.quick else options.seconds,
+        rounds=options.rounds,
+        quick=options.quick,
+    )
     report: dict[str, Any] = {
         "command": shlex.join(["python", "-m", "bench", *arguments]),
         "machine": machine.describe(),
         "load_before": machine.load(),
         "scenarios": {},
+        "rows": [],
     }
     print(report["command"])
     for name, value in (*report["machine"].items(), ("load before", report["load_before"])):
         print(f"  {name}: {value}")
     exact = True
     for name in wanted:
-        found = uvloop.run(SCENARIOS[name](sizes))
-        exact = exact and found.account.exact
-        report["scenarios"][name] = {"rows": found.rows, "account": asdict(found.account)}
-        _print(name, found)
+        if name in COMPARISONS:
+            print(f"\n{name}: {COMPARISONS[name].title} (load {machine.load()})", flush=True)
+            rows = COMPARISONS[name].run(comparing)
+            exact = exact and all(row.exact for row in rows)
+            report["rows"] += [asdict(row) for row in rows]
+            _print_rows(rows)
+        else:
+            found = uvloop.run(SCENARIOS[name](sizes))
+            exact = exact and found.account.exact
+            report["scenarios"][name] = {"rows": found.rows, "account": asdict(found.account)}
+            _print(name, found)
     report["load_after"] = machine.load()
     print(f"\nload after: {report['load_after']}")
     if options.json:
         options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     return 0 if exact else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure servers by real connections.")
+    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=f"of {NAMES}; all by default")
+    parser.add_argument("--quick", "--small", action="store_true", help="only see that it works")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write what was found there, too")
+    parser.add_argument("--channels", type=int, metavar="N", help="of the scenario bot; 100,000 by default")
+    group = parser.add_argument_group("servers beside each other", f"of {', '.join(COMPARISONS)}")
+    group.add_argument("--windows", default="", metavar="W,W", help="lines under way, instead of the scenario's")
+    group.add_argument("--rates", default="", metavar="R,R", help="lines a second, instead of the scenario's")
+    group.add_argument("--only", default="", metavar="NAME,NAME", help="these servers, such as godwit,kernel")
+    group.add_argument("--members", type=int, default=0, metavar="N", help="in each room")
+    group.add_argument("--seconds", type=float, default=1.5, metavar="S", help="of each run")
+    group.add_argument("--rounds", type=int, default=3, metavar="N", help="medians of so many")
+    return parser
+
+
+def _numbers(text: str, kind: type[int] | type[float]) -> tuple[Any, ...]:
+    return tuple(kind(number) for number in text.split(",") if number)
+
+
+def _print_rows(rows: list[Row]) -> None:
+    for row in rows:
+        figures = row.figures
+        if not figures:
+            print(f"  {row.server:10} {row.note}")
+            continue
+        verdict = "exact" if row.exact else "NOT EXACT"
+        print(
+            f"  {row.server:10} {row.setting:8} {figures['deliveries_per_s']:12,.0f}/s {figures['cpu_us']:8.3f} us"
+            f" {figures['cpu_share']:5.0%} of a core, p50 {figures['p50_ms']:.4g} p99 {figures['p99_ms']:.4g} ms,"
+            f" load {figures['load_busy']:.0%}, {row.runs} runs, {verdict} {row.note}"
+        )
 
 
 def _print(name: str, found: Found) -> None:

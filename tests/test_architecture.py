@@ -20,7 +20,7 @@ FLOORS = {
     **dict.fromkeys(("errors", "values", "clock", "settings", "buckets", "ending"), 0),
     **dict.fromkeys(("tmi", "chat", "rollout"), 1),
     **dict.fromkeys(("chatlog", "store", "wire"), 2),
-    **dict.fromkeys(("edge", "control", "web", "client", "drill"), 3),
+    **dict.fromkeys(("edge", "control", "web", "client", "drill", "load"), 3),
     **dict.fromkeys(
         ("config", "clocks", "ground", "network", "crowd", "steering", "app", "roles", "local", "cli", "__main__"), 4
     ),
@@ -34,6 +34,7 @@ MUST_NOT = {
     "edge": {"rollout"},
     "client": FLOORS.keys() - OUTSIDERS,
     "drill": FLOORS.keys() - OUTSIDERS,
+    "load": FLOORS.keys() - {"errors", "tmi"},
 }
 """What a room must not import although it lies on a lower floor."""
 
@@ -228,6 +229,7 @@ def test_files_name_no_machine_and_no_registry() -> None:
         ("godwit.client.client", "from godwit.edge import node"),
         ("godwit.drill.demo", "from godwit.client.client import Client"),
         ("godwit.drill.demo", "from godwit.chatlog import memory"),
+        ("godwit.load.crowd", "from godwit.wire import dial"),
         ("godwit.web.api", "from godwit.app import App"),
         ("godwit.web.api", "import importlib\nimportlib.import_module('godwit.edge')"),
         ("godwit.web.api", "import importlib\nname = 'x'\nimportlib.import_module(name)"),

@@ -1,0 +1,143 @@
+"""The kernel's own limit: a bare loop of send() in C to all connections, received as everything else is.
+
+No server that makes a system call for each write can be faster. Run as a program it is the one that sends.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from bench import machine
+from bench.targets import Missing, child, wait_until
+from godwit.load.crowd import Shape
+from godwit.load.dialects import Dialect
+from godwit.load.loops import Result
+from godwit.load.receiver import Account, Receiver, best_receiver, native
+
+HEAD = ":talker1!talker1@talker1.tmi.twitch.tv PRIVMSG #broom0 :~0 "
+"""What stands before a line's number; as long as Godwit's own."""
+
+
+class Kernel:
+    """Connections to a program that only sends.
+
+    Args:
+        shape: how many connections, and how long lines are. All hear the one sender.
+        tail: stands after each number; by default as much as lines of this shape have.
+        head: stands before it.
+    """
+
+    def __init__(self, shape: Shape, head: bytes = HEAD.encode(), tail: bytes = b"") -> None:
+        if not native():
+            raise Missing("not built: needs a C compiler, see `make native`")
+        self._shape = shape
+        self._head = head
+        self._tail = tail or Dialect("twitch").line("broom0", 0, shape.size)[1]
+        self._receiver: Receiver = best_receiver()
+        self._sockets: list[socket.socket] = []
+        self._said = 0
+
+    def run(self, windows: list[int], seconds: float, warm_up: float) -> list[Result]:
+        """Measure with so many lines in each send."""
+        with tempfile.TemporaryDirectory(prefix="godwit-bench-") as folder:
+            where = Path(folder, "where.txt")
+            command = [sys.executable, "-m", "bench.kernel", str(where), self._head.hex(), self._tail.hex()]
+            with child(command, folder, stdin=subprocess.PIPE) as process:
+                wait_until(where.exists, process, folder)
+                room = self._receiver.room()
+                self._receiver.sender(room)
+                port = int(where.read_text(encoding="ascii"))
+                for _ in range(self._shape.rooms * self._shape.members):
+                    peer = socket.create_connection(("127.0.0.1", port))
+                    peer.setblocking(False)
+                    self._receiver.count(self._receiver.add(peer.fileno(), room, -1, False))
+                    self._sockets.append(peer)
+                try:
+                    return [self._blast(process, Path(folder), window, seconds, warm_up) for window in windows]
+                finally:
+                    for peer in self._sockets:
+                        peer.close()
+
+    def _blast(
+        self, process: subprocess.Popen[bytes], folder: Path, window: int, seconds: float, warm_up: float
+    ) -> Result:
+        assert process.stdin is not None
+        before = Account(*self._receiver.account())
+        done = folder / f"done-{self._said}-{window}"
+        total = seconds + 2 * warm_up
+        process.stdin.write(f"{len(self._sockets)} {window} {self._said} {total} {done}\n".encode())
+        process.stdin.flush()
+        self._pump(time.monotonic() + warm_up)
+        first = self._read(process.pid)
+        self._pump(time.monotonic() + seconds)
+        last = self._read(process.pid)
+        while not done.exists():
+            self._pump(time.monotonic() + 0.05)
+        number = int(done.read_text(encoding="ascii"))
+        while self._said < number:
+            self._said = self._receiver.said(0, 0)
+        while self._receiver.poll(0.2)[0] or Account(*self._receiver.account()).heard < number * len(self._sockets):
+            pass
+        after = Account(*self._receiver.account())
+        took, deliveries, server, load = (late - early for late, early in zip(last, first, strict=True))
+        expected = after.expected - before.expected
+        lost = expected - (after.heard - before.heard)
+        repeated, misordered = after.repeated - before.repeated, after.misordered - before.misordered
+        return Result(
+            seconds=took,
+            messages=0,
+            deliveries=int(deliveries),
+            server_cpu=server,
+            load_busy=load / took,
+            expected=expected,
+            lost=lost,
+            repeated=repeated,
+            misordered=misordered,
+        )
+
+    def _pump(self, end: float) -> None:
+        while (left := end - time.monotonic()) > 0:
+            self._receiver.poll(left)
+
+    def _read(self, pid: int) -> tuple[float, int, float, float]:
+        return time.monotonic(), self._receiver.deliveries, machine.cpu(pid), time.process_time()
+
+
+def main(where: str, head: str, tail: str) -> None:
+    """Listen, and send when told to: connections, lines in a send, the last number, seconds, the file to answer in."""
+    from godwit.load._native import blast
+
+    listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
+    peers: list[socket.socket] = []
+    _write(Path(where), listener.getsockname()[1])
+    while True:
+        select.select([listener, sys.stdin], [], [])
+        line = sys.stdin.readline() if select.select([sys.stdin], [], [], 0)[0] else None
+        if line == "":
+            return
+        count, window, number, seconds, done = line.split() if line else (str(len(peers) + 1), "", "", "", "")
+        while len(peers) < int(count):
+            peer = listener.accept()[0]
+            peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            peers.append(peer)
+        if line:
+            fds = [peer.fileno() for peer in peers]
+            last = blast(fds, bytes.fromhex(head), bytes.fromhex(tail), int(window), int(number), float(seconds))
+            _write(Path(done), last)
+
+
+def _write(path: Path, value: int) -> None:
+    """Write a file that is there whole or not at all."""
+    part = path.with_suffix(".part")
+    part.write_text(str(value), encoding="ascii")
+    part.rename(path)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,259 @@
+"""Servers under test: each a child process on its own core, with its limits out of the way."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import machine
+from godwit.load.dialects import DialectName
+
+SERVER_CORE, LOAD_CORE = 0, 1
+
+START_PATIENCE = 30.0
+
+GODWIT = {
+    "edge.reconnect_grace": "0",
+    "control.probes": "false",
+    "limits.joins": "100000000",
+    "limits.verified_joins": "100000000",
+    "limits.logins": "100000000",
+    "limits.messages": "100000000",
+    "limits.elevated_messages": "100000000",
+    "limits.channel_interval": "0.000001",
+    "limits.duplicate_window": "0.000001",
+}
+"""Limits are on and set high, so that looking costs what it costs; everything else is as it is by default."""
+
+
+class Missing(Exception):
+    """A server is not installed; the message says how to get it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A server that runs.
+
+    Attributes:
+        tcp: `host:port`.
+        ws: the same for WebSocket, if it has that.
+    """
+
+    name: str
+    version: str
+    pid: int
+    tcp: str
+    dialect: DialectName
+    ws: str = ""
+
+    def cpu(self) -> float:
+        """Seconds of CPU that it has used, all threads together."""
+        return machine.cpu(self.pid)
+
+
+Start = Callable[[], AbstractContextManager[Target]]
+
+
+def pin(core: int) -> None:
+    """Keep this process, and children that are started from now on, on one core, where there are two."""
+    if os.cpu_count() != 1:
+        os.sched_setaffinity(0, {core})
+
+
+@contextlib.contextmanager
+def child(command: Sequence[str], folder: str, stdin: int = subprocess.DEVNULL) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program on the server's core; what it says goes to a file in the folder."""
+    pin(SERVER_CORE)
+    try:
+        with Path(folder, "said.txt").open("wb") as said:
+            process = subprocess.Popen(command, cwd=folder, stdin=stdin, stdout=said, stderr=subprocess.STDOUT)
+    finally:
+        pin(LOAD_CORE)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def wait_until(there: Callable[[], bool], process: subprocess.Popen[bytes], folder: str) -> None:
+    """Wait until a child is there.
+
+    Raises:
+        RuntimeError: it ended, or took too long; with what it said.
+    """
+    end = time.monotonic() + START_PATIENCE
+    while not there():
+        if process.poll() is not None or time.monotonic() > end:
+            said = Path(folder, "said.txt").read_text(encoding="utf-8", errors="replace")[-2000:]
+            raise RuntimeError(f"{process.args!r} is not there: {said}")
+        time.sleep(0.02)
+
+
+def listens(address: str) -> Callable[[], bool]:
+    """Whether somebody listens at `host:port`."""
+    host, _, port = address.rpartition(":")
+
+    def there() -> bool:
+        try:
+            socket.create_connection((host, int(port)), 1).close()
+        except OSError:
+            return False
+        return True
+
+    return there
+
+
+def free_port() -> int:
+    """A port that nobody uses now."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def program(name: str, package: str) -> str:
+    """Where a program is.
+
+    Raises:
+        Missing: it is not installed.
+    """
+    found = shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin")))
+    if found is None:
+        raise Missing(f"not installed: {package}")
+    return found
+
+
+def said(command: Sequence[str]) -> str:
+    """The first line of what a program says, such as its version."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return (done.stdout or done.stderr).strip().splitlines()[0]
+
+
+@contextlib.contextmanager
+def godwit() -> Iterator[Target]:
+    """`godwit serve`: the whole server, with its store in a file."""
+    with tempfile.TemporaryDirectory(prefix="godwit-bench-") as folder:
+        ready = Path(folder, "ready.json")
+        settings = {**GODWIT, "store.path": str(Path(folder, "godwit.sqlite3"))}
+        command = [sys.executable, "-m", "godwit", "serve", "--ports", "auto", "--ready-file", str(ready)]
+        for key, value in settings.items():
+            command += ["--set", f"{key}={value}"]
+        with child(command, folder) as process:
+            wait_until(ready.exists, process, folder)
+            main = json.loads(ready.read_bytes())["clusters"]["main"]
+            ws = main["ws"].removeprefix("ws://").rstrip("/")
+            yield Target("godwit", machine.describe()["godwit"], process.pid, main["tcp"], "twitch", ws)
+
+
+_INSPIRCD = """
+<server name="irc.bench.local" description="bench" network="bench">
+<admin name="bench" nick="bench" email="bench">
+<bind address="127.0.0.1" port="{port}" type="clients">
+<connect allow="*" timeout="300" pingfreq="3600" hardsendq="1073741824" softsendq="268435456" recvq="1048576"
+  threshold="1000000000" commandrate="1000000000" fakelag="no" localmax="1000000" globalmax="1000000"
+  limit="1000000" resolvehostnames="no" useident="no" maxchans="1000" maxconnwarn="no">
+<class name="none" commands="">
+<options prefixquit="" hidewhois="" noservices="no" defaultmodes="{modes}">
+<performance netbuffersize="65534" somaxconn="4096" softlimit="1000000" clonesonconnect="no" quietbursts="yes">
+<dns server="127.0.0.1" timeout="1">
+<pid file="{folder}/inspircd.pid">
+<log method="file" type="* -USERINPUT -USEROUTPUT" level="default" target="{folder}/inspircd.log">
+<module name="auditorium">
+<auditorium opvisible="no" opcansee="no">
+"""
+
+
+def inspircd(quiet: bool = False) -> Start:
+    """InspIRCd.
+
+    Args:
+        quiet: in rooms members don't see each other come, else a crowd of 10,000 is sent 50 million JOINs.
+    """
+
+    @contextlib.contextmanager
+    def start() -> Iterator[Target]:
+        path = program("inspircd", "apt-get install inspircd")
+        port = free_port()
+        with tempfile.TemporaryDirectory(prefix="godwit-bench-") as folder:
+            config = Path(folder, "inspircd.conf")
+            text = _INSPIRCD.format(port=port, folder=folder, modes="ntu" if quiet else "nt")
+            config.write_text(text, encoding="utf-8")
+            command = [path, "--nofork", "--runasroot", "--config", str(config)]
+            with child(command, folder) as process:
+                wait_until(listens(f"127.0.0.1:{port}"), process, folder)
+                yield Target("inspircd", said([path, "--version"]), process.pid, f"127.0.0.1:{port}", "irc")
+
+    return start
+
+
+_NGIRCD = """
+[Global]
+Name = irc.bench.local
+Info = bench
+Listen = 127.0.0.1
+Ports = {port}
+ServerUID = root
+ServerGID = root
+MotdPhrase = bench
+[Limits]
+ConnectRetry = 60
+MaxConnections = 0
+MaxConnectionsIP = 0
+MaxJoins = 0
+MaxNickLength = 30
+MaxPenaltyTime = 0
+PingTimeout = 3600
+PongTimeout = 600
+[Options]
+DNS = no
+Ident = no
+PAM = no
+"""
+
+
+@contextlib.contextmanager
+def ngircd() -> Iterator[Target]:
+    """ngIRCd."""
+    path = program("ngircd", "apt-get install ngircd")
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="godwit-bench-") as folder:
+        config = Path(folder, "ngircd.conf")
+        config.write_text(_NGIRCD.format(port=port), encoding="utf-8")
+        with child([path, "--nodaemon", "--config", str(config)], folder) as process:
+            wait_until(listens(f"127.0.0.1:{port}"), process, folder)
+            yield Target("ngircd", said([path, "--version"]), process.pid, f"127.0.0.1:{port}", "irc")
+
+
+@contextlib.contextmanager
+def nats() -> Iterator[Target]:
+    """nats-server, which is no chat server but is often put under one."""
+    from godwit.errors import InvalidRequest
+    from godwit.local.nats import program as find
+
+    try:
+        path = find()
+    except InvalidRequest as error:
+        raise Missing(f"not installed: {error}") from error
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="godwit-bench-") as folder:
+        config = Path(folder, "nats.conf")
+        limits = 'max_pending: 1GB\nmax_connections: 100000\nping_interval: "1h"\nwrite_deadline: "60s"\n'
+        config.write_text(f'listen: "127.0.0.1:{port}"\n{limits}', encoding="utf-8")
+        with child([str(path), "-c", str(config)], folder) as process:
+            wait_until(listens(f"127.0.0.1:{port}"), process, folder)
+            yield Target("nats", said([str(path), "--version"]), process.pid, f"127.0.0.1:{port}", "nats")

@@ -1,0 +1,250 @@
+"""Servers beside each other: the same crowd on each, in turn, several rounds; medians count."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import asdict, dataclass, field, replace
+from itertools import count
+from statistics import median
+
+from bench import machine
+from bench.kernel import Kernel
+from bench.targets import LOAD_CORE, Missing, Target, godwit, inspircd, nats, ngircd, pin
+from godwit.load.crowd import Crowd, Shape
+from godwit.load.dialects import Dialect
+from godwit.load.loops import Result, closed, steady
+
+Start = Callable[[], AbstractContextManager[Target]]
+
+KERNEL = "kernel"
+
+_names = count()
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says about a comparison; what is empty stands for the scenario's own.
+
+    Attributes:
+        windows: lines under way.
+        rates: lines a second.
+        only: servers, by name.
+        rounds: how often all of it is done.
+        quick: only see that it works.
+        say: is told of progress.
+    """
+
+    windows: tuple[int, ...] = ()
+    rates: tuple[float, ...] = ()
+    only: tuple[str, ...] = ()
+    members: int = 0
+    seconds: float = 1.5
+    rounds: int = 3
+    quick: bool = False
+    say: Callable[[str], None] = field(default=print)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What one server did in one setting.
+
+    Attributes:
+        setting: such as `W=30` or `20/s`.
+        note: why there are no figures, or what is to be known about them.
+        figures: by name; medians of the runs.
+        exact: whether every run delivered everything once and in order.
+    """
+
+    scenario: str
+    server: str
+    setting: str
+    note: str = ""
+    version: str = ""
+    figures: dict[str, float] = field(default_factory=dict)
+    runs: int = 0
+    exact: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A scenario: a crowd, and what is done to it.
+
+    Attributes:
+        servers: by name, in the order in which they take turns.
+        tagged, framed: members with tags; over WebSocket.
+        heard: connections that hear each line in a room, as far as the kernel's loop goes.
+    """
+
+    name: str
+    title: str
+    shape: Shape
+    servers: tuple[str, ...]
+    windows: tuple[int, ...] = ()
+    rates: tuple[float, ...] = ()
+    tagged: bool = False
+    framed: bool = False
+    quiet: bool = False
+    warm_up: float = 0.5
+    shortest: float = 0.0
+
+    def run(self, options: Options) -> list[Row]:
+        """Measure."""
+        shape = self._shape(options)
+        windows = options.windows or self.windows if not options.rates else ()
+        rates = options.rates or self.rates if not options.windows else ()
+        if options.quick:
+            windows, rates = windows[-1:], rates[:1]
+        seconds = max(options.seconds, 0.0 if options.quick else self.shortest)
+        found: dict[tuple[str, str], list[tuple[Target | None, Result]]] = {}
+        missing: dict[str, str] = {}
+        servers = [name for name in self.servers if not options.only or name in options.only]
+        with ExitStack() as stack:
+            running: dict[str, Target] = {}
+            pin(LOAD_CORE)
+            for name in servers:
+                try:
+                    if name != KERNEL:
+                        running[name] = stack.enter_context(self._start(name)())
+                except Missing as error:
+                    missing[name] = str(error)
+            for turn in range(1 if options.quick else options.rounds):
+                for name in servers:
+                    if name in missing:
+                        continue
+                    try:
+                        for setting, result in self._round(name, running.get(name), shape, windows, rates, seconds):
+                            found.setdefault((name, setting), []).append((running.get(name), result))
+                            options.say(f"  {self.name} round {turn + 1}: {name} {setting}: {shown(result)}")
+                    except Missing as error:
+                        missing[name] = str(error)
+        rows = [Row(self.name, name, "", note) for name, note in missing.items()]
+        return rows + [self._row(name, setting, runs) for (name, setting), runs in found.items()]
+
+    def _shape(self, options: Options) -> Shape:
+        shape = self.shape
+        if options.members:
+            shape = replace(shape, members=options.members, senders=min(shape.senders, options.members - 1))
+        if options.quick:
+            shape = replace(
+                shape, rooms=min(shape.rooms, 5), members=min(shape.members, 20), senders=min(shape.senders, 3)
+            )
+        return shape
+
+    def _start(self, name: str) -> Start:
+        starts: dict[str, Start] = {
+            "godwit": godwit,
+            "inspircd": inspircd(self.quiet),
+            "ngircd": ngircd,
+            "nats": nats,
+        }
+        return starts[name]
+
+    def _round(
+        self,
+        name: str,
+        target: Target | None,
+        shape: Shape,
+        windows: Sequence[int],
+        rates: Sequence[float],
+        seconds: float,
+    ) -> Iterator[tuple[str, Result]]:
+        if target is None:
+            listening = replace(shape, members=max(1, shape.members - (1 if shape.rooms > 1 else 0)))
+            each = [max(1, window // shape.rooms) for window in windows]
+            found = Kernel(listening).run(each, seconds, self.warm_up)
+            yield from ((f"W={window}", result) for window, result in zip(windows, found, strict=True))
+            return
+        crowd = Crowd(
+            target.ws if self.framed else target.tcp,
+            Dialect(target.dialect, tagged=self.tagged, framed=self.framed),
+            replace(shape, name=f"b{next(_names)}x"),
+        )
+        try:
+            crowd.connect()
+            for window in windows:
+                yield f"W={window}", closed(crowd, window, seconds, self.warm_up, target.cpu)
+            for rate in rates:
+                yield f"{rate:g}/s", steady(crowd, rate, seconds, self.warm_up, target.cpu)
+        finally:
+            crowd.close()
+
+    def _row(self, name: str, setting: str, runs: list[tuple[Target | None, Result]]) -> Row:
+        results = [result for _, result in runs]
+        target = runs[0][0]
+        version = target.version if target else machine.describe()["system"]
+        note = "load-bound" if sum(result.load_bound for result in results) * 2 > len(results) else ""
+        figures = {key: median(figures_of(result)[key] for result in results) for key in figures_of(results[0])}
+        exact = all(result.exact for result in results)
+        return Row(self.name, name, setting, note, version, figures, len(results), exact)
+
+
+def figures_of(result: Result) -> dict[str, float]:
+    """What a run is judged by."""
+    return {
+        "deliveries_per_s": result.deliveries_per_s,
+        "cpu_us": result.cpu_us,
+        "cpu_share": result.cpu_share,
+        "load_busy": result.load_busy,
+        "p50_ms": result.p50_ms,
+        "p99_ms": result.p99_ms,
+        "max_ms": result.max_ms,
+        "lost": float(result.lost),
+        "repeated": float(result.repeated),
+        "misordered": float(result.misordered),
+    }
+
+
+def shown(result: Result) -> str:
+    """A run in one line."""
+    latency = f", p50 {result.p50_ms:.3g} p99 {result.p99_ms:.3g} ms" if result.p50_ms else ""
+    bound = " LOAD-BOUND" if result.load_bound else ""
+    wrong = "" if result.exact else f" NOT EXACT: { ({k: v for k, v in asdict(result).items() if k in WRONG and v}) }"
+    return (
+        f"{result.deliveries_per_s:,.0f}/s, {result.cpu_us:.3f} us each, server {result.cpu_share:.0%}"
+        f"{latency}, load {result.load_busy:.0%}{bound}{wrong}"
+    )
+
+
+WRONG = ("lost", "repeated", "misordered", "cut", "notices")
+
+PEERS = (KERNEL, "godwit", "inspircd")
+
+COMPARISONS = {
+    one.name: one
+    for one in (
+        Comparison(
+            "a",
+            "one room of 1,000, as fast as lines are acknowledged",
+            Shape(),
+            (*PEERS, "ngircd", "nats"),
+            windows=(1, 10, 30, 100),
+        ),
+        Comparison(
+            "steady", "one room of 1,000, 2,000 lines a second", Shape(), PEERS[1:], rates=(2000,), shortest=3.0
+        ),
+        Comparison(
+            "b",
+            "1,000 rooms of 10, one line under way in each",
+            Shape(rooms=1000, members=10, senders=1),
+            PEERS,
+            windows=(1000,),
+        ),
+        Comparison(
+            "c",
+            "one room of 10,000, 20 lines a second",
+            Shape(members=10_000, senders=10),
+            PEERS[1:],
+            rates=(20,),
+            quiet=True,
+            shortest=4.0,
+        ),
+    )
+}
+"""By name."""
+
+
+def load() -> str:
+    """When and under which load something was measured."""
+    return f"{time.strftime('%H:%M')}, load {machine.load()}"
