@@ -43,7 +43,7 @@ check: .venv/.dev ## lint, format, types, import floors, generated documents
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_architecture.py tests/test_docs.py tests/test_house.py
 
-native: .venv/.run ## build the send loop in C in place (it is built when Godwit is installed, if there is a compiler)
+native: .venv/.run ## build what is in C in place (it is built when Godwit is installed, if there is a compiler)
 	@$(BIN)/python -W ignore -c 'import setuptools; setuptools.setup()' --quiet build_ext --inplace --force
 
 format: .venv/.dev ## put the code into the form that `check` wants
@@ -77,7 +77,7 @@ clean: ## remove .venv, node_modules and caches
 	@$(PYTHON) -m venv .venv
 	@touch $@
 
-.venv/.run: .venv/.made requirements/run.txt pyproject.toml src/godwit/wire/_sendloop.c
+.venv/.run: .venv/.made requirements/run.txt pyproject.toml $(wildcard src/godwit/*/*.c)
 	@echo "installing Godwit into .venv"
 	@$(PIP) install --require-hashes -r requirements/run.txt
 	@PYTHONWARNINGS=ignore $(PIP) install --no-deps --no-build-isolation -e .
