@@ -37,11 +37,11 @@ test: .venv/.test .venv/.ii $(NODE)/node_modules/.stamp ## run all tests (ARGS='
 compatibility: .venv/.test .venv/.ii $(NODE)/node_modules/.stamp ## what works and what differs, row by row, as JSON
 	@$(BIN)/python -m tests.compatibility -- -n $(WORKERS) --dist worksteal
 
-check: .venv/.dev ## lint, format, types, import floors, generated documents
+check: .venv/.dev ## lint, format, types, import floors, generated documents, counts of the hot path
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q tests/test_architecture.py tests/test_docs.py tests/test_house.py
+	$(BIN)/python -m pytest -q tests/test_architecture.py tests/test_docs.py tests/test_house.py tests/test_hot_path.py
 
 native: .venv/.run ## build what is in C in place (it is built when Godwit is installed, if there is a compiler)
 	@$(BIN)/python -W ignore -c 'import setuptools; setuptools.setup()' --quiet build_ext --inplace --force
