@@ -502,6 +502,8 @@ class StoreSuite(PeopleSuite, GroupSuite):
         assert (token.login, token.scopes, token.created) == ("ann", ("chat:read", "chat:edit"), 5.0)
         assert await rival.check_token("s3cret") == (ann, token)
         assert await rival.check_token("S3cret") is None
+        assert await rival.check_tokens(["S3cret", "s3cret", "s3cret"]) == [None, (ann, token), (ann, token)]
+        assert await rival.check_tokens([]) == []
         assert "s3cret" not in token.id
         assert await rival.revoke_token(token.id) is True
         assert await store.check_token("s3cret") is None

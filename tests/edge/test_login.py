@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
@@ -16,14 +17,14 @@ from tests.edge.world import World, world
 class _Down(MemoryStore):
     """A store that does not answer."""
 
-    async def account(self, login: str) -> Account | None:
+    async def owners(self, logins: Sequence[str]) -> list[Account | None]:
         raise StoreUnavailable("down")
 
 
 class _Broken(MemoryStore):
     """A store with a fault."""
 
-    async def account(self, login: str) -> Account | None:
+    async def owners(self, logins: Sequence[str]) -> list[Account | None]:
         raise RuntimeError("broken")
 
 
@@ -136,10 +137,10 @@ async def test_a_login_that_comes_too_late_brings_nobody_back() -> None:
         node, store, asked, answered = net.nodes["main"], net.store, asyncio.Event(), asyncio.Event()
 
         class Slow(MemoryStore):
-            async def account(self, login: str) -> Account | None:
+            async def owners(self, logins: Sequence[str]) -> list[Account | None]:
                 asked.set()
                 await answered.wait()
-                return await store.account(login)
+                return await store.owners(logins)
 
         node.gate = Gate(net.settings.auth, Slow(), net.clock)
         client = await net.connect()

@@ -202,17 +202,23 @@ class Accounts(Endings, Group):
 
     async def check_token(self, token: str) -> tuple[Account, Token] | None:
         """Whose token it is; None if it is unknown or revoked."""
-        valid = select(tokens).where(tokens.c.hash == token_hash(token), tokens.c.revoked == false())
+        return (await self.check_tokens([token]))[0]
 
-        async def work(connection: AsyncConnection) -> tuple[Account, Token] | None:
-            row = (await connection.execute(valid)).one_or_none()
-            if row is None:
-                return None
-            holder = (await connection.execute(select(accounts).where(accounts.c.login == row.login))).one_or_none()
-            # The account may have gone between the two statements, and its tokens with it.
-            return None if holder is None else (_account(holder), _token(row))
+    async def check_tokens(self, asked: Sequence[str]) -> list[tuple[Account, Token] | None]:
+        """`check_token` for many, in the order asked for."""
+        digests = [token_hash(token) for token in asked]
 
-        return await self._read(work)
+        async def work(connection: AsyncConnection) -> dict[str, tuple[Account, Token]]:
+            rows: list[Row[Any]] = []
+            for some in chunks(digests):
+                valid = select(tokens).where(tokens.c.hash.in_(some), tokens.c.revoked == false())
+                rows += (await connection.execute(valid)).all()
+            holders = await self._by_login(connection, [row.login for row in rows])
+            # An account may have gone between the two statements, and its tokens with it.
+            return {row.hash: (holders[row.login], _token(row)) for row in rows if row.login in holders}
+
+        found = await self._read(work)
+        return [found.get(digest) for digest in digests]
 
     async def tokens(self, login: str) -> list[Token]:
         """The tokens of an account, the oldest first."""

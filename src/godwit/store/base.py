@@ -332,6 +332,10 @@ class Store(People, GroupChat, Protocol):
         """Whose token it is; None if it is unknown or revoked."""
         ...
 
+    async def check_tokens(self, asked: Sequence[str]) -> list[tuple[Account, Token] | None]:
+        """`check_token` for many, in the order asked for."""
+        ...
+
     async def tokens(self, login: str) -> list[Token]:
         """The tokens of an account, the oldest first."""
         ...

@@ -65,6 +65,10 @@ class MemoryStore(MemoryRollouts, MemoryPeople, MemoryGroup, MemoryNodes):
         stored = self._tokens.get(token_hash(token))
         return None if stored is None or stored.revoked else (self._accounts[stored.login], stored)
 
+    async def check_tokens(self, asked: Sequence[str]) -> list[tuple[Account, Token] | None]:
+        """`check_token` for many, in the order asked for."""
+        return [await self.check_token(token) for token in asked]
+
     async def tokens(self, login: str) -> list[Token]:
         """The tokens of an account, the oldest first."""
         found = [token for token in self._tokens.values() if token.login == login]

@@ -49,6 +49,7 @@ class Asked:
 
     async def close(self) -> None:
         """Close connections."""
+        await self._own.close()
         await self._http.aclose()
 
     async def check(self, nick: str, token: str) -> Grant | None:

@@ -2,57 +2,75 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import structlog
 
 from godwit.edge.auth.base import Grant
-from godwit.errors import InvalidRequest
-from godwit.store.base import Store
+from godwit.edge.batches import Batches, K, V
+from godwit.edge.tasks import Tasks
+from godwit.errors import InvalidRequest, StoreUnavailable
+from godwit.store.base import Store, Token
 from godwit.values import Account, derived_id
 
 log = structlog.get_logger()
 
+PATIENCE = 10.0
+"""Seconds that the store may take to say who some are that log in."""
+
 
 class Open:
-    """Any legal nick with any token exists, and owns the channel of its name."""
+    """Any legal nick with any token exists, and owns the channel of its name. Who logs in together is asked for so."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._tasks = Tasks()
+        self._questions: Batches[str, Account] = Batches(self._accounts, PATIENCE, self._tasks, "accounts")
 
     async def open(self) -> None:
         """There is nothing to do."""
 
     async def close(self) -> None:
-        """There is nothing to do."""
+        """Ask nothing any more."""
+        await self._tasks.close()
 
     async def check(self, nick: str, token: str) -> Grant | None:
         """Let everybody in; an account that is not there is added."""
-        account = await self._store.account(nick)
-        if account is None:
-            try:
-                account = await self._store.add_account(Account(derived_id(nick), nick))
-            except InvalidRequest:
-                account = await self._store.add_account(Account("", nick))  # another login has the same id
-        return Grant(account)
+        return Grant(await _answer(self._questions, nick))
+
+    async def _accounts(self, nicks: Sequence[str]) -> list[Account]:
+        found = dict(zip(nicks, await self._store.owners(nicks), strict=True))
+        if new := [nick for nick, account in found.items() if account is None]:
+            added = await self._store.add_accounts([Account(derived_id(nick), nick) for nick in new])
+            found |= dict(zip(new, added, strict=True))
+        accounts = []
+        for nick, account in found.items():  # without one is now whose id another login has
+            accounts.append(account or await self._store.add_account(Account("", nick)))
+        return accounts
 
     def forget(self, user_id: str) -> None:
         """There is nothing to do."""
 
 
 class Tokens:
-    """Accounts and tokens of the store. A token without any scope may do everything."""
+    """Accounts and tokens of the store, looked up together. A token without any scope may do everything."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self._tasks = Tasks()
+        self._questions: Batches[str, tuple[Account, Token] | None] = Batches(
+            store.check_tokens, PATIENCE, self._tasks, "tokens"
+        )
 
     async def open(self) -> None:
         """There is nothing to do."""
 
     async def close(self) -> None:
-        """There is nothing to do."""
+        """Ask nothing any more."""
+        await self._tasks.close()
 
     async def check(self, nick: str, token: str) -> Grant | None:
         """Look the token up."""
-        found = await self._store.check_token(token)
+        found = await _answer(self._questions, token)
         if found is None or found[0].login != nick:
             return None
         account, row = found
@@ -60,6 +78,13 @@ class Tokens:
 
     def forget(self, user_id: str) -> None:
         """There is nothing to do."""
+
+
+async def _answer(questions: Batches[K, V], question: K) -> V:
+    try:
+        return await questions.answer(question)
+    except TimeoutError as error:
+        raise StoreUnavailable("the store did not say in time who logs in") from error
 
 
 async def enrolled(store: Store, account: Account) -> Account | None:

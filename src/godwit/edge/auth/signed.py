@@ -125,6 +125,7 @@ class Signed:
 
     async def close(self) -> None:
         """Close connections."""
+        await self._own.close()
         if self._http is not None:
             await self._http.aclose()
 
