@@ -3,6 +3,9 @@
 Channels are named here by the login of their owner, in lower case and without `#`.
 Times are seconds since the Unix epoch. A sequence is a position in the chat log of one cluster;
 sequences grow, but need not be dense: other channels share the log.
+
+No value can be part of a cycle, so none is made known to the garbage collector (`gc=False`): chat makes many, and a
+log in memory keeps them.
 """
 
 from __future__ import annotations
@@ -44,7 +47,7 @@ def owner_of(channel: str) -> str:
     return channel[1:-14] if is_room(channel) else channel
 
 
-class Position(msgspec.Struct, frozen=True, order=True):
+class Position(msgspec.Struct, frozen=True, gc=False, order=True):
     """`(epoch, sequence)`: orders all records of a channel across clusters."""
 
     epoch: int
@@ -60,7 +63,7 @@ class Position(msgspec.Struct, frozen=True, order=True):
         return cls(int(match[1]), int(match[2])) if match else None
 
 
-class Segment(msgspec.Struct, frozen=True):
+class Segment(msgspec.Struct, frozen=True, gc=False):
     """The part of a channel's log written under one epoch, in one cluster (rules C1, L2).
 
     Attributes:
@@ -78,7 +81,7 @@ class Segment(msgspec.Struct, frozen=True):
     unclean: bool = False
 
 
-class Placement(msgspec.Struct, frozen=True):
+class Placement(msgspec.Struct, frozen=True, gc=False):
     """Which segment of a channel is the newest, as the store knows it.
 
     Attributes:
@@ -99,7 +102,7 @@ class Placement(msgspec.Struct, frozen=True):
     drains: tuple[float, ...] = ()
 
 
-class Author(msgspec.Struct, frozen=True):
+class Author(msgspec.Struct, frozen=True, gc=False):
     """Who says something, with the facts that are shown (rule R1: they travel in the record)."""
 
     user_id: str
@@ -115,7 +118,7 @@ class Author(msgspec.Struct, frozen=True):
     user_type: str = ""
 
 
-class Reply(msgspec.Struct, frozen=True):
+class Reply(msgspec.Struct, frozen=True, gc=False):
     """The message that a message answers.
 
     Attributes:
@@ -130,14 +133,14 @@ class Reply(msgspec.Struct, frozen=True):
     thread: Reply | None = None
 
 
-class Open(msgspec.Struct, frozen=True, tag="open"):
+class Open(msgspec.Struct, frozen=True, gc=False, tag="open"):
     """Shows that a cluster's log is writable; alone it means nothing (rule C1)."""
 
     id: str
     epoch: int
 
 
-class Seal(msgspec.Struct, frozen=True, tag="seal"):
+class Seal(msgspec.Struct, frozen=True, gc=False, tag="seal"):
     """Ends the segment of `epoch`; the first valid one is the switch to `to` (rules C1, C2)."""
 
     id: str
@@ -145,7 +148,7 @@ class Seal(msgspec.Struct, frozen=True, tag="seal"):
     to: Segment
 
 
-class Message(msgspec.Struct, frozen=True, tag="message"):
+class Message(msgspec.Struct, frozen=True, gc=False, tag="message"):
     """A chat line.
 
     Attributes:
@@ -185,7 +188,7 @@ FAMILIES: dict[str, Family] = {
 """The families by kind; `set` is a change of one setting. Other acts pass, and have no rows (rules R2, R3)."""
 
 
-class Act(msgspec.Struct, frozen=True, tag="act"):
+class Act(msgspec.Struct, frozen=True, gc=False, tag="act"):
     """An act of moderators on one account, or on the whole room if `target` is empty.
 
     Attributes:
@@ -210,7 +213,7 @@ class Act(msgspec.Struct, frozen=True, tag="act"):
     viewers: int = 0
 
 
-class Change(msgspec.Struct, frozen=True, tag="change"):
+class Change(msgspec.Struct, frozen=True, gc=False, tag="change"):
     """A change of room settings: setting -> value (`slow`: seconds, `subs-only`: 0 or 1, ...)."""
 
     id: str
@@ -221,7 +224,7 @@ class Change(msgspec.Struct, frozen=True, tag="change"):
     settings: dict[str, int]
 
 
-class Arrive(msgspec.Struct, frozen=True, tag="arrive"):
+class Arrive(msgspec.Struct, frozen=True, gc=False, tag="arrive"):
     """Accounts that had joined early on `cluster` are served there from here on (rule C12)."""
 
     id: str
@@ -232,7 +235,7 @@ class Arrive(msgspec.Struct, frozen=True, tag="arrive"):
     accounts: tuple[str, ...]
 
 
-class Tell(msgspec.Struct, frozen=True, tag="tell"):
+class Tell(msgspec.Struct, frozen=True, gc=False, tag="tell"):
     """Something that operators have to say to a channel's members, such as that it moves soon (NOTICE-7).
 
     Attributes:
@@ -248,7 +251,7 @@ class Tell(msgspec.Struct, frozen=True, tag="tell"):
     msg_id: str = "godwit_moving"
 
 
-class UserNotice(msgspec.Struct, frozen=True, tag="usernotice"):
+class UserNotice(msgspec.Struct, frozen=True, gc=False, tag="usernotice"):
     """Something that happened around an account and is shown to the channel: a sub, a raid, an announcement.
 
     Attributes:
@@ -277,7 +280,7 @@ Produced = Message | Act | Change | Arrive | Tell | UserNotice
 Record = Open | Seal | Produced
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """A record as the log holds it.
 
     Attributes:
@@ -295,7 +298,7 @@ class Entry(msgspec.Struct, frozen=True):
 MoveState = Literal["wished", "opening", "opened", "sealing", "sealed", "draining", "settled", "cancelled", "failed"]
 
 
-class Move(msgspec.Struct, frozen=True):
+class Move(msgspec.Struct, frozen=True, gc=False):
     """One move of one channel, as journaled in the store.
 
     Attributes:
@@ -330,7 +333,7 @@ class Move(msgspec.Struct, frozen=True):
     cold: bool = False
 
 
-class Addresses(msgspec.Struct, frozen=True):
+class Addresses(msgspec.Struct, frozen=True, gc=False):
     """Where a cluster can be reached: `host:port` lists per transport, the preferred first."""
 
     tcp: tuple[str, ...] = ()
@@ -357,7 +360,7 @@ def is_counted(user_id: str) -> bool:
     return user_id.isascii() and user_id.isdecimal() and len(user_id) < len(str(DERIVED_IDS))
 
 
-class Account(msgspec.Struct, frozen=True):
+class Account(msgspec.Struct, frozen=True, gc=False):
     """Somebody who may log in.
 
     Attributes:
@@ -395,7 +398,7 @@ class Relation(msgspec.Struct, frozen=True, gc=False):
     tier: str = ""
 
 
-class Emote(msgspec.Struct, frozen=True):
+class Emote(msgspec.Struct, frozen=True, gc=False):
     """A word that clients show as a picture.
 
     Attributes:

@@ -49,7 +49,7 @@ def duplicate_window(settings: LimitSettings) -> float:
     return 0.0 if settings.preset == "off" else settings.duplicate_window or DUPLICATE_WINDOW
 
 
-class Speaker(msgspec.Struct, frozen=True):
+class Speaker(msgspec.Struct, frozen=True, gc=False):
     """Who wants to say something, with the facts that decide.
 
     Attributes:
@@ -70,7 +70,7 @@ class Spoken(NamedTuple):
     action: bool
 
 
-class Refusal(msgspec.Struct, frozen=True):
+class Refusal(msgspec.Struct, frozen=True, gc=False):
     """Why something may not be said.
 
     Attributes:

@@ -32,7 +32,7 @@ Role = Literal["", "mod", "vip"]
 """What an account is in a channel that it does not own."""
 
 
-class Ruling(msgspec.Struct, frozen=True):
+class Ruling(msgspec.Struct, frozen=True, gc=False):
     """What an act or a change of settings says about one subject, from its position on.
 
     Attributes:
@@ -67,7 +67,7 @@ def rulings_of(record: Produced, position: Position, time: float) -> list[Ruling
     return []
 
 
-class Valid(msgspec.Struct, frozen=True):
+class Valid(msgspec.Struct, frozen=True, gc=False):
     """The record takes effect."""
 
     record: Produced
@@ -75,14 +75,14 @@ class Valid(msgspec.Struct, frozen=True):
     time: float
 
 
-class Void(msgspec.Struct, frozen=True):
+class Void(msgspec.Struct, frozen=True, gc=False):
     """The record takes no effect; `repeated` is not worth telling anybody."""
 
     record: Produced
     reason: Literal["banned", "timedout", "repeated"]
 
 
-class Sealed(msgspec.Struct, frozen=True):
+class Sealed(msgspec.Struct, frozen=True, gc=False):
     """The segment ended; the channel goes on in `to`."""
 
     to: Segment

@@ -15,7 +15,7 @@ import msgspec
 from godwit.values import Entry, Record
 
 
-class Page(msgspec.Struct, frozen=True):
+class Page(msgspec.Struct, frozen=True, gc=False):
     """The answer to a read.
 
     Attributes:

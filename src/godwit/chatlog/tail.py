@@ -19,24 +19,24 @@ from godwit.chatlog.base import Page
 from godwit.values import Entry
 
 
-class Current(msgspec.Struct, frozen=True):
+class Current(msgspec.Struct, frozen=True, gc=False):
     """The tail stands at the end of the log, for the first time or again after a suspicion."""
 
 
-class Hole(msgspec.Struct, frozen=True):
+class Hole(msgspec.Struct, frozen=True, gc=False):
     """Records after `after` and up to `floor` may have expired unread; nothing follows (rule L4)."""
 
     after: int
     floor: int
 
 
-class Skipped(msgspec.Struct, frozen=True):
+class Skipped(msgspec.Struct, frozen=True, gc=False):
     """A new reader began with what is left: records up to `floor` may be missing (rules L4, L5)."""
 
     floor: int
 
 
-class Dead(msgspec.Struct, frozen=True):
+class Dead(msgspec.Struct, frozen=True, gc=False):
     """The log that answered is another one than the segment names; nothing follows (rule L2)."""
 
     stream: str

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -269,9 +269,11 @@ class RoomBackend:
         """
         log_ = self._outside.logs.get(segment.cluster)
         if isinstance(log_, MemoryLog) and segment in self._subscriptions:
-            with suppress(ChatLogUnavailable):  # it is told in the loop's next turn, as of any log
+            try:
                 log_.store(self.name, record, segment.stream)
                 return
+            except ChatLogUnavailable:
+                pass  # which is told in the loop's next turn, as of any log
         self._start(segment, self._append, segment, record)
 
     def ask(self) -> None:

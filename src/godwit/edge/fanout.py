@@ -229,6 +229,8 @@ class Fanout:
         at_once = self._begin()
         rendered: dict[Caps, bytes] = {}
         for group in self._groups:
+            if len(group.readers) == 1 and but in group.readers:
+                continue  # nobody to show it to
             data = rendered.get(group.view)
             if data is None:
                 data = rendered[group.view] = render(group.view)

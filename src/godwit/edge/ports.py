@@ -29,7 +29,7 @@ class Member(Protocol):
         ...
 
 
-class Shown(msgspec.Struct, frozen=True):
+class Shown(msgspec.Struct, frozen=True, gc=False):
     """A message that is shown, with its place and its log time."""
 
     position: Position

@@ -13,7 +13,7 @@ from godwit.tmi.capabilities import Caps
 from godwit.values import Position
 
 
-class LoginRequested(msgspec.Struct, frozen=True):
+class LoginRequested(msgspec.Struct, frozen=True, gc=False):
     """Somebody wants in: answer with `login_accepted` or `login_failed` (LOGIN-1, LOGIN-4).
 
     Attributes:
@@ -26,7 +26,7 @@ class LoginRequested(msgspec.Struct, frozen=True):
     anonymous: bool
 
 
-class JoinRequested(msgspec.Struct, frozen=True):
+class JoinRequested(msgspec.Struct, frozen=True, gc=False):
     """Channels to join, each once, in the client's order.
 
     Attributes:
@@ -37,13 +37,13 @@ class JoinRequested(msgspec.Struct, frozen=True):
     after: Mapping[str, Position]
 
 
-class PartRequested(msgspec.Struct, frozen=True):
+class PartRequested(msgspec.Struct, frozen=True, gc=False):
     """Channels to leave; the client need not be in them."""
 
     channels: tuple[str, ...]
 
 
-class MessageSent(msgspec.Struct, frozen=True):
+class MessageSent(msgspec.Struct, frozen=True, gc=False):
     """Something to say in a channel, which need not be joined (MSG-1, MSG-2).
 
     Attributes:
@@ -60,7 +60,7 @@ class MessageSent(msgspec.Struct, frozen=True):
     reply_to: str = ""
 
 
-class CommandSent(msgspec.Struct, frozen=True):
+class CommandSent(msgspec.Struct, frozen=True, gc=False):
     """A typed command; many have no channel scope and may come in any channel (MSG-4, MSG-5)."""
 
     channel: str
@@ -68,27 +68,27 @@ class CommandSent(msgspec.Struct, frozen=True):
     args: str
 
 
-class InquireRequested(msgspec.Struct, frozen=True):
+class InquireRequested(msgspec.Struct, frozen=True, gc=False):
     """Where are these channels? (INQ-1)"""
 
     channels: tuple[str, ...]
 
 
-class CapabilitiesChanged(msgspec.Struct, frozen=True):
+class CapabilitiesChanged(msgspec.Struct, frozen=True, gc=False):
     """The connection's capabilities are these from now on (CAP-2)."""
 
     caps: Caps
 
 
-class PongReceived(msgspec.Struct, frozen=True):
+class PongReceived(msgspec.Struct, frozen=True, gc=False):
     """A PONG, asked for or not (PING-2)."""
 
 
-class QuitRequested(msgspec.Struct, frozen=True):
+class QuitRequested(msgspec.Struct, frozen=True, gc=False):
     """The client says good-bye; the connection is to be closed."""
 
 
-class Refused(msgspec.Struct, frozen=True):
+class Refused(msgspec.Struct, frozen=True, gc=False):
     """Something of the client's was not done; it was answered if there is an answer. For the log."""
 
     reason: str

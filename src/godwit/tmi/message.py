@@ -18,7 +18,7 @@ _NOT_IN_KEY = re.compile(r"[\r\n\0 ;=]")
 _NOT_IN_WORD = re.compile(r"[\r\n\0 ]")
 
 
-class Line(msgspec.Struct, frozen=True):
+class Line(msgspec.Struct, frozen=True, gc=False):
     """One line, taken apart.
 
     Attributes:

@@ -22,14 +22,14 @@ def addressed(text: str, reply: Reply | None) -> str:
     return f"@{reply.display_name or reply.user_login} {text}" if reply else text
 
 
-class Said(msgspec.Struct, frozen=True):
+class Said(msgspec.Struct, frozen=True, gc=False):
     """Text for everybody; `action` for `/me`. Empty text is not sent."""
 
     text: str
     action: bool = False
 
 
-class Ordered(msgspec.Struct, frozen=True):
+class Ordered(msgspec.Struct, frozen=True, gc=False):
     """A command to the server, such as `/ban ronni`: its name in lower case, and what follows it."""
 
     name: str
