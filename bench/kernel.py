@@ -5,6 +5,7 @@ No server that makes a system call for each write can be faster. Run as a progra
 
 from __future__ import annotations
 
+import contextlib
 import select
 import socket
 import subprocess
@@ -20,25 +21,52 @@ from godwit.load.dialects import Dialect
 from godwit.load.loops import Result
 from godwit.load.receiver import Account, Receiver, best_receiver, native
 
-HEAD = ":talker1!talker1@talker1.tmi.twitch.tv PRIVMSG #broom0 :~0 "
-"""What stands before a line's number; as long as Godwit's own."""
+PLAIN = (
+    b":bench1!bench1@bench1.tmi.twitch.tv PRIVMSG #b1room0 :~0 ",
+    Dialect("twitch").line("", 0, Shape().size)[1],
+)
+"""What stands before and after a line's number; as long as what a member without tags gets from Godwit."""
+
+
+def tagged_line(address: str) -> tuple[bytes, bytes]:
+    """What Godwit puts before and after a line's number, for a member with tags."""
+    channel, text = "tagged", b"~0 000000001"
+    host, _, port = address.rpartition(":")
+    with contextlib.ExitStack() as stack:
+        reader, speaker = (stack.enter_context(socket.create_connection((host, int(port)), 30)) for _ in range(2))
+        for peer, name in ((reader, "justinfan1"), (speaker, "bench1")):
+            for data, mark in Dialect("twitch", tagged=True).steps(name, channel, True, True):
+                peer.sendall(data)
+                _until(peer, mark)
+        head, tail = Dialect("twitch").line(channel, 0, Shape().size)
+        speaker.sendall(head + text[3:] + tail)
+        line = _until(reader, tail).splitlines(keepends=True)[-1]
+    before, _, after = line.partition(text)
+    return before + text[:3], after
+
+
+def _until(peer: socket.socket, mark: bytes) -> bytes:
+    heard = b""
+    while mark not in heard:
+        heard += peer.recv(65536)
+    return heard
 
 
 class Kernel:
     """Connections to a program that only sends.
 
     Args:
-        shape: how many connections, and how long lines are. All hear the one sender.
-        tail: stands after each number; by default as much as lines of this shape have.
-        head: stands before it.
+        shape: how many connections. All hear the one sender.
+        head: stands before each number.
+        tail: stands after it.
     """
 
-    def __init__(self, shape: Shape, head: bytes = HEAD.encode(), tail: bytes = b"") -> None:
+    def __init__(self, shape: Shape, head: bytes, tail: bytes) -> None:
         if not native():
             raise Missing("not built: needs a C compiler, see `make native`")
         self._shape = shape
         self._head = head
-        self._tail = tail or Dialect("twitch").line("broom0", 0, shape.size)[1]
+        self._tail = tail
         self._receiver: Receiver = best_receiver()
         self._sockets: list[socket.socket] = []
         self._said = 0

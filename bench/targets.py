@@ -13,10 +13,12 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from bench import machine
+from godwit.load.crowd import AT_ONCE
 from godwit.load.dialects import DialectName
 
 SERVER_CORE, LOAD_CORE = 0, 1
@@ -48,6 +50,8 @@ class Target:
     Attributes:
         tcp: `host:port`.
         ws: the same for WebSocket, if it has that.
+        ready: what it wrote when it was ready, if it does that.
+        at_once: how many it lets in at the same time without forgetting some.
     """
 
     name: str
@@ -56,6 +60,8 @@ class Target:
     tcp: str
     dialect: DialectName
     ws: str = ""
+    at_once: int = AT_ONCE
+    ready: dict[str, Any] = field(default_factory=dict)
 
     def cpu(self) -> float:
         """Seconds of CPU that it has used, all threads together."""
@@ -155,9 +161,10 @@ def godwit() -> Iterator[Target]:
             command += ["--set", f"{key}={value}"]
         with child(command, folder) as process:
             wait_until(ready.exists, process, folder)
-            main = json.loads(ready.read_bytes())["clusters"]["main"]
+            told = json.loads(ready.read_bytes())
+            main = told["clusters"]["main"]
             ws = main["ws"].removeprefix("ws://").rstrip("/")
-            yield Target("godwit", machine.describe()["godwit"], process.pid, main["tcp"], "twitch", ws)
+            yield Target("godwit", machine.describe()["godwit"], process.pid, main["tcp"], "twitch", ws, ready=told)
 
 
 _INSPIRCD = """
@@ -236,7 +243,7 @@ def ngircd() -> Iterator[Target]:
         config.write_text(_NGIRCD.format(port=port), encoding="utf-8")
         with child([path, "--nodaemon", "--config", str(config)], folder) as process:
             wait_until(listens(f"127.0.0.1:{port}"), process, folder)
-            yield Target("ngircd", said([path, "--version"]), process.pid, f"127.0.0.1:{port}", "irc")
+            yield Target("ngircd", said([path, "--version"]), process.pid, f"127.0.0.1:{port}", "irc", at_once=1)
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass, field, replace
@@ -10,9 +9,9 @@ from itertools import count
 from statistics import median
 
 from bench import machine
-from bench.kernel import Kernel
+from bench.kernel import PLAIN, Kernel, tagged_line
 from bench.targets import LOAD_CORE, Missing, Target, godwit, inspircd, nats, ngircd, pin
-from godwit.load.crowd import Crowd, Shape
+from godwit.load.crowd import Crowd, LoadFailed, Shape
 from godwit.load.dialects import Dialect
 from godwit.load.loops import Result, closed, steady
 
@@ -67,14 +66,82 @@ class Row:
     exact: bool = True
 
 
+def base(name: str) -> str:
+    """The server's own name: `godwit` of `godwit+ws`."""
+    return name.partition("+")[0]
+
+
+class Running:
+    """Servers, started when they are wanted for the first time and ended together.
+
+    Args:
+        quiet: see `inspircd`.
+
+    Attributes:
+        missing: why a server is not there, by name.
+    """
+
+    def __init__(self, quiet: bool = False) -> None:
+        self.missing: dict[str, str] = {}
+        self._starts: dict[str, Start] = {
+            "godwit": godwit,
+            "inspircd": inspircd(quiet),
+            "ngircd": ngircd,
+            "nats": nats,
+        }
+        self._stack = ExitStack()
+        self._targets: dict[str, Target] = {}
+        self._tagged: tuple[bytes, bytes] | None = None
+
+    def __enter__(self) -> Running:
+        """Take the load's core."""
+        pin(LOAD_CORE)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """End all servers."""
+        self._stack.close()
+
+    def get(self, name: str) -> Target:
+        """A server that runs.
+
+        Raises:
+            Missing: it is not installed.
+        """
+        if name in self.missing:
+            raise Missing(self.missing[name])
+        if base(name) not in self._targets:
+            self._targets[base(name)] = self._stack.enter_context(self._starts[base(name)]())
+        return self._targets[base(name)]
+
+    def known(self, name: str) -> Target | None:
+        """A server if it runs; the kernel is none."""
+        return self._targets.get(base(name))
+
+    def tagged_line(self) -> tuple[bytes, bytes]:
+        """What Godwit puts before and after a line's number, for a member with tags."""
+        if self._tagged is None:
+            self._tagged = tagged_line(self.get("godwit").tcp)
+        return self._tagged
+
+
+def crowd_on(target: Target, name: str, shape: Shape) -> Crowd:
+    """A crowd whose names nobody on that server has had."""
+    framed = "+ws" in name
+    dialect = Dialect(target.dialect, tagged="+tags" in name, framed=framed)
+    return Crowd(target.ws if framed else target.tcp, dialect, replace(shape, name=f"b{next(_names)}x"))
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """A scenario: a crowd, and what is done to it.
 
     Attributes:
-        servers: by name, in the order in which they take turns.
-        tagged, framed: members with tags; over WebSocket.
-        heard: connections that hear each line in a room, as far as the kernel's loop goes.
+        servers: in the order in which they take turns; `+tags`: members ask for tags; `+ws`: over WebSocket.
+        windows: lines under way, in closed loops.
+        rates: lines a second, in open loops.
+        quiet: see `inspircd`.
+        shortest: seconds of a run at least.
     """
 
     name: str
@@ -83,8 +150,6 @@ class Comparison:
     servers: tuple[str, ...]
     windows: tuple[int, ...] = ()
     rates: tuple[float, ...] = ()
-    tagged: bool = False
-    framed: bool = False
     quiet: bool = False
     warm_up: float = 0.5
     shortest: float = 0.0
@@ -98,28 +163,19 @@ class Comparison:
             windows, rates = windows[-1:], rates[:1]
         seconds = max(options.seconds, 0.0 if options.quick else self.shortest)
         found: dict[tuple[str, str], list[tuple[Target | None, Result]]] = {}
-        missing: dict[str, str] = {}
-        servers = [name for name in self.servers if not options.only or name in options.only]
-        with ExitStack() as stack:
-            running: dict[str, Target] = {}
-            pin(LOAD_CORE)
-            for name in servers:
-                try:
-                    if name != KERNEL:
-                        running[name] = stack.enter_context(self._start(name)())
-                except Missing as error:
-                    missing[name] = str(error)
+        servers = [name for name in self.servers if not options.only or base(name) in options.only]
+        with Running(self.quiet) as running:
             for turn in range(1 if options.quick else options.rounds):
                 for name in servers:
-                    if name in missing:
+                    if name in running.missing:
                         continue
                     try:
-                        for setting, result in self._round(name, running.get(name), shape, windows, rates, seconds):
-                            found.setdefault((name, setting), []).append((running.get(name), result))
+                        for setting, result in self._round(name, running, shape, windows, rates, seconds):
+                            found.setdefault((name, setting), []).append((running.known(name), result))
                             options.say(f"  {self.name} round {turn + 1}: {name} {setting}: {shown(result)}")
-                    except Missing as error:
-                        missing[name] = str(error)
-        rows = [Row(self.name, name, "", note) for name, note in missing.items()]
+                    except (Missing, LoadFailed) as error:
+                        running.missing[name] = str(error)
+        rows = [Row(self.name, name, "", note) for name, note in running.missing.items()]
         return rows + [self._row(name, setting, runs) for (name, setting), runs in found.items()]
 
     def _shape(self, options: Options) -> Shape:
@@ -132,37 +188,26 @@ class Comparison:
             )
         return shape
 
-    def _start(self, name: str) -> Start:
-        starts: dict[str, Start] = {
-            "godwit": godwit,
-            "inspircd": inspircd(self.quiet),
-            "ngircd": ngircd,
-            "nats": nats,
-        }
-        return starts[name]
-
     def _round(
         self,
         name: str,
-        target: Target | None,
+        running: Running,
         shape: Shape,
         windows: Sequence[int],
         rates: Sequence[float],
         seconds: float,
     ) -> Iterator[tuple[str, Result]]:
-        if target is None:
+        if base(name) == KERNEL:
+            ends = running.tagged_line() if "+tags" in name else PLAIN
             listening = replace(shape, members=max(1, shape.members - (1 if shape.rooms > 1 else 0)))
             each = [max(1, window // shape.rooms) for window in windows]
-            found = Kernel(listening).run(each, seconds, self.warm_up)
+            found = Kernel(listening, *ends).run(each, seconds, self.warm_up)
             yield from ((f"W={window}", result) for window, result in zip(windows, found, strict=True))
             return
-        crowd = Crowd(
-            target.ws if self.framed else target.tcp,
-            Dialect(target.dialect, tagged=self.tagged, framed=self.framed),
-            replace(shape, name=f"b{next(_names)}x"),
-        )
+        target = running.get(name)
+        crowd = crowd_on(target, name, shape)
         try:
-            crowd.connect()
+            crowd.connect(target.at_once)
             for window in windows:
                 yield f"W={window}", closed(crowd, window, seconds, self.warm_up, target.cpu)
             for rate in rates:
@@ -211,40 +256,25 @@ WRONG = ("lost", "repeated", "misordered", "cut", "notices")
 
 PEERS = (KERNEL, "godwit", "inspircd")
 
+HALL = Shape(members=10_000, senders=10)
+
 COMPARISONS = {
     one.name: one
     for one in (
-        Comparison(
-            "a",
-            "one room of 1,000, as fast as lines are acknowledged",
-            Shape(),
-            (*PEERS, "ngircd", "nats"),
-            windows=(1, 10, 30, 100),
-        ),
+        Comparison("a", "one room of 1,000", Shape(), (*PEERS, "ngircd", "nats"), windows=(1, 10, 30, 100)),
         Comparison(
             "steady", "one room of 1,000, 2,000 lines a second", Shape(), PEERS[1:], rates=(2000,), shortest=3.0
         ),
+        Comparison("b", "1,000 rooms of 10", Shape(rooms=1000, members=10, senders=1), PEERS, windows=(1000,)),
+        Comparison("c", "one room of 10,000", HALL, PEERS[1:], rates=(20,), quiet=True, shortest=4.0),
+        Comparison("ws", "(a) over TCP and over WebSocket", Shape(), ("godwit", "godwit+ws"), windows=(30,)),
         Comparison(
-            "b",
-            "1,000 rooms of 10, one line under way in each",
-            Shape(rooms=1000, members=10, senders=1),
-            PEERS,
-            windows=(1000,),
-        ),
-        Comparison(
-            "c",
-            "one room of 10,000, 20 lines a second",
-            Shape(members=10_000, senders=10),
-            PEERS[1:],
-            rates=(20,),
-            quiet=True,
-            shortest=4.0,
+            "tags",
+            "(a) with tags, and the kernel sending the same bytes",
+            Shape(),
+            ("kernel+tags", "godwit+tags"),
+            windows=(1, 10, 30, 100),
         ),
     )
 }
 """By name."""
-
-
-def load() -> str:
-    """When and under which load something was measured."""
-    return f"{time.strftime('%H:%M')}, load {machine.load()}"

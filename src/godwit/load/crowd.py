@@ -15,7 +15,7 @@ from godwit.errors import GodwitError
 from godwit.load.dialects import DIGITS, Dialect, Step
 from godwit.load.receiver import Account, Event, Kind, Receiver, best_receiver
 
-PATIENCE = 60.0
+PATIENCE = 20.0
 """Seconds without any news after which somebody who is waited for does not come."""
 
 AT_ONCE = 500
