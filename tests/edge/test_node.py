@@ -16,7 +16,7 @@ from godwit.errors import ChatLogUnavailable, StoreUnavailable
 from godwit.store.base import Sanction
 from godwit.values import Entry, Message, Placement, Segment
 from tests.edge.logs import Gate
-from tests.edge.world import DEADLINE, world
+from tests.edge.world import DEADLINE, spoil, world
 
 
 async def test_at_the_end_clients_are_asked_to_come_back_and_served_for_the_grace_time() -> None:
@@ -110,11 +110,7 @@ async def test_a_channel_that_fails_when_it_could_be_dropped_does_not_stop_the_s
         await ann.until("PART")
         room, now = node.room("room"), node.loop.time()
         node.sweep(now)
-
-        def broken() -> None:
-            raise RuntimeError("broken")
-
-        room.channel.tick = broken  # type: ignore[method-assign]
+        spoil(room.channel, "tick")
         room.channel.read_failed(Segment("main", 1, 0, "stream-main"), 0)  # so that it wants a tick
         with capture_logs() as logs:
             node.sweep(now + 31.0)

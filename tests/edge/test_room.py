@@ -13,16 +13,12 @@ from godwit.edge.room import Room
 from godwit.store.base import Sanction
 from godwit.values import Change
 from tests.edge.logs import Gate
-from tests.edge.world import world
+from tests.edge.world import spoil, world
 
 
 def _break(room: Room) -> None:
     """Let the room fail as at a fault of its channel."""
-
-    def broken() -> None:
-        raise RuntimeError("broken")
-
-    room.channel.tick = broken  # type: ignore[method-assign]
+    spoil(room.channel, "tick")
     room.tick()
 
 
@@ -33,11 +29,7 @@ async def test_a_channel_that_fails_is_given_up_and_made_anew() -> None:
         ann, bob = await net.join("ann"), await net.join("bob")
         ann.send("JOIN #other")
         await ann.until("ROOMSTATE #other")
-
-        def broken(*arguments: object) -> None:
-            raise RuntimeError("broken")
-
-        node.room("room").channel.live = broken  # type: ignore[method-assign, assignment]
+        spoil(node.room("room").channel, "live")
         with capture_logs() as logs:
             bob.send("PRIVMSG #room :hello")
             assert await ann.until("PART") == [":ann!ann@ann.tmi.twitch.tv PART #room"]
@@ -73,18 +65,14 @@ async def test_who_has_something_pending_is_told_when_the_channel_is_given_up() 
         gates["main"].open()
 
 
-async def test_members_are_out_though_the_pending_cannot_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_members_are_out_though_the_pending_cannot_be_told() -> None:
     async with world() as net:
         node = net.nodes["main"]
         ann = await net.join("ann")
         room = node.room("room")
-
-        def abandon() -> None:
-            raise RuntimeError("broken, too")
-
-        monkeypatch.setattr(room.channel, "abandon", abandon)
+        spoil(room.channel, "tick", "abandon")
         with capture_logs() as logs:
-            _break(room)
+            room.tick()
         assert [entry["event"] for entry in logs] == ["channel_failed", "abandon_failed"]
         await ann.until("PART")
         assert node.statistics().channels == 0

@@ -16,6 +16,7 @@ from godwit.chatlog.base import ChatLog
 from godwit.chatlog.hearsay import LocalHearsay
 from godwit.chatlog.memory import MemoryLog
 from godwit.clock import FakeClock
+from godwit.edge.channel import EdgeChannel
 from godwit.edge.front import Front, Ports
 from godwit.edge.node import EdgeNode
 from godwit.edge.pace import Pace
@@ -28,6 +29,15 @@ DEADLINE = 10.0
 """Seconds after which a test that waits for something fails."""
 
 ALL = "twitch.tv/tags twitch.tv/commands"
+
+
+def spoil(channel: EdgeChannel, *methods: str) -> None:
+    """Let methods of one channel fail."""
+
+    def broken(*arguments: object) -> None:
+        raise RuntimeError("broken")
+
+    channel.__class__ = type("Spoilt", (EdgeChannel,), {"__slots__": (), **dict.fromkeys(methods, broken)})
 
 
 class Client:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from godwit.chatlog.base import Page
 from godwit.edge.channel import EdgeChannel, State
 from godwit.edge.ports import Member, Shown
+from godwit.edge.rest import Rest
 from godwit.errors import AppendUnknown, StoreUnavailable
 from godwit.store.base import Sanction
 from godwit.values import Act, Change, Placement, Position, Produced, Record, Segment, Tell, UserNotice
@@ -42,10 +43,17 @@ class Edge:
         self._told_late: dict[Member, float] = {}
         self._noticed: set[str] = set()
         self.refuses = self._paces.random() < 0.5
-        self.channel = EdgeChannel(
-            world.channel, cluster, self, self,
-            producer=f"{name}/edge", numbers=count(1),
-            log=world.log_settings, move=world.move_settings, edge=world.edge_settings,
+        self._sleeps = Random(f"{world.seed} {name} sleeps")
+        self._numbers = count(1)
+        self._lives = count(1)
+        self.channel = self._channel()
+
+    def _channel(self, rest: Rest | None = None) -> EdgeChannel:
+        """The channel, made anew from what was kept of it, if anything."""
+        return EdgeChannel(
+            self.world.channel, self.cluster, self, self,
+            producer=f"{self.name}/edge{next(self._lives)}", numbers=self._numbers,
+            log=self.world.log_settings, move=self.world.move_settings, edge=self.world.edge_settings, rest=rest,
         )  # fmt: skip
 
     # the world does things to it --------------------------------------------------------------
@@ -72,7 +80,13 @@ class Edge:
             connection.lost()
 
     def tick(self) -> None:
-        self.run(self.channel.tick)
+        self.run(lambda: self.channel.tick())
+
+    def doze(self) -> None:
+        """Let the channel rest now and then, and go on at once."""
+        if self.alive and not self.paused and self._sleeps.random() < 0.3 and (rest := self.channel.rest()):
+            self.channel = self._channel(rest)
+            self.world.visit("edge:rested")
 
     def compare(self) -> None:
         segment = self.channel.segment
@@ -131,7 +145,7 @@ class Edge:
         asked_at = self.now()
 
         def failed(_: BaseException) -> None:
-            self.run(self.channel.ask_failed)
+            self.run(lambda: self.channel.ask_failed())
 
         def placement(placement: Placement) -> None:
             def chain(chain: list[Segment]) -> None:
@@ -150,14 +164,16 @@ class Edge:
         self._store("placement", (self.world.channel,), placement, failed)
 
     def claim(self) -> None:
-        self._store("pin", ([self.world.channel],), lambda _: self.ask(), lambda _: self.run(self.channel.ask_failed))
+        self._store(
+            "pin", ([self.world.channel],), lambda _: self.ask(), lambda _: self.run(lambda: self.channel.ask_failed())
+        )
 
     def commit(self, to: Segment) -> None:
         now = self.now()
         self._store(
             "commit", (self.world.channel, to),
             lambda placement: self.run(lambda: self.channel.committed(placement)),
-            lambda _: self.run(self.channel.commit_failed),
+            lambda _: self.run(lambda: self.channel.commit_failed()),
             drain_until=now + self.world.move_settings.drain, now=now,
         )  # fmt: skip
 

@@ -242,6 +242,7 @@ class World:
         for edge in self.edges:
             if edge.channel.needs_tick:
                 edge.tick()
+            edge.doze()
 
     def _compare(self) -> None:
         for edge in self.edges:

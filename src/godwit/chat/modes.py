@@ -108,6 +108,11 @@ class Modes:
         self._worth_pruning = MOST_UNPRUNED
         self._unique: dict[bytes, float] = {}
 
+    @property
+    def blank(self) -> bool:
+        """Whether nothing is remembered."""
+        return not (self._last.kept or self._spoke or self._unique)
+
     def refusal(
         self,
         speaker: Speaker,

@@ -119,6 +119,11 @@ class RoomState:
         self._rows: list[Ruling] = []
         self._pruned = 0.0
 
+    @property
+    def blank(self) -> bool:
+        """Whether it knows nothing but where it stands."""
+        return not (self._numbers or self._rows or self.sealed or any(self._standing.values()))
+
     def load(self, rows: Iterable[Ruling]) -> None:
         """Take rows of the store; each counts from its position on (rule R3)."""
         known = {(row.id, row.target): row for row in (*self._rows, *rows)}

@@ -29,7 +29,7 @@ def _sequence(entry: Entry) -> int:
 class _Channel:
     """The records of one channel: what expires, and open and seal, which don't until released (rule L3)."""
 
-    __slots__ = ("entries", "floor", "head", "pinned", "readers", "released")
+    __slots__ = ("entries", "floor", "head", "pinned", "released")
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
@@ -37,7 +37,6 @@ class _Channel:
         self.head = 0
         self.floor = 0
         self.released = 0
-        self.readers: dict[_Subscription, Deliver] = {}
 
     def after(self, sequence: int) -> list[Entry]:
         found = self.entries[bisect_right(self.entries, sequence, key=_sequence) :]
@@ -68,13 +67,18 @@ class _Channel:
 
 
 class _Subscription:
-    __slots__ = ("_channel",)
+    """One reader of one channel; nearly all channels have one or none."""
 
-    def __init__(self, channel: _Channel) -> None:
+    __slots__ = ("_channel", "_log", "deliver")
+
+    def __init__(self, log: MemoryLog, channel: str, deliver: Deliver) -> None:
+        self._log = log
         self._channel = channel
+        self.deliver: Deliver | None = deliver
 
     def close(self) -> None:
-        self._channel.readers.pop(self, None)
+        self.deliver = None
+        self._log.leave(self._channel, self)
 
 
 class MemoryLog:
@@ -93,10 +97,11 @@ class MemoryLog:
         self._clock = clock
         self._settings = settings or LogSettings()
         self._channels: dict[str, _Channel] = {}
+        self._readers: dict[str, tuple[_Subscription, ...]] = {}
         self._stored: OrderedDict[tuple[str, str, int], tuple[int, float]] = OrderedDict()
         self._last = 0
         self._time = 0.0
-        self._undelivered: deque[tuple[_Channel, Entry]] = deque()
+        self._undelivered: deque[tuple[str, Entry]] = deque()
         self._too_many = self._settings.max_records * 5 // 4
         self._oldest = 0.0
         """Nothing in `_stored` is older."""
@@ -140,21 +145,21 @@ class MemoryLog:
         self._stored[key] = (sequence, self._time)
         if self._oldest < self._time - self._settings.duplicate_window:
             self._forget()
-        if kept.readers:
-            self._deliver(kept, entry)
+        if channel in self._readers:
+            self._deliver(channel, entry)
         return sequence
 
-    def _deliver(self, kept: _Channel, entry: Entry) -> None:
-        """Show a record to the channel's readers; what these store meanwhile comes behind it."""
-        self._undelivered.append((kept, entry))
+    def _deliver(self, channel: str, entry: Entry) -> None:
+        """Show a record to its channel's readers; what these store meanwhile comes behind it."""
+        self._undelivered.append((channel, entry))
         if len(self._undelivered) > 1:
             return  # called by a reader
         try:
             while self._undelivered:
-                kept, entry = self._undelivered[0]
-                for subscription, deliver in tuple(kept.readers.items()):
-                    if subscription in kept.readers:  # another reader may have closed it
-                        deliver(entry)
+                channel, entry = self._undelivered[0]
+                for subscription in self._readers.get(channel, ()):
+                    if subscription.deliver is not None:  # another reader may have closed it
+                        subscription.deliver(entry)
                 self._undelivered.popleft()
         finally:
             self._undelivered.clear()
@@ -180,20 +185,23 @@ class MemoryLog:
 
     def subscribe(self, channel: str, deliver: Deliver, suspect: Callable[[], None]) -> Subscription:
         """Open the live path, which misses nothing here, so `suspect` is never called."""
-        kept = self._channels.get(channel)
-        if kept is None:
-            kept = self._channels[channel] = _Channel()
-        subscription = _Subscription(kept)
-        kept.readers[subscription] = deliver
+        subscription = _Subscription(self, channel, deliver)
+        self._readers[channel] = (*self._readers.get(channel, ()), subscription)
         return subscription
+
+    def leave(self, channel: str, reader: Subscription) -> None:
+        """Take note that a reader's live path was closed."""
+        left = tuple(one for one in self._readers.get(channel, ()) if one is not reader)
+        if left:
+            self._readers[channel] = left
+        else:
+            self._readers.pop(channel, None)
 
     def expire(self) -> None:
         """Drop what is too old or too much (called now and then; rule L3 says what stays)."""
         now = self._clock.now()
-        for channel, kept in list(self._channels.items()):
+        for kept in self._channels.values():
             kept.expire(now - self._settings.max_age, self._settings.max_records)
-            if not kept.entries and not kept.pinned and not kept.readers and not kept.head:
-                del self._channels[channel]
         self._forget()
 
     def _forget(self) -> None:

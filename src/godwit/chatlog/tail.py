@@ -52,22 +52,30 @@ class Tail:
         stream: creation id of the log that is to be read.
         after: sequence after which to begin; what lies at or below it is known.
         fresh: a new reader, that begins with what is left (rule L5): no hole before it is current.
+        current: it goes on for another one, which stood at the end of the log.
     """
 
     __slots__ = ("_ahead", "_ended", "_fresh", "_known", "_outstanding", "_suspicious", "current", "position", "stream")
 
-    def __init__(self, stream: str, after: int, *, fresh: bool = False) -> None:
+    def __init__(self, stream: str, after: int, *, fresh: bool = False, current: bool = False) -> None:
         self.stream = stream
         self.position = after
         """Everything of the channel at or below this sequence has been delivered."""
-        self.current = False
+        self.current = current
         """Whether the tail stood at the end of the log when it last heard of it."""
         self._fresh = fresh
         self._known = 0
         self._ahead: dict[int, Entry] = {}
-        self._suspicious = True
+        self._suspicious = not current
         self._outstanding = False
         self._ended = False
+
+    @property
+    def still(self) -> bool:
+        """Whether it stands at the end of the log, as far as it knows, and nothing is being read."""
+        return (
+            self.current and not (self._suspicious or self._outstanding or self._ahead) and self._known <= self.position
+        )
 
     @property
     def wants_read(self) -> bool:

@@ -71,6 +71,11 @@ class Attendance:
         hold: seconds for which a log that does not answer is waited for, if somebody resumes.
     """
 
+    __slots__ = (
+        "_announced", "_audience", "_heard_at", "_hold", "_late", "_lease", "_legacy_rule", "_recall", "_standing",
+        "_waiting", "members",
+    )  # fmt: skip
+
     def __init__(
         self,
         standing: Standing,
@@ -99,6 +104,11 @@ class Attendance:
     def waiting(self) -> bool:
         """Whether somebody waits to be let in."""
         return bool(self._waiting)
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether somebody waits to be let in, to be served, or to be told where the channel went."""
+        return bool(self._waiting or self._late) or not all(self.members.values())
 
     @property
     def oldest_wanted(self) -> int | None:

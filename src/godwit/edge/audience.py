@@ -55,6 +55,11 @@ class RoomAudience:
         self.hosting = Hosting()
         self.standing = Standing(room)
 
+    def rests(self) -> bool:
+        """Say whether it has nothing to remember but who is in the channel, and has nothing to tell."""
+        busy = self._early or self._untold or not self.hosting.blank or not self.standing.blank
+        return not busy and self.company.rests()
+
     # membership -------------------------------------------------------------------------------
 
     def joined(self, member: Member, position: Position, *, home: bool, silent: bool, missing: int | None) -> None:
@@ -196,10 +201,6 @@ class RoomAudience:
     def mind(self) -> None:
         """Begin to follow who is in the channel, if a reader has MEMBERSHIP now and none had before."""
         self.company.mind()
-
-    def has_news(self) -> None:
-        """Take note that somebody may have come or gone."""
-        self.company.has_news()
 
     def announce(self) -> None:
         """Tell those with MEMBERSHIP who has come and gone since the last time (CAP-6, JOIN-8, MODE-1)."""

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import structlog
 
@@ -174,27 +174,37 @@ class Outside:
         return await self.store.commit_many(switches, drain_until=now + self.settings.move.drain, now=now)
 
 
+class Owner(Protocol):
+    """Who has the channel."""
+
+    channel: EdgeChannel
+
+    def fail(self) -> None:
+        """Give the channel up: it has failed itself at an answer."""
+        ...
+
+
 class RoomBackend:
     """Answers one channel; see `ports.Backend`.
 
     Args:
         name: the channel's name.
         outside: what it may use.
-        failed: called when the channel itself fails at an answer: it must be given up.
+        owner: has the channel.
     """
 
-    __slots__ = ("_asked", "_failed", "_open", "_outside", "_subscriptions", "_who", "channel", "name", "room_id")
+    __slots__ = ("_asked", "_open", "_outside", "_owner", "_segment", "_subscription", "_who", "name", "room_id")
 
-    def __init__(self, name: str, outside: Outside, failed: Callable[[], None]) -> None:
+    def __init__(self, name: str, outside: Outside, owner: Owner) -> None:
         self.name = name
         self._outside = outside
-        self._failed = failed
+        self._owner = owner
         self._open = True
-        self._subscriptions: dict[Segment, Subscription] = {}
-        self.channel: EdgeChannel
+        self._segment: Segment | None = None
+        self._subscription: Subscription | None = None
         self.room_id: str | None = None
         self._who = ""
-        self._asked: list[Question] = []
+        self._asked: tuple[Question, ...] = ()
 
     # what the room uses -----------------------------------------------------------------------
 
@@ -208,7 +218,7 @@ class RoomBackend:
         except Exception:
             # One channel's fault must not reach the others, nor the log that delivers to it.
             log.exception("channel_failed", channel=self.name, cluster=self._outside.cluster)
-            self._failed()
+            self._owner.fail()
             return None
 
     @property
@@ -219,9 +229,8 @@ class RoomBackend:
     def close(self) -> None:
         """Answer nothing any more."""
         self._open = False
-        for subscription in self._subscriptions.values():
-            subscription.close()
-        self._subscriptions.clear()
+        if self._segment is not None:
+            self.unsubscribe(self._segment)
 
     def asked_by(self, who: str) -> None:
         """Somebody wants something of the channel: from now on the store is asked in their turn.
@@ -232,6 +241,11 @@ class RoomBackend:
         for question in self._asked:
             self._outside.questions.too(question, who)
 
+    @property
+    def channel(self) -> EdgeChannel:
+        """The channel: one that rests is woken."""
+        return self._owner.channel
+
     # what the channel uses --------------------------------------------------------------------
 
     def now(self) -> float:
@@ -241,22 +255,28 @@ class RoomBackend:
     def subscribe(self, segment: Segment) -> None:
         """Open the live path of the segment's cluster."""
         log_ = self._outside.logs.get(segment.cluster)
-        if log_ is None or segment in self._subscriptions:
-            return
-
-        def deliver(entry: Entry) -> None:
-            self.call(self.channel.live, segment, entry)
-
-        def suspect() -> None:
-            self._outside.loop.call_soon(self.call, self.channel.suspect, segment)
-
-        self._subscriptions[segment] = log_.subscribe(self.name, deliver, suspect)
+        if log_ is not None and segment != self._segment:
+            if self._subscription is not None:
+                self._subscription.close()
+            self._segment = segment
+            self._subscription = log_.subscribe(self.name, self._deliver, self._suspect)
 
     def unsubscribe(self, segment: Segment) -> None:
         """Close it."""
-        subscription = self._subscriptions.pop(segment, None)
-        if subscription is not None:
-            subscription.close()
+        if segment == self._segment and self._subscription is not None:
+            self._subscription.close()
+            self._segment = self._subscription = None
+
+    def _deliver(self, entry: Entry) -> None:
+        if self._segment is not None:
+            self.call(self.channel.live, self._segment, entry)
+
+    def _suspect(self) -> None:
+        self._outside.loop.call_soon(self._suspected)
+
+    def _suspected(self) -> None:
+        if self._segment is not None:
+            self.call(self.channel.suspect, self._segment)
 
     def read(self, segment: Segment, after: int, purpose: int) -> None:
         """Read the segment's log."""
@@ -268,7 +288,7 @@ class RoomBackend:
         A `MemoryLog` shows the record on the live path before it answers, and that is all a reader needs to know.
         """
         log_ = self._outside.logs.get(segment.cluster)
-        if isinstance(log_, MemoryLog) and segment in self._subscriptions:
+        if isinstance(log_, MemoryLog) and segment == self._segment:
             try:
                 log_.store(self.name, record, segment.stream)
                 return
@@ -377,12 +397,12 @@ class RoomBackend:
     async def _ask(self, *, claim: bool) -> None:
         found: Answer | None = None
         question = Question(self.name, self.room_id is not None, claim)
-        self._asked.append(question)
+        self._asked = (*self._asked, question)
         with self._told("ask_failed"):
             found = await self._outside.questions.answer(question, self._who)
             if found is None:
                 raise StoreUnavailable(f"placement and chain of {self.name} do not agree")
-        self._asked.remove(question)
+        self._asked = tuple(asked for asked in self._asked if asked is not question)
         if found is None:
             self.call(self.channel.ask_failed)
             return

@@ -32,11 +32,15 @@ from godwit.edge.deferred import Deferred
 from godwit.edge.history import DOUBTS, Recall
 from godwit.edge.known import KnownRoom
 from godwit.edge.ports import Audience, Backend, Member, Shown
+from godwit.edge.rest import Content, Rest
 from godwit.edge.rows import Rows
-from godwit.edge.whereabouts import Whereabouts, first_segment
+from godwit.edge.whereabouts import first_segment
 from godwit.settings import EdgeSettings, LogSettings, MoveSettings
 from godwit.store.base import Sanction
 from godwit.values import Act, Arrive, Entry, Message, Placement, Position, Produced, Segment, Tell, UserNotice
+
+NOWHERE = Position(0, 0)
+"""Before everything."""
 
 MAIN = 0
 """Purpose of the reads that the channel itself needs; backfills have higher ones."""
@@ -66,7 +70,15 @@ class EdgeChannel(KnownRoom):
         numbers: counts up, for all records of this process.
         log, move, edge: settings.
         duplicate_window: seconds for which an account may not repeat itself; 0 for none.
+        rest: what another one left of it when nothing happened.
     """
+
+    __slots__ = (
+        "_asking", "_audience", "_backend", "_busy", "_claiming", "_committing", "_dead", "_deferred", "_doubts",
+        "_edge", "_evicting", "_inbox", "_log", "_modes", "_move", "_numbers", "_outbox", "_producer", "_reached",
+        "_read_at", "_rows", "_stored_epoch", "_tail", "_trouble", "_uncommitted", "_verified", "channel", "cluster",
+        "last_message", "state",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -81,6 +93,7 @@ class EdgeChannel(KnownRoom):
         move: MoveSettings,
         edge: EdgeSettings,
         duplicate_window: float = 0.0,
+        rest: Rest | None = None,
     ) -> None:
         super().__init__()
         self.channel = channel
@@ -96,7 +109,6 @@ class EdgeChannel(KnownRoom):
         self._outbox = Outbox(edge.pending_per_sender, log.hold, log.append_timeout / 5)
         self._deferred = Deferred(edge.pending_per_sender, log.hold)
         self._tail = Tail("", 0)
-        self._where = Whereabouts()
         self.last_message = 0.0
         """Log time of the last message that was read, 0 if there was none."""
         self._stored_epoch = 0
@@ -109,14 +121,18 @@ class EdgeChannel(KnownRoom):
         self._trouble = False
         self._verified = 0.0
         self._read_at = 0.0
-        self._reached = Position(0, 0)
+        self._reached = NOWHERE
         self._recall = Recall(edge.recent, backend.read)
         self._rows = Rows(self._recall, backend, 2 * log.hold)
         self._modes = Modes(duplicate_window)
+        if rest is not None:
+            self._go_on(rest)
         self._attendance = Attendance(self, audience, self._recall, move.legacy_rule, lease=move.lease, hold=log.hold)
         self._evicting = False
         self._busy = False
         self._inbox: deque[tuple[Segment, Entry]] = deque()
+        if rest is not None:
+            self.members.update(dict.fromkeys(rest.members, True))
 
     # what clients do ------------------------------------------------------------------------
 
@@ -211,6 +227,49 @@ class EdgeChannel(KnownRoom):
         for record, tried in self._outbox.abandon():
             if record.producer != self._producer:
                 self._undelivered(record, tried)
+
+    # at rest --------------------------------------------------------------------------------
+
+    def rest(self) -> Rest | None:
+        """What must be kept of it while nothing happens; None if something is under way. It is not used afterwards."""
+        room, placement, recall, members = self._room, self._where.placement, self._recall, self.members
+        if room is None or placement is None or not self.calm or self._inbox or not self._tail.still:
+            return None
+        if self._asking or self._claiming or self._committing or recall.reading or self._attendance.unsettled:
+            return None
+        if not self._where.stands(room.segment) or recall.chain[-1:] != [room.segment]:
+            return None
+        blank = room.blank and recall.blank and self._rows.blank and self._modes.blank
+        return Rest(
+            placement,
+            () if len(recall.chain) == 1 else tuple(recall.chain),
+            self._tail.position,
+            recall.since,
+            self._reached,
+            self._verified,
+            self.last_message,
+            tuple(members),
+            None if blank else Content(room, recall, self._rows, self._modes),
+        )
+
+    def _go_on(self, rest: Rest) -> None:
+        """Take up what another one left."""
+        segment = rest.segment
+        self._where.learn(rest.placement)
+        if rest.content is not None:
+            self._room, self._recall = rest.content.room, rest.content.recall
+            self._rows, self._modes = rest.content.rows, rest.content.modes
+        else:
+            self._room = RoomState(segment)
+            self._room.reach(rest.position)
+            self._recall.learn(rest.chain or (segment,))
+            self._recall.restart(rest.since)
+        self._tail = Tail(segment.stream, rest.position, current=True)
+        self._stored_epoch = segment.epoch
+        self._verified = rest.verified
+        self._reached = rest.reached
+        self.last_message = rest.last_message
+        self.state = State.LIVE
 
     # answers of the store -------------------------------------------------------------------
 
@@ -342,59 +401,14 @@ class EdgeChannel(KnownRoom):
     # what others may know -------------------------------------------------------------------
 
     @property
-    def segment(self) -> Segment | None:
-        """The segment that is read."""
-        return self._room.segment if self._room else None
-
-    @property
-    def home(self) -> str:
-        """The cluster of the segment that is read; '' before the first placement."""
-        return self._room.segment.cluster if self._room else ""
-
-    @property
     def position(self) -> Position:
         """Everything up to here has been read."""
-        return Position(self._room.segment.epoch, self._tail.position) if self._room else Position(0, 0)
-
-    @property
-    def members(self) -> dict[Member, bool]:
-        """Who is let in, and whether they are served (False: early, silent)."""
-        return self._attendance.members
-
-    @property
-    def served(self) -> list[Member]:
-        """Members that are shown lines."""
-        return [member for member, served in self.members.items() if served]
-
-    @property
-    def recent(self) -> Sequence[Shown]:
-        """The newest lines, oldest first."""
-        return self._recall.lines
-
-    @property
-    def recent_since(self) -> Position:
-        """`recent` is complete after this position."""
-        return self._recall.since
+        return Position(self._room.segment.epoch, self._tail.position) if self._room else NOWHERE
 
     @property
     def known(self) -> bool:
         """Whether the room's state is known as it is now, so that who may do what can be decided."""
         return self.state is _LIVE and self._fresh(self._backend.now())
-
-    @property
-    def previous(self) -> tuple[str, ...]:
-        """Clusters that were the channel's home before, newest first."""
-        return self._where.previous
-
-    @property
-    def drains(self) -> dict[str, float]:
-        """For each of these, when its own drain ends."""
-        return self._where.drains
-
-    @property
-    def rowless(self) -> bool:
-        """Whether the channel is where the default placement says (rule C10)."""
-        return self._where.rowless
 
     @property
     def idle(self) -> bool:

@@ -35,6 +35,18 @@ class Company:
         self._present: set[str] | None = None
         """Operators on this edge; None if that must be looked up."""
 
+    @property
+    def blank(self) -> bool:
+        """Whether nobody listens, so that nothing was told."""
+        return self._told is None and self._operators is None
+
+    def rests(self) -> bool:
+        """Say whether there is nothing to tell, now or later."""
+        if self._news and not self._room.fanout.listens(Caps.MEMBERSHIP):
+            self.announce()
+        self._present = None
+        return not self._news
+
     # what happens -----------------------------------------------------------------------------
 
     def came(self, session: Session) -> None:
@@ -52,16 +64,17 @@ class Company:
     def roles_changed(self) -> None:
         """Somebody became or is no more a moderator."""
         self._present = None
-        self._news = True
-        if len(self._room.channel.members) > MOST_NAMED:
+        self.has_news()
+        if len(self._room.members) > MOST_NAMED:
             self._room.neighbours.upset(self._room.name)  # else they know the names, and the roles themselves
 
     def has_news(self) -> None:
         """Take note that somebody may have come or gone."""
         self._news = True
+        self._room.has_news()
 
     def _touch(self, session: Session) -> None:
-        self._news = True
+        self.has_news()
         self._room.neighbours.touch(self._room.name, session.nick)
 
     # what is told -----------------------------------------------------------------------------
@@ -131,7 +144,7 @@ class Company:
     def operators_here(self) -> Collection[str]:
         """Those on this edge."""
         if self._present is None:
-            sessions = [self._room.session(member) for member in self._room.channel.members]
+            sessions = [self._room.session(member) for member in self._room.members]
             self._present = {session.nick for session in sessions if session is not None and self._is_operator(session)}
         return self._present
 

@@ -191,6 +191,16 @@ class Recall:
         return self._history.lines
 
     @property
+    def blank(self) -> bool:
+        """Whether it remembers nothing but `chain` and `since`."""
+        return not (self._history.lines or self.rulings)
+
+    @property
+    def reading(self) -> bool:
+        """Whether older lines are being read."""
+        return self._backfill is not None
+
+    @property
     def since(self) -> Position:
         """`lines` is complete after this position."""
         return self._history.since

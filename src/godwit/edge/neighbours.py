@@ -144,6 +144,8 @@ class Neighbours:
 
     def touch(self, channel: str, login: str) -> None:
         """Take note that somebody came or went here; what is told is what is so then."""
+        if not self._unheard:
+            return  # there is nobody to tell; whoever comes will ask
         if channel not in self._to_tell:
             self._to_tell[channel] = {login}
         elif (touched := self._to_tell[channel]) is not None:
@@ -196,7 +198,7 @@ class Neighbours:
                 log.warning("edge_silent", edge=name)
                 self._drop(name)
         if not self._unheard:
-            self._to_tell.clear()  # whoever comes will ask
+            self._to_tell.clear()
         if self._to_tell:
             self._tell_all(TOPIC, self._changes())
         elif self._sweeps % BEAT == 0:

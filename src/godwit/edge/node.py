@@ -23,6 +23,7 @@ from godwit.edge.auth.gate import Gate
 from godwit.edge.backend import Outside
 from godwit.edge.deadlines import Wheel
 from godwit.edge.groups import LOOK, Groups
+from godwit.edge.house import House
 from godwit.edge.metrics import Counts, EdgeStatistics
 from godwit.edge.neighbours import Neighbours
 from godwit.edge.pace import Pace
@@ -49,6 +50,9 @@ SWEEP = 1.0
 
 ANNOUNCE = 10.0
 """Seconds for which JOIN and PART of others are collected (JOIN-8)."""
+
+QUIET = 60.0
+"""Seconds in which nothing happens, after which a channel rests that has something to remember."""
 
 SLICE = 200
 """Channels that are looked after in one go: compared with their logs in one question per log."""
@@ -107,7 +111,6 @@ class EdgeNode:
         self.relations = Relations(store, self.loop.time, self.tasks, self._roles_came)
         self._logs = logs
         self._outside = Outside(cluster, logs, store, clock, settings, self.loop, self.tasks)
-        self._numbers = numbers or count(1)
         self._names = count(1)
         self._sessions: dict[str, Session] = {}
         self._rooms: dict[str, Room] = {}
@@ -115,6 +118,10 @@ class EdgeNode:
         self._empty = asyncio.Event()
         self._empty.set()
         self._announced = self.loop.time()
+        self._left: dict[str, float] = {}
+        """Channels in which nobody is left, and since when: those for which it is longest come first."""
+        self._quiet: dict[str, float] = {}
+        """Channels that have something to remember, and when something happened there last; in the same order."""
         hearsay = hearsay or LocalHearsay()
         self.neighbours = Neighbours(self.name, hearsay, self._here, self._has_news, self._operators)
         self.whispers: Whispers | None = None
@@ -131,6 +138,19 @@ class EdgeNode:
                 self.tasks,
                 settings.edge.pending_per_sender,
             )
+        self._house = House(
+            self._outside,
+            producers=lambda: f"{self.name}-{next(self._names)}",
+            numbers=numbers or count(1),
+            turn=self.turn,
+            counts=self.counts,
+            dialect=self.dialect,
+            sessions=self._sessions,
+            addresses=self.addresses,
+            neighbours=self.neighbours,
+            gone=self._give_up,
+            banned=self.groups.banned if self.groups else None,
+        )
         self._hearing = hearsay.hear(ENDED, self._end_accounts)
 
     # connections ------------------------------------------------------------------------------
@@ -181,20 +201,8 @@ class EdgeNode:
         """The channel of that name, made if it is not held yet."""
         room = self._rooms.get(name)
         if room is None:
-            room = self._rooms[name] = Room(
-                name,
-                self._outside,
-                producer=f"{self.name}-{next(self._names)}",
-                numbers=self._numbers,
-                turn=self.turn,
-                counts=self.counts,
-                sessions=self._sessions,
-                addresses=self.addresses,
-                neighbours=self.neighbours,
-                gone=self._give_up,
-                banned=self.groups.banned if self.groups else None,
-            )
-        room.idle_since = None
+            room = self._rooms[name] = Room(name, self._house)
+        self._left.pop(name, None)
         self._outside.stirred.add(name)
         return room
 
@@ -209,12 +217,12 @@ class EdgeNode:
     def role(self, channel: str, user_id: str) -> Role:
         """What an account is in a channel that it does not own, as far as is known on this node."""
         room = self._rooms.get(channel)
-        return room.channel.role(user_id) if room else ""
+        return room.role(user_id) if room else ""
 
     def members(self, name: str) -> int:
         """How many connections are in a channel, on this node."""
         room = self._rooms.get(name)
-        return len(room.channel.members) if room else 0
+        return len(room.members) if room else 0
 
     def presence(self, name: str) -> Present:
         """Who is in a channel, on this node."""
@@ -237,18 +245,18 @@ class EdgeNode:
     def _has_news(self, name: str) -> None:
         room = self._rooms.get(name)
         if room:
-            room.audience.has_news()
+            room.heard_news()
 
     def view(self, name: str) -> Segment | None:
         """The segment in which the channel stands here; None if it is not held, or not placed yet."""
         room = self._rooms.get(name)
-        return room.channel.segment if room else None
+        return room.segment if room else None
 
     def _give_up(self, room: Room) -> None:
         if self._rooms.get(room.name) is room:
             del self._rooms[room.name]
             self.neighbours.forget(room.name)
-            if room.channel.members:
+            if room.members:
                 self.neighbours.upset(room.name)
 
     # the node's life --------------------------------------------------------------------------
@@ -304,9 +312,10 @@ class EdgeNode:
         """How the node is doing."""
         home = members = untold = 0
         for room in self._rooms.values():
-            home += room.channel.home == self.cluster
-            members += len(room.channel.members)
-            untold += len(room.audience.untold())
+            segment = room.segment
+            home += segment is not None and segment.cluster == self.cluster
+            members += len(room.members)
+            untold += room.untold
         return EdgeStatistics(
             cluster=self.cluster,
             connections=len(self._sessions),
@@ -345,32 +354,46 @@ class EdgeNode:
             except Exception:
                 # One session's fault must not cost the others their deadlines.
                 log.exception("deadline_failed", cluster=self.cluster)
+        self._look_after(now)
+        self.neighbours.sweep()
+        if now - self._announced >= ANNOUNCE:
+            self._announced = now
+            for name in self._house.take_news():
+                if room := self._rooms.get(name):
+                    room.announce()
+                    self._outside.stirred.add(name)  # it may rest now
+
+    def _look_after(self, now: float) -> None:
+        """See to the channels to which something has happened, and let those rest to which nothing does."""
         stirred, self._outside.stirred = self._outside.stirred, set()
         for name in stirred:
             room = self._rooms.get(name)
             if room is not None:
-                if room.channel.needs_tick:
+                if room.needs_tick:
                     room.tick()  # which stirs it again
-                self._drop_if_idle(room, now)
-        self.neighbours.sweep()
-        if now - self._announced >= ANNOUNCE:
-            self._announced = now
-            for room in list(self._rooms.values()):
-                room.announce()
+                self._let_rest(room, now)
+        for name in _over(self._quiet, now - QUIET):
+            if room := self._rooms.get(name):
+                room.rest(content=True)
+        for name in _over(self._left, now - self.settings.edge.linger):
+            room = self._rooms.get(name)
+            if room is not None and room.idle:
+                room.close()
+                self._give_up(room)
 
-    def _drop_if_idle(self, room: Room, now: float) -> None:
-        if not room.channel.idle:
-            room.idle_since = None
-            return
-        if room.moderating.locked() or room.raiding:
-            room.idle_since = None
-        elif room.idle_since is None:
-            room.idle_since = now
-        elif now - room.idle_since >= self.settings.edge.linger:
-            room.close()
-            self._give_up(room)
-            return
-        self._outside.stirred.add(room.name)  # it is looked at again
+    def _let_rest(self, room: Room, now: float) -> None:
+        """Let a channel rest to which something has happened, if that is over; nobody may be here for a while only."""
+        name = room.name
+        self._quiet.pop(name, None)
+        if not room.idle:
+            self._left.pop(name, None)
+        elif room.moderated or room.raiding:
+            self._left.pop(name, None)
+            self._outside.stirred.add(name)  # it is looked at again
+        else:
+            self._left.setdefault(name, now)
+        if not room.rest(content=False):
+            self._quiet[name] = now
 
     async def compare(self) -> None:
         """Compare every channel with the end of its log (rule L1), then let each see what is due.
@@ -382,14 +405,14 @@ class EdgeNode:
         for start in range(0, len(rooms), SLICE):
             by_cluster: dict[str, list[tuple[Room, Segment]]] = {}
             for room in rooms[start : start + SLICE]:
-                segment = room.channel.segment
+                segment = room.segment
                 chat_log = self._logs.get(segment.cluster) if segment else None
                 if segment and chat_log and chat_log.stream(room.name) == segment.stream:
                     by_cluster.setdefault(segment.cluster, []).append((room, segment))
             for cluster, pairs in by_cluster.items():
                 await self._compare(self._logs[cluster], pairs)
             for room in rooms[start : start + SLICE]:
-                if not room.channel.calm:
+                if not room.calm:
                     room.tick()
             await asyncio.sleep(0)  # whatever came meanwhile is not kept waiting by thousands of channels
 
@@ -416,10 +439,20 @@ class EdgeNode:
         except (StoreUnavailable, TimeoutError) as error:
             log.warning("default_unknown", cluster=self.cluster, error=repr(error))
             return
-        elsewhere = [
-            room.backend for room in self._rooms.values() if room.channel.rowless and room.channel.segment != default
-        ]
+        elsewhere = [room.backend for room in self._rooms.values() if room.rowless and room.segment != default]
         try:
             await self._outside.refresh(elsewhere)
         except (StoreUnavailable, TimeoutError) as error:
             log.warning("default_not_followed", cluster=self.cluster, error=repr(error))
+
+
+def _over(since: dict[str, float], before: float) -> list[str]:
+    """Take out those whose time, in whose order they are, has come."""
+    over: list[str] = []
+    for name, time in since.items():
+        if time > before:
+            break
+        over.append(name)
+    for name in over:
+        del since[name]
+    return over

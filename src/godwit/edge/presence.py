@@ -36,21 +36,18 @@ def present(room: Room, wide: int) -> Present:
     Args:
         wide: a connection in more channels than this is a wide one: a bot that sits everywhere.
     """
-    channel = room.channel
-    told = sum(
-        served and (session := room.session(member)) is not None and len(session.rooms) <= wide
-        for member, served in channel.members.items()
-    )
-    return Present(len(channel.members), told, channel.last_message)
+    sessions = [room.session(member) for member in room.served]
+    told = sum(session is not None and len(session.rooms) <= wide for session in sessions)
+    return Present(len(room.members), told, room.last_message)
 
 
 def logins(room: Room) -> list[str]:
     """The logins of the members, one for each connection."""
-    sessions: list[Session | None] = [room.session(member) for member in room.channel.members]
+    sessions: list[Session | None] = [room.session(member) for member in room.members]
     return [session.nick for session in sessions if session is not None]
 
 
 def named(room: Room) -> set[str] | int:
     """The logins of the members, or how many connections they are if these are too many to be named."""
-    members = len(room.channel.members)
+    members = len(room.members)
     return members if members > MOST_NAMED else set(logins(room))

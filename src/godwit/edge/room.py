@@ -7,26 +7,31 @@ logged and given up, its members get PART, and the next JOIN makes it anew.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
+import msgspec
 import structlog
 
 from godwit.chat.modes import duplicate_window
+from godwit.chat.room import Role
 from godwit.edge.audience import RoomAudience
 from godwit.edge.audience_2016 import RoomAudience2016
-from godwit.edge.backend import Outside, RoomBackend
+from godwit.edge.backend import RoomBackend
 from godwit.edge.channel import EdgeChannel
 from godwit.edge.fanout import Fanout
 from godwit.edge.metrics import Counts
 from godwit.edge.ports import Member
-from godwit.edge.turn import Turn
+from godwit.edge.rest import Rest
 from godwit.tmi import render
-from godwit.tmi.dialect import dialect_of
-from godwit.values import Act, Addresses, Message, Position, Produced, Segment
+from godwit.tmi.capabilities import Caps
+from godwit.tmi.dialect import Dialect
+from godwit.values import Act, Message, Position, Produced, Segment
 
 if TYPE_CHECKING:
+    from godwit.edge.company import Company
+    from godwit.edge.house import House
     from godwit.edge.neighbours import Neighbours
     from godwit.edge.session import Session
 
@@ -36,82 +41,200 @@ log = structlog.get_logger()
 class Room:
     """A channel, its readers, its I/O.
 
+    A room in which nothing happens rests: then it has no `channel`, `audience` and `fanout`, and is a tenth as large.
+    Whoever wants one of these wakes it.
+
     Attributes:
         name: the channel's name.
-        dialect: what is spoken to those who are here.
-        idle_since: loop time since which nobody is here; None while somebody is.
-        moderating: held while an act is checked and written, so that acts keep their order.
-
-    Args:
-        producer: a name for the channel's own records, unique for ever.
-        numbers: counts all records of the process.
-        neighbours: tells who is in the channel on other edges.
-        gone: called when the room is given up.
-        banned: called when it was read that somebody was banned, if that is to be told.
+        channel: what is read, admitted and appended.
+        audience: shows it.
+        fanout: to whom.
     """
 
     __slots__ = (
+        "_awake",
         "_backend",
-        "_banned",
-        "_gone",
+        "_company",
+        "_house",
+        "_lock",
         "_looking",
-        "_outside",
-        "_sessions",
+        "_rest",
         "audience",
         "channel",
-        "counts",
-        "dialect",
         "fanout",
-        "idle_since",
-        "moderating",
         "name",
-        "neighbours",
     )
 
-    def __init__(
-        self,
-        name: str,
-        outside: Outside,
-        *,
-        producer: str,
-        numbers: Iterator[int],
-        turn: Turn,
-        counts: Counts,
-        sessions: Mapping[str, Session],
-        addresses: Callable[[str], Addresses],
-        neighbours: Neighbours,
-        gone: Callable[[Room], None],
-        banned: Callable[[Room, Act], None] | None = None,
-    ) -> None:
+    channel: EdgeChannel
+    audience: RoomAudience
+    fanout: Fanout
+
+    def __init__(self, name: str, house: House) -> None:
         self.name = name
-        self.neighbours = neighbours
-        self.counts = counts
-        self.idle_since: float | None = None
-        self.moderating = asyncio.Lock()
-        self.fanout = Fanout(name, turn)
-        settings = outside.settings
-        self.dialect = dialect_of(settings.edge.dialect, outside.cluster)
-        audience = RoomAudience2016 if self.dialect.name == "2016" else RoomAudience
-        self.audience: RoomAudience = audience(self, sessions, addresses)
-        self._outside = outside
-        self._sessions = sessions
-        self._gone = gone
-        self._banned = banned
+        self._house = house
+        self._backend = RoomBackend(name, house.outside, self)
+        self._lock: asyncio.Lock | None = None
+        self._awake = False
+        self._rest: Rest | None = None
+        self._company: Company | None = None
         self._looking = False
-        self._backend = RoomBackend(name, outside, self.fail)
+
+    # at rest ----------------------------------------------------------------------------------
+
+    if not TYPE_CHECKING:  # for a type checker they are always there
+
+        def __getattr__(self, name: str) -> object:
+            # Not properties: those cost 50 ns at each of ten and more looks per message, and this nothing.
+            if name not in ("channel", "audience", "fanout"):
+                raise AttributeError(name)
+            self._wake()
+            return getattr(self, name)
+
+    def _wake(self) -> None:
+        house, rest = self._house, self._rest
+        outside, settings = house.outside, house.outside.settings
+        self.fanout = Fanout(self.name, house.turn)
+        audience = RoomAudience2016 if house.dialect.name == "2016" else RoomAudience
+        self.audience = audience(self, house.sessions, house.addresses)
+        if self._company is not None:
+            self.audience.company = self._company
         self.channel = EdgeChannel(
-            name,
+            self.name,
             outside.cluster,
             self._backend,
             self.audience,
-            producer=producer,
-            numbers=numbers,
+            producer=house.producers(),
+            numbers=house.numbers,
             log=settings.log,
             move=settings.move,
             edge=settings.edge,
             duplicate_window=duplicate_window(settings.limits),
+            rest=rest,
         )
-        self._backend.channel = self.channel
+        self._awake, self._rest, self._company = True, None, None
+        for session in map(self.session, rest.members if rest else ()):
+            if session is not None:
+                self.fanout.add(session)
+        outside.stirred.add(self.name)  # so that it is looked at whether it may rest again
+
+    def rest(self, *, content: bool) -> bool:
+        """Let go of what matters only while something happens; says whether it rests now.
+
+        Args:
+            content: even if the channel has something to remember, which is kept.
+        """
+        if not self._awake:
+            return True
+        if self.moderated or not self._backend.open or not self.audience.rests():
+            return False
+        rest = self.channel.rest()
+        if rest is None or (rest.content and not content):
+            return False
+        shared = self._house.shared
+        segment = shared(rest.segment)
+        if segment is not rest.segment:
+            rest.placement = msgspec.structs.replace(rest.placement, segment=segment)
+        rest.since, rest.members = shared(rest.since), shared(rest.members)
+        for reader in list(self.fanout):
+            self.fanout.remove(reader)
+        self._company = None if self.audience.company.blank else self.audience.company
+        self._awake, self._rest = False, rest
+        del self.channel, self.audience, self.fanout
+        return True
+
+    @property
+    def awake(self) -> bool:
+        """Whether it does not rest."""
+        return self._awake
+
+    @property
+    def members(self) -> Collection[Member]:
+        """Who is let in, early joiners too."""
+        return self.channel.members if self._awake else self._rest.members if self._rest else ()
+
+    @property
+    def served(self) -> Collection[Member]:
+        """Members that are shown lines."""
+        return self.channel.served if self._awake else self._rest.members if self._rest else ()
+
+    @property
+    def last_message(self) -> float:
+        """Log time of the last message that was read, 0 if there was none."""
+        return self.channel.last_message if self._awake else self._rest.last_message if self._rest else 0.0
+
+    @property
+    def segment(self) -> Segment | None:
+        """The segment that is read."""
+        return self.channel.segment if self._awake else self._rest.segment if self._rest else None
+
+    @property
+    def rowless(self) -> bool:
+        """Whether the channel is where the default placement says (rule C10)."""
+        return self.channel.rowless if self._awake else self._rest is not None and self._rest.placement.default
+
+    @property
+    def untold(self) -> int:
+        """How many members are still to be told where the channel went."""
+        return len(self.audience.untold()) if self._awake else 0
+
+    @property
+    def idle(self) -> bool:
+        """Nobody is here and nothing is pending."""
+        return self.channel.idle if self._awake else not self.members
+
+    @property
+    def needs_tick(self) -> bool:
+        """Whether a tick is due soon."""
+        return self._awake and self.channel.needs_tick
+
+    @property
+    def calm(self) -> bool:
+        """Whether a tick would change nothing."""
+        if self._awake:
+            return self.channel.calm
+        outside = self._house.outside
+        return self._rest is None or outside.clock.now() - self._rest.verified <= outside.settings.move.lease
+
+    def role(self, user_id: str) -> Role:
+        """What an account is in the channel, beside its owner."""
+        if self._awake:
+            return self.channel.role(user_id)
+        content = self._rest.content if self._rest else None
+        return content.room.role(user_id) if content else ""
+
+    @property
+    def _listeners(self) -> Company | None:
+        """Who is in the channel, as far as somebody may have to be told."""
+        return self.audience.company if self._awake else self._company
+
+    # what it is -------------------------------------------------------------------------------
+
+    @property
+    def counts(self) -> Counts:
+        """What has happened on the node."""
+        return self._house.counts
+
+    @property
+    def dialect(self) -> Dialect:
+        """What is spoken to those who are here."""
+        return self._house.dialect
+
+    @property
+    def neighbours(self) -> Neighbours:
+        """Who is in channels on other edges."""
+        return self._house.neighbours
+
+    @property
+    def moderating(self) -> asyncio.Lock:
+        """Held while an act is checked and written, so that acts keep their order."""
+        if self._lock is None:
+            self._lock = asyncio.Lock()
+        return self._lock
+
+    @property
+    def moderated(self) -> bool:
+        """Whether an act is being checked and written."""
+        return self._lock is not None and self._lock.locked()
 
     @property
     def backend(self) -> RoomBackend:
@@ -121,12 +244,13 @@ class Room:
     @property
     def cluster(self) -> str:
         """The cluster of the node."""
-        return self._outside.cluster
+        return self._house.outside.cluster
 
     @property
     def raiding(self) -> bool:
         """Whether a raid has been ordered that has not gone yet."""
-        return self.audience.hosting.raiding(self._outside.clock.now(), self._outside.settings.edge.raid_delay)
+        outside = self._house.outside
+        return self._awake and self.audience.hosting.raiding(outside.clock.now(), outside.settings.edge.raid_delay)
 
     @property
     def room_id(self) -> str:
@@ -136,21 +260,16 @@ class Room:
     @property
     def destination(self) -> Literal["tags", "parameter", "none"]:
         """How SERVERCHANGE names the destination."""
-        return self._outside.settings.move.destination
+        return self._house.outside.settings.move.destination
 
     @property
     def legacy_rule(self) -> Literal["bridge", "part", "reconnect"]:
         """What happens to members that have not followed when the drain is over."""
-        return self._outside.settings.move.legacy_rule
-
-    @property
-    def segment(self) -> Segment | None:
-        """The segment that is read."""
-        return self.channel.segment
+        return self._house.outside.settings.move.legacy_rule
 
     def session(self, member: Member) -> Session | None:
         """The connection behind a member; None if it has gone."""
-        return self._sessions.get(member.producer)
+        return self._house.sessions.get(member.producer)
 
     def message(self, msg_id: str) -> Message | None:
         """A recent message by its id."""
@@ -166,8 +285,8 @@ class Room:
 
     def banned(self, act: Act) -> None:
         """Take note that somebody was banned (GROUP-6)."""
-        if self._banned:
-            self._banned(self, act)
+        if self._house.banned:
+            self._house.banned(self, act)
 
     # what sessions do -------------------------------------------------------------------------
 
@@ -178,8 +297,23 @@ class Room:
 
     def leave(self, session: Session) -> None:
         """A connection is out."""
-        self._backend.call(self.channel.leave, session)
-        self.audience.left(session)
+        rest = self._rest
+        if rest is None or self._company is not None:
+            self._backend.call(self.channel.leave, session)
+            self.audience.left(session)
+            return
+        # A bot that hangs up leaves 100,000 channels at once: they need not wake for it.
+        left = tuple(member for member in rest.members if member is not session)
+        if len(left) < len(rest.members):
+            rest.members = self._house.shared(left)
+            self.neighbours.touch(self.name, session.nick)
+            self._house.outside.stirred.add(self.name)
+
+    def regroup(self, session: Session) -> None:
+        """Take note that a connection's capabilities have changed."""
+        if self._awake or Caps.MEMBERSHIP in session.caps or self._company is not None:
+            self.fanout.regroup(session)
+            self.audience.mind()
 
     def known_to(self, session: Session) -> bool:
         """Whether all is known that decides what a connection may do, and nothing it wants waits for that."""
@@ -229,7 +363,7 @@ class Room:
         """Have the channel look once for all whose answers come together."""
         if not self._looking:
             self._looking = True
-            self._outside.loop.call_soon(self._look)
+            self._house.outside.loop.call_soon(self._look)
 
     def _look(self) -> None:
         self._looking = False
@@ -252,8 +386,19 @@ class Room:
         """Let the channel try again what failed and end what is over."""
         self._backend.call(self.channel.tick)
 
+    def has_news(self) -> None:
+        """Take note that somebody may have come or gone: it is told with what others have to tell."""
+        self._house.news.add(self.name)
+
+    def heard_news(self) -> None:
+        """Take note that somebody may have come or gone on another edge."""
+        if company := self._listeners:
+            company.has_news()
+
     def announce(self) -> None:
         """Tell who has come and gone."""
+        if not (self._awake or self._company):
+            return  # nobody listened, so it went to rest
         try:
             self.audience.announce()
         except Exception:
@@ -263,8 +408,12 @@ class Room:
 
     def compared(self, segment: Segment, head: int, asked_at: float) -> None:
         """Tell the channel where its log ends (rule L1)."""
-        if not self.channel.stands(segment, head, asked_at):
-            self._backend.call(self.channel.compared, segment, head, asked_at)
+        if self._rest is not None:
+            if self._rest.stands(segment, head, asked_at, self._house.outside.settings.move.lease):
+                return
+        elif self.channel.stands(segment, head, asked_at):
+            return
+        self._backend.call(self.channel.compared, segment, head, asked_at)
 
     def close(self) -> None:
         """Read nothing any more."""
@@ -282,8 +431,8 @@ class Room:
         except Exception:
             # The channel is broken; its members are let out nevertheless.
             log.exception("abandon_failed", channel=self.name, cluster=self.cluster)
-        self._gone(self)
-        for session in [session for session in self._sessions.values() if session.rooms.get(self.name) is self]:
+        self._house.gone(self)
+        for session in [session for session in self._house.sessions.values() if session.rooms.get(self.name) is self]:
             del session.rooms[self.name]
             self.tell(session, render.part(session.nick, self.name))
             self.fanout.remove(session)

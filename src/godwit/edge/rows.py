@@ -36,6 +36,11 @@ class Rows:
         return self._recall.rulings
 
     @property
+    def blank(self) -> bool:
+        """Whether there are no rows."""
+        return not (self._complete or self._unplaced or self._placing)
+
+    @property
     def incomplete(self) -> bool:
         """Whether rows have no position whose records may be in the log, or on their way there."""
         return bool(self._unplaced)

@@ -195,7 +195,7 @@ class Session:
 
     def _catch_up(self) -> None:
         if self.connection.fanouts:
-            self.node.turn.catch_up(self, (room.fanout for room in self.rooms.values()), len(self.rooms))
+            self.node.turn.catch_up(self, (room.fanout for room in self.rooms.values() if room.awake), len(self.rooms))
 
     def notice(self, channel: str, msg_id: str, /, **values: object) -> None:
         """Send a NOTICE about a channel, behind the lines that wait in it (NOTICE-1)."""
@@ -251,8 +251,7 @@ class Session:
 
 def _capabilities_changed(session: Session, event: events.CapabilitiesChanged) -> None:
     for room in session.rooms.values():
-        room.fanout.regroup(session)
-        room.audience.mind()
+        room.regroup(session)
 
 
 def _nothing(session: Session, event: events.Event) -> None:

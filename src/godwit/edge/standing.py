@@ -25,6 +25,11 @@ class Standing:
         self._room = room
         self._pending: dict[str, Act | Change] = {}
 
+    @property
+    def blank(self) -> bool:
+        """Whether nothing is on its way."""
+        return not self._pending
+
     def submitted(self, record: Act | Change) -> None:
         """A record is on its way that will change something."""
         self._pending[record.id] = record

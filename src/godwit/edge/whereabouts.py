@@ -35,6 +35,17 @@ class Whereabouts:
         self.hold_until = placement.drain_until if placement.default else 0.0
         self._left(placement)
 
+    def stands(self, segment: Segment) -> bool:
+        """Whether all that is known is what the store has said, and that it is in `segment`."""
+        placement = self.placement
+        return (
+            placement is not None
+            and placement.segment == segment
+            and placement.default == self.rowless
+            and placement.previous == self.previous
+            and self.drains == dict(zip(placement.previous, placement.drains, strict=False))
+        )
+
     def followed(self, left: Segment, to: Segment) -> Placement | None:
         """A seal led from one segment to another; returns the placement if the store has told of that already."""
         self.rowless = False

@@ -39,6 +39,11 @@ class Hosting:
         self._began = 0.0
         self._hosts: tuple[float, ...] = ()
 
+    @property
+    def blank(self) -> bool:
+        """Whether there was nothing of the kind."""
+        return self.raid is None and not self._hosts
+
     def acted(self, act: Act, time: float) -> None:
         """An act took effect, at log time `time`."""
         if act.kind == "host":

@@ -1,0 +1,219 @@
+"""Channels in which nothing happens rest: they are small, and nobody can tell."""
+
+from __future__ import annotations
+
+import pytest
+
+from godwit.edge.node import ANNOUNCE, QUIET, EdgeNode
+from godwit.edge.room import Room
+from godwit.values import Segment
+from tests.edge.channel_world import World as ChannelWorld
+from tests.edge.world import world
+
+MEMBERSHIP = "twitch.tv/tags twitch.tv/commands twitch.tv/membership"
+
+
+def rest(node: EdgeNode, channel: str = "room") -> Room:
+    """A channel that has gone to rest."""
+    node.sweep(node.loop.time())
+    room = node.held(channel)
+    assert room is not None
+    assert not room.awake
+    return room
+
+
+async def test_a_silent_channel_rests_and_wakes_when_somebody_speaks() -> None:
+    async with world() as net:
+        ann, bob = await net.join("ann"), await net.join("bob")
+        room = rest(net.nodes["main"])
+        assert [member.producer for member in room.members] == [net.session(nick).producer for nick in ("ann", "bob")]
+        assert net.nodes["main"].presence("room").told == 2
+        assert net.nodes["main"].statistics().home == 1
+        bob.send("PRIVMSG #room :hello")
+        assert ":hello" in (await ann.until("PRIVMSG"))[-1]
+        assert "USERSTATE" in (await bob.until("USERSTATE"))[-1]
+        assert room.awake
+
+
+async def test_what_is_said_elsewhere_wakes_it() -> None:
+    """MSG-1."""
+    async with world() as net:
+        other = await net.another("main2", "main")
+        ann, bob = await net.join("ann"), await net.join("bob", cluster="main2")
+        rest(net.nodes["main"])
+        rest(other)
+        bob.send("PRIVMSG #room :hello")
+        assert ":hello" in (await ann.until("PRIVMSG"))[-1]
+
+
+async def test_a_channel_that_remembers_something_rests_later_and_forgets_nothing() -> None:
+    """SAY-duplicate, JOIN-2, rule F3."""
+    async with world(limits={"preset": "now", "messages": 1000, "channel_interval": 0.001}) as net:
+        node = net.nodes["main"]
+        ann, bob = await net.join("ann"), await net.join("bob")
+        bob.send("PRIVMSG #room :hello")
+        await ann.until("PRIVMSG")
+        await bob.until("USERSTATE")
+        now = node.loop.time() + ANNOUNCE
+        for _ in range(3):
+            node.sweep(now)
+        room = node.held("room")
+        assert room is not None
+        assert room.awake
+        node.sweep(now + QUIET - 1)
+        assert room.awake
+        node.sweep(now + QUIET)
+        assert not room.awake
+        net.clock.advance(1.0)
+        bob.send("PRIVMSG #room :hello")
+        assert "msg_duplicate" in (await bob.until("NOTICE"))[-1]
+        assert [shown.message.text for shown in room.channel.recent] == ["hello"]
+
+
+async def test_it_follows_a_move_from_rest() -> None:
+    """Rules C2, C5."""
+    async with world() as net:
+        ann = await net.join("ann")
+        room = rest(net.nodes["main"])
+        await net.claim("room")
+        rest(net.nodes["main"])
+        await net.move("room", "aws")
+        assert "SERVERCHANGE #room" in (await ann.until("SERVERCHANGE"))[-1]
+        await net.idle()
+        assert rest(net.nodes["main"]) is room
+        assert room.segment is not None
+        assert room.segment.cluster == "aws"
+        eve = await net.join("eve", cluster="aws")
+        rest(net.nodes["aws"])
+        eve.send("PRIVMSG #room :over here")
+        assert ":over here" in (await ann.until("PRIVMSG"))[-1]
+
+
+async def test_who_leaves_does_not_wake_it() -> None:
+    async with world() as net:
+        node = net.nodes["main"]
+        ann, bob = await net.join("ann"), await net.join("bob")
+        room = rest(node)
+        ann.send("PART #room")
+        await ann.until("PART")
+        assert not room.awake
+        assert [member.producer for member in room.members] == [net.session("bob").producer]
+        bob.close()
+        await net.until(lambda: not room.members)
+        assert not room.awake
+        now = node.loop.time()
+        node.sweep(now)
+        node.sweep(now + node.settings.edge.linger)
+        assert node.held("room") is None
+
+
+async def test_a_change_of_capabilities_wakes_it_only_for_membership() -> None:
+    """CAP-6."""
+    async with world() as net:
+        ann = await net.join("ann", caps="twitch.tv/tags")
+        room = rest(net.nodes["main"])
+        ann.send("CAP REQ :twitch.tv/commands")
+        await ann.until("ACK")
+        assert not room.awake
+        ann.send("CAP REQ :twitch.tv/membership")
+        await ann.until("ACK")
+        assert room.awake
+
+
+async def test_who_listens_to_joins_is_told_of_them_after_a_rest() -> None:
+    """JOIN-8, CAP-6."""
+    async with world(edge={"ping_interval": 1000.0}) as net:
+        node = net.nodes["main"]
+        ann = await net.join("ann", caps=MEMBERSHIP)
+        now = node.loop.time() + ANNOUNCE
+        node.sweep(now)
+        node.sweep(now + 1)
+        room = node.held("room")
+        assert room is not None
+        assert not room.awake
+        await net.join("bob")
+        node.sweep(now + ANNOUNCE)
+        assert (await ann.until("JOIN"))[-1] == ":bob!bob@bob.tmi.twitch.tv JOIN #room"
+        net.session("bob").close("gone")
+        await net.until(lambda: len(room.members) == 1)
+        node.sweep(now + 2 * ANNOUNCE)
+        assert (await ann.until("PART"))[-1] == ":bob!bob@bob.tmi.twitch.tv PART #room"
+
+
+async def test_who_comes_elsewhere_is_told_after_a_rest() -> None:
+    """JOIN-8."""
+    async with world(edge={"ping_interval": 1000.0}) as net:
+        other = await net.another("main2", "main")
+        node = net.nodes["main"]
+        ann = await net.join("ann", caps=MEMBERSHIP)
+        now = node.loop.time() + ANNOUNCE
+        for sweep in range(2):
+            node.sweep(now + sweep)
+            other.sweep(now + sweep)
+        room = node.held("room")
+        assert room is not None
+        assert not room.awake
+        await net.join("bob", cluster="main2")
+        other.sweep(now + 2)
+        await net.turns()
+        assert not room.awake
+        node.sweep(now + ANNOUNCE)
+        assert (await ann.until("JOIN"))[-1] == ":bob!bob@bob.tmi.twitch.tv JOIN #room"
+
+
+async def test_comparing_does_not_wake_it_while_all_is_well() -> None:
+    """Rules L1, C7."""
+    async with world() as net:
+        node = net.nodes["main"]
+        await net.join("ann")
+        room = rest(node)
+        for _ in range(5):
+            net.clock.advance(5.0)
+            await node.compare()
+        assert not room.awake
+        assert room.channel.known  # it has been compared all the while
+
+
+async def test_a_log_that_is_silent_for_a_lease_wakes_it() -> None:
+    """Rules C7, C8: it asks the store whether its place is another one."""
+    async with world() as net:
+        node = net.nodes["main"]
+        await net.join("ann")
+        room = rest(node)
+        net.forget_log("main", "another")
+        net.clock.advance(node.settings.move.lease + 1)
+        await node.compare()
+        assert room.awake
+
+
+async def test_it_goes_with_the_default_placement() -> None:
+    """Rule C10."""
+    async with world() as net:
+        node = net.nodes["main"]
+        ann = await net.join("ann")
+        room = rest(node)
+        assert room.rowless
+        await net.store.set_default(Segment("aws", 2, 0, "stream-aws"), hold_until=0.0)
+        await node.check_default()
+        assert "SERVERCHANGE #room" in (await ann.until("SERVERCHANGE"))[-1]
+
+
+@pytest.mark.parametrize("busy", ["append", "ask", "read", "nothing"])
+def test_a_channel_with_something_under_way_does_not_rest(busy: str) -> None:
+    net = ChannelWorld()
+    edge = net.edge("main")
+    edge.held.add(busy)
+    ann = edge.join("ann")
+    edge.say(ann, "hello")
+    assert (edge.channel.rest() is None) == (busy != "nothing")
+    edge.release(busy)
+    assert edge.channel.rest() is not None
+
+
+def test_a_channel_with_an_early_joiner_does_not_rest() -> None:
+    """JOIN-7, rule C12."""
+    net = ChannelWorld()
+    edge = net.edge("aws")
+    ann = edge.join("ann")
+    assert edge.channel.members == {ann: False}
+    assert edge.channel.rest() is None
