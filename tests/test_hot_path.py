@@ -102,7 +102,7 @@ def test_calls_per_message() -> None:
             say(room)
 
     assert calls_of(TINY, say) <= 33
-    assert calls_of(1000, say) <= 49
+    assert calls_of(1000, say) <= 51
     assert calls_of(1000, say_ten) - calls_of(1000, say) <= 101
 
 

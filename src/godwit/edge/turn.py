@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from math import sqrt
 from typing import TYPE_CHECKING
 
 import structlog
@@ -24,11 +25,14 @@ log = structlog.get_logger()
 WINDOW = 0.01
 """Seconds for which lines are collected while that pays."""
 
-_SPELL = 0.1  # seconds between two looks at how busy the process is
-_BUSY, _CALM = 0.6, 0.2  # shares of a core: from the one on lines are collected, below the other no longer
+_SPELL, _TRIAL = 0.1, 0.05  # seconds between two looks; the same in a trial
+_BUSY, _CALM = (
+    0.5,
+    0.1,
+)  # shares of the time that flushes take: from the one on lines are collected, below the other not
 _WORTH = 2.0  # lines that must come in a window: fewer cannot share a write
-_SLOWED = 0.8  # of the lines that came before: fewer mean that talkers wait for their answers
-_TRUST = 5.0  # seconds for which what a trial showed is believed
+_SLOWED = 0.8  # of the lines that came before; fewer mean that talkers wait for their answers
+_TRUST = 5.0  # seconds for which lines are collected before it is measured anew how many come without
 _AGAIN, _AGAIN_AT_MOST = 0.4, 6.4  # seconds until the next trial; doubled by each that fails
 
 
@@ -36,56 +40,56 @@ class Rhythm:
     """Decides whether lines are collected for a while before they go out.
 
     Collecting saves writes where lines come by themselves, and only delays them where their senders wait for an answer
-    before they say more. Which of both it is nobody can see; so it is tried, for a tenth of a second: if as many
+    before they say more. Which of both it is nobody can see; so it is tried, for a moment: as long as about as many
     lines come as before, nobody is kept waiting.
 
-    Args:
-        cpu: gives the seconds of processor time that the process has used.
+    Attributes:
+        collecting: whether they are collected.
     """
 
-    __slots__ = ("_again", "_before", "_cpu", "_lines", "_next", "_since", "_trial", "_until", "_used", "collecting")
+    __slots__ = ("_again", "_before", "_lines", "_next", "_since", "_spent", "_trial", "_until", "collecting")
 
-    def __init__(self, cpu: Callable[[], float] = time.process_time) -> None:
+    def __init__(self) -> None:
         self.collecting = False
-        self._cpu = cpu
         self._trial = False
         self._since = 0.0
-        self._used = 0.0
+        self._spent = 0.0
         self._lines = 0
         self._before = 0.0  # lines a second, before the trial
         self._until = 0.0
         self._next = 0.0
         self._again = _AGAIN
 
-    def wait(self, now: float, lines: int) -> float:
+    def wait(self, now: float, lines: int, spent: float) -> float:
         """Say for how many seconds lines are to wait.
 
         Args:
             now: the loop's time.
             lines: how many have come so far.
+            spent: seconds that all flushes so far have taken. Not processor time: of that a process does not get much
+                on a machine that is too busy, which is the more a reason to write less often.
         """
         spell = now - self._since
-        if spell >= _SPELL:
-            used = self._cpu()
-            self._judge(now, (used - self._used) / spell, (lines - self._lines) / spell)
-            self._since, self._used, self._lines = now, used, lines
+        if spell >= (_TRIAL if self._trial else _SPELL):
+            self._judge(now, spell, (spent - self._spent) / spell, lines - self._lines)
+            self._since, self._spent, self._lines = now, spent, lines
         return WINDOW if self.collecting else 0.0
 
-    def _judge(self, now: float, share: float, rate: float) -> None:
-        if self._trial:
-            self._trial = False
-            if rate >= _SLOWED * self._before:
-                self._until = now + _TRUST
-                self._again = _AGAIN
-            else:
+    def _judge(self, now: float, spell: float, share: float, lines: int) -> None:
+        self._trial = False
+        if self.collecting:
+            expected = self._before * spell
+            if lines < _SLOWED * expected - 2 * sqrt(expected):  # less the scatter of what comes by chance
                 self.collecting = False
                 self._next = now + self._again
                 self._again = min(2 * self._again, _AGAIN_AT_MOST)
-        elif self.collecting:
-            self.collecting = share >= _CALM and now < self._until
-        elif share >= _BUSY and rate * WINDOW >= _WORTH and now >= self._next:
+            elif share < _CALM or now >= self._until:
+                self.collecting = False
+                self._again = _AGAIN
+        elif share >= _BUSY and lines * WINDOW >= _WORTH * spell and now >= self._next:
             self.collecting = self._trial = True
-            self._before = rate
+            self._before = lines / spell
+            self._until = now + _TRUST
 
 
 class Turn:
@@ -97,10 +101,10 @@ class Turn:
         delivered: lines handed to connections so far, each counted once per reader.
 
     Args:
-        rhythm: decides when; by default by the time of the loop and of the process.
+        rhythm: decides when.
     """
 
-    __slots__ = ("_dirty", "_hot", "_loop", "_rhythm", "_timer", "delivered", "lines", "send_all")
+    __slots__ = ("_dirty", "_hot", "_loop", "_rhythm", "_spent", "_timer", "delivered", "lines", "send_all")
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, send_all: SendAll | None = None, rhythm: Rhythm | None = None
@@ -113,6 +117,7 @@ class Turn:
         self._dirty: list[Fanout] = []
         self._hot: list[Fanout] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._spent = 0.0
 
     def add(self, fanout: Fanout) -> None:
         """Have `fanout` flushed; call it once, when its first line begins to wait."""
@@ -144,17 +149,19 @@ class Turn:
             self._timer = None
         dirty, self._dirty = self._dirty, []
         alone = len(dirty) == 1
+        began = time.perf_counter()  # the loop's time stands still within a turn
         for fanout in dirty:
             try:
                 fanout.flush(alone)
             except Exception:
                 # One channel's fault must not keep the lines of the others back.
                 log.exception("fanout_failed", channel=fanout.channel)
+        self._spent += time.perf_counter() - began
 
     def _due(self) -> None:
         if not self._dirty or self._timer is not None:
             return  # flushed meanwhile
-        wait = self._rhythm.wait(self._loop.time(), self.lines)
+        wait = self._rhythm.wait(self._loop.time(), self.lines, self._spent)
         if wait:
             self._timer = self._loop.call_later(wait, self.flush)
         else:
