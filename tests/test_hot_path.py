@@ -91,7 +91,7 @@ def test_a_reader_more_costs_no_call_more(batch: int) -> None:
 
 
 def test_calls_per_message() -> None:
-    """The interpreter itself makes some of these calls, so another version may need a few more."""
+    """A few of them are the interpreter's own (there are 33, 51 and 101 here), so there is a little room."""
 
     def say(room: Room) -> None:
         room.fanout.message(room.render, room.readers[0])
@@ -101,9 +101,9 @@ def test_calls_per_message() -> None:
         for _ in range(10):
             say(room)
 
-    assert calls_of(TINY, say) <= 33
-    assert calls_of(1000, say) <= 51
-    assert calls_of(1000, say_ten) - calls_of(1000, say) <= 101
+    assert calls_of(TINY, say) <= 38
+    assert calls_of(1000, say) <= 56
+    assert calls_of(1000, say_ten) - calls_of(1000, say) <= 120
 
 
 def test_a_turn_of_a_mixed_room_renders_each_view_once() -> None:
