@@ -6,6 +6,7 @@ Nothing is timed here. A count that grows is a mistake, or has a reason that the
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -39,11 +40,13 @@ class Calls:
 def counted() -> Iterator[Calls]:
     """Count calls; the one that ends this is among them."""
     calls = Calls()
+    gc.disable()  # others may have asked to be called when it collects
     sys.setprofile(calls.saw)
     try:
         yield calls
     finally:
         sys.setprofile(None)
+        gc.enable()
 
 
 class Room:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from godwit.settings import rows
+from godwit.wire import sending
 from tests.cli.conftest import as_json, run
 
 SECRET = "hush-hush"
@@ -34,7 +35,9 @@ def test_check(tmp_path: Path) -> None:
     """What a server would refuse is refused here."""
     file = tmp_path / "godwit.toml"
     file.write_text("[edge]\nws_port = 9000\n")
-    assert run("config", "check", "--config", str(file)).out == "the settings are fine\n"
+    assert run("config", "check", "--config", str(file)).out == (
+        f"the settings are fine\nlines go to clients by a loop in {sending.which()}\n"
+    )
     assert "edge.ws_port" in run("config", "check", "--config", str(file), "--set", "edge.tcp_port=8999").refusal
     assert "is not loopback" in run("config", "check", "--set", "edge.host=0.0.0.0").refusal
     assert "did you mean edge.host?" in run("config", "check", "--set", "edge.hots=x").refusal

@@ -497,6 +497,20 @@ def test_comings_and_goings_do_not_flush_the_others(place: Place) -> None:
     assert ann.writes == [b"a 0;b 0;"]
 
 
+def test_who_comes_into_a_busy_room_is_answered_before_its_lines_leave(place: Place) -> None:
+    """Nothing waits for it, so it need not wait either; thousands of such answers would be looked at for each."""
+    ann = place.reader("ann")
+    place.say("a")
+    bob = place.reader("bob")
+    place.fanout.only(bob, b"welcome;")
+    assert bob.writes == [b"welcome;"]
+    place.say("b")
+    place.fanout.only(bob, b"more;")
+    place.loop.turn()
+    assert bob.writes == [b"welcome;", b"b 0;more;"]
+    assert ann.writes == [b"a 0;b 0;"]
+
+
 def test_adding_twice_counts_once(place: Place) -> None:
     ann = place.reader("ann")
     place.fanout.add(ann)

@@ -86,6 +86,15 @@ def test_nonsense_is_refused(send_all: SendAll) -> None:
 def test_the_loop_in_c_can_be_switched_off() -> None:
     assert sending.best(native=False) is sending.send_each
     assert sending.best() is (sending.NATIVE or sending.send_each)
+    assert sending.which(native=False) == "Python, as edge.native says"
+
+
+def test_it_is_told_when_the_loop_in_c_was_not_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "NATIVE", sending.send_each)
+    assert sending.which() == "C"
+    monkeypatch.setattr(sending, "NATIVE", None)
+    assert sending.best() is sending.send_each
+    assert "make native" in sending.which()
 
 
 @pytest.mark.skipif(sending.NATIVE is None, reason="the loop in C was not built here: make native")

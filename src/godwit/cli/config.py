@@ -48,16 +48,18 @@ def check(
     config: Config = None,
     settings: Set = None,
 ) -> None:
-    """Say whether a server would start with these settings; exit status 2 and one line if not.
+    """Say whether a server would start with these settings, and what there is in C; exit status 2 and one line if not.
 
     Example: godwit config check --config godwit.toml
     """
     from godwit import config as loading
+    from godwit.wire import sending
 
     found = loading.load(config, os.environ, settings or []).settings
     loading.check_exposure(found)
     loading.check_ports(found)
     typer.echo("the settings are fine")
+    typer.echo(f"lines go to clients by a loop in {sending.which(found.edge.native)}")
 
 
 @app.command()

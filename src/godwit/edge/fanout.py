@@ -115,6 +115,13 @@ class _Group:
                 self.ahead = {}
             self.ahead[reader] = len(self.waiting)
 
+    def put(self, reader: Reader, data: bytes) -> bool:
+        """Have bytes for one reader wait behind what waits for it; False, with nothing done, if nothing does."""
+        if self.waiting is None or (self.ahead is not None and self.ahead.get(reader) == len(self.waiting)):
+            return False
+        self.waiting.append((data, reader, True))
+        return True
+
     def take(self, reader: Reader) -> list[bytes]:
         """Cut out what waits for one reader, which must be asked for once only."""
         begin = self.ahead.get(reader, 0) if self.ahead else 0
@@ -254,9 +261,7 @@ class Fanout:
             return False
         if group.framed:
             data = frame(data)
-        if group.waiting is not None:
-            group.waiting.append((data, reader, True))
-        else:
+        if not group.put(reader, data):
             sink = group.readers[reader]
             if self._size <= TINY:
                 send(self._outlet, (sink,), data, alone=False)

@@ -55,3 +55,10 @@ def best(native: bool = True) -> SendAll:
         native: whether the one in C may be taken.
     """
     return NATIVE if native and NATIVE is not None else send_each
+
+
+def which(native: bool = True) -> str:
+    """Say which one `best` takes, and why."""
+    if not native:
+        return "Python, as edge.native says"
+    return "C" if NATIVE is not None else "Python: the one in C was not built (make native)"
