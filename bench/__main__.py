@@ -13,19 +13,21 @@ from typing import Any
 import uvloop
 
 from bench import machine
+from bench.report import figure, verdict
 from bench.scenarios import GROUPS, SCENARIOS
 from bench.sizes import SMALL, Found, Sizes
-from bench.versus import COMPARISONS, Options, Row
+from bench.versus import Options, Row
+from bench.words import WORDS
 from godwit.cli import logs
 
-NAMES = ", ".join((*COMPARISONS, *SCENARIOS, *GROUPS))
+NAMES = ", ".join((*WORDS, *SCENARIOS, *GROUPS))
 
 
 def main(arguments: list[str]) -> int:
     """Run what was asked for; returns the exit status: 0 if every count is exact."""
     options = _parser().parse_args(arguments)
-    wanted = [name for asked in options.scenarios for name in GROUPS.get(asked, (asked,))] or [*COMPARISONS, *SCENARIOS]
-    if unknown := set(wanted) - COMPARISONS.keys() - SCENARIOS.keys():
+    wanted = [name for asked in options.scenarios for name in GROUPS.get(asked, (asked,))] or [*WORDS, *SCENARIOS]
+    if unknown := set(wanted) - WORDS.keys() - SCENARIOS.keys():
         _parser().error(f"no scenario {', '.join(sorted(unknown))}: choose among {NAMES}")
 
     logs.to_stderr(30)
@@ -53,9 +55,10 @@ def main(arguments: list[str]) -> int:
         print(f"  {name}: {value}")
     exact = True
     for name in wanted:
-        if name in COMPARISONS:
-            print(f"\n{name}: {COMPARISONS[name].title} (load {machine.load()})", flush=True)
-            rows = COMPARISONS[name].run(comparing)
+        if name in WORDS:
+            title, measure = WORDS[name]
+            print(f"\n{name}: {title} (load {machine.load()})", flush=True)
+            rows = measure(comparing)
             exact = exact and all(row.exact for row in rows)
             report["rows"] += [asdict(row) for row in rows]
             _print_rows(rows)
@@ -77,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", "--small", action="store_true", help="only see that it works")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was found there, too")
     parser.add_argument("--channels", type=int, metavar="N", help="of the scenario bot; 100,000 by default")
-    group = parser.add_argument_group("servers beside each other", f"of {', '.join(COMPARISONS)}")
+    group = parser.add_argument_group("servers beside each other", f"of {', '.join(WORDS)}")
     group.add_argument("--windows", default="", metavar="W,W", help="lines under way, instead of the scenario's")
     group.add_argument("--rates", default="", metavar="R,R", help="lines a second, instead of the scenario's")
     group.add_argument("--only", default="", metavar="NAME,NAME", help="these servers, such as godwit,kernel")
@@ -93,16 +96,11 @@ def _numbers(text: str, kind: type[int] | type[float]) -> tuple[Any, ...]:
 
 def _print_rows(rows: list[Row]) -> None:
     for row in rows:
-        figures = row.figures
-        if not figures:
-            print(f"  {row.server:10} {row.note}")
+        if not row.figures:
+            print(f"  {row.server:12} {row.note}")
             continue
-        verdict = "exact" if row.exact else "NOT EXACT"
-        print(
-            f"  {row.server:10} {row.setting:8} {figures['deliveries_per_s']:12,.0f}/s {figures['cpu_us']:8.3f} us"
-            f" {figures['cpu_share']:5.0%} of a core, p50 {figures['p50_ms']:.4g} p99 {figures['p99_ms']:.4g} ms,"
-            f" load {figures['load_busy']:.0%}, {row.runs} runs, {verdict} {row.note}"
-        )
+        figures = ", ".join(f"{key} {figure(value)}" for key, value in row.figures.items())
+        print(f"  {row.server:12} {row.setting:10} {figures}; {row.runs} runs, {verdict(row)}")
 
 
 def _print(name: str, found: Found) -> None:

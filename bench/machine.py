@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -48,6 +49,11 @@ def cpu(pid: int) -> float:
     """Seconds of CPU that a process has used, in user and kernel."""
     stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     return (int(stat[11]) + int(stat[12])) / _TICKS
+
+
+def own_cpu() -> float:
+    """Seconds of CPU that this process has used."""
+    return time.process_time()
 
 
 def pid(ready_file: Path) -> int:

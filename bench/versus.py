@@ -13,7 +13,7 @@ from bench.kernel import PLAIN, Kernel, tagged_line
 from bench.targets import LOAD_CORE, Missing, Target, godwit, inspircd, nats, ngircd, pin
 from godwit.load.crowd import Crowd, LoadFailed, Shape
 from godwit.load.dialects import Dialect
-from godwit.load.loops import Result, closed, steady
+from godwit.load.loops import Result, closed, prime, steady
 
 Start = Callable[[], AbstractContextManager[Target]]
 
@@ -208,6 +208,7 @@ class Comparison:
         crowd = crowd_on(target, name, shape)
         try:
             crowd.connect(target.at_once)
+            prime(crowd)
             for window in windows:
                 yield f"W={window}", closed(crowd, window, seconds, self.warm_up, target.cpu)
             for rate in rates:

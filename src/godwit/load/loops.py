@@ -27,6 +27,7 @@ class Result:
     Attributes:
         seconds: how long it was measured.
         messages: said in that time.
+        said: said in all, warming up included.
         deliveries: lines that arrived in that time, of all receivers.
         server_cpu: seconds of CPU of the server in that time; -1 if its process is not known.
         load_busy: share of its core that the load generator used.
@@ -48,6 +49,7 @@ class Result:
     misordered: int
     cut: int = 0
     notices: int = 0
+    said: int = 0
     p50_ms: float = 0.0
     p99_ms: float = 0.0
     max_ms: float = 0.0
@@ -132,6 +134,7 @@ class _Window:
             misordered=after.misordered - before.misordered,
             cut=len(self._crowd.cut) - self._cut_before,
             notices=after.notices - before.notices,
+            said=self.said,
         )
 
     def _read(self) -> tuple[float, int, int, float, float]:
@@ -141,6 +144,14 @@ class _Window:
 def no_meter() -> float:
     """The meter of a server whose process is not known."""
     return 0.0
+
+
+def prime(crowd: Crowd) -> None:
+    """Have every sender say a line, so that what is done once for each room and sender is done."""
+    shape = crowd.shape
+    now = time.monotonic_ns()
+    crowd.speak(range(shape.rooms * shape.senders), [now] * shape.rooms * shape.senders)
+    crowd.settle(DRAIN)
 
 
 def closed(crowd: Crowd, window: int, seconds: float, warm_up: float = 0.5, meter: Meter = no_meter) -> Result:
