@@ -20,6 +20,7 @@ from bench.rollouts import cold, hot
 from bench.rollouts_bot import bot
 from bench.room import Room
 from bench.sizes import Found, Sizes
+from bench.storm import storm
 from bench.tally import Account, add
 from godwit.drill.server import Server
 
@@ -241,6 +242,7 @@ SCENARIOS: dict[str, Scenario] = {
     "cold": cold,
     "hot": hot,
     "bot": bot,
+    "storm": storm,
 }
 """By name, in the order in which they run."""
 

@@ -23,6 +23,7 @@ class Sizes:
     hot_members: int = 5
     bot: int = 100_000
     bot_joins: int = 20_000
+    storm: int = 19_000
 
 
 SMALL = Sizes(
@@ -37,6 +38,7 @@ SMALL = Sizes(
     hot_members=2,
     bot=200,
     bot_joins=20_000,
+    storm=190,
 )
 
 

@@ -123,6 +123,7 @@ class Crowd:
                 self._start(*divmod(started, shape.members))
                 started += 1
             self.tend(0.2)
+            self.unblock()
             if self._refused:
                 raise LoadFailed(f"{self._address} let {ready} of {total} in, then: {self._refused}")
             if ready != last:

@@ -1,0 +1,160 @@
+"""Storms: thousands come in at once, and what those notice of it who talk in another room of the same server.
+
+The crowd that comes is a process of its own with a lower priority than the bystanders' clients, which share its core:
+so what these measure is the server's doing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection as Pipe
+from typing import Any
+
+from bench.sizes import Found, Sizes
+from bench.tally import Account, add
+from bench.targets import LOAD_CORE, Target, godwit, pin
+from godwit.load.crowd import Crowd, Shape
+from godwit.load.dialects import Dialect
+from godwit.load.loops import Result, steady
+
+RATE = 200.0
+"""Lines a second that bystanders say."""
+
+BYSTANDERS = Shape(members=10, senders=2, name="q")
+
+SPELL = 0.5
+"""Seconds of talk in which a latency is taken; the worst spell of a storm counts."""
+
+ROOMS = 19
+"""Rooms that a storm goes to."""
+
+NICENESS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Storm:
+    """Who comes, and how.
+
+    Attributes:
+        accounts: they log in with accounts, not anonymously.
+        back: they were in already, hang up all at once and come back, as after a RECONNECT.
+    """
+
+    title: str
+    accounts: bool = False
+    back: bool = False
+
+
+STORMS = (
+    Storm("anonymous"),
+    Storm("back again", back=True),
+    Storm("new accounts", accounts=True),
+    Storm("known accounts", accounts=True, back=True),
+)
+
+
+async def storm(sizes: Sizes) -> Found:
+    """All come at once, with CAP, login and JOIN in one write: how fast, and the latency of bystanders meanwhile."""
+    return await asyncio.to_thread(_storm, sizes)
+
+
+def _storm(sizes: Sizes) -> Found:
+    rows, results = [], []
+    pin(LOAD_CORE)
+    for accounts in (False, True):
+        with godwit() as target, _other_process() as pipe:
+            crowd = Crowd(target.tcp, Dialect(tagged=True), BYSTANDERS)
+            crowd.connect()
+            steady(crowd, RATE, sizes.seconds / 10, 0.0)  # warming up
+            quiet = [steady(crowd, RATE, SPELL, 0.0) for _ in range(6)]
+            results += quiet
+            for kind in STORMS:
+                if kind.accounts is accounts:
+                    row, during = _come(kind, sizes.storm, target, crowd, pipe)
+                    results += during
+                    rows.append({**row, "without": _latency(quiet)})
+            crowd.close()
+    return Found(rows, add(_account(result) for result in results))
+
+
+def _come(
+    kind: Storm, count: int, target: Target, bystanders: Crowd, pipe: Pipe
+) -> tuple[dict[str, Any], list[Result]]:
+    members = max(1, count // ROOMS)
+    shape = Shape(rooms=ROOMS, members=members, senders=members if kind.accounts else 0, name="s")
+    before = target.cpu()
+    pipe.send((target.tcp, shape))
+    during = []
+    while not pipe.poll():
+        during.append(steady(bystanders, RATE, SPELL, 0.0))
+    found = pipe.recv()
+    if isinstance(found, str):
+        raise RuntimeError(f"the storm did not come in: {found}")
+    seconds, busy = found
+    row = {
+        "storm": kind.title,
+        "connections": ROOMS * members,
+        "per_s": round(ROOMS * members / seconds),
+        "server_us": round((target.cpu() - before) / (ROOMS * members) * 1e6),
+        "load_busy": round(busy, 2),
+        "during": _latency(during),
+    }
+    return row, during
+
+
+def _latency(spells: list[Result]) -> dict[str, float]:
+    """Of the worst of several spells."""
+    return {name: round(max(getattr(spell, name) for spell in spells), 1) for name in ("p50_ms", "p99_ms", "max_ms")}
+
+
+def _account(result: Result) -> Account:
+    return Account(
+        said=result.messages,
+        expected=result.expected,
+        delivered=result.expected - result.lost,
+        lost=result.lost,
+        repeated=result.repeated,
+        misordered=result.misordered,
+    )
+
+
+@contextmanager
+def _other_process() -> Iterator[Pipe]:
+    """A process that comes in as it is told: address and shape; who was in before hangs up then."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_obey, args=(theirs,), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        yield ours
+    finally:
+        ours.close()
+        process.join()
+
+
+def _obey(pipe: Pipe) -> None:
+    pin(LOAD_CORE)
+    os.nice(NICENESS)
+    crowd: Crowd | None = None
+    while True:
+        try:
+            address, shape = pipe.recv()
+        except EOFError:
+            return
+        if crowd is not None:
+            crowd.close()
+        crowd = Crowd(address, Dialect(tagged=True), shape)
+        used = os.times()
+        try:
+            seconds = crowd.connect(at_once=shape.rooms * shape.members)
+        except Exception as error:
+            pipe.send(repr(error))
+            return
+        now = os.times()
+        pipe.send((seconds, (now.user + now.system - used.user - used.system) / seconds))
