@@ -205,8 +205,10 @@ def test_a_channel_with_something_under_way_does_not_rest(busy: str) -> None:
     edge.held.add(busy)
     ann = edge.join("ann")
     edge.say(ann, "hello")
-    assert (edge.channel.rest() is None) == (busy != "nothing")
-    edge.release(busy)
+    if busy != "nothing":
+        assert edge.channel.rest() is None
+        edge.release(busy)
+    assert edge.channel.rest(content=False) is None
     assert edge.channel.rest() is not None
 
 

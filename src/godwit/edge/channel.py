@@ -230,8 +230,12 @@ class EdgeChannel(KnownRoom):
 
     # at rest --------------------------------------------------------------------------------
 
-    def rest(self) -> Rest | None:
-        """What must be kept of it while nothing happens; None if something is under way. It is not used afterwards."""
+    def rest(self, *, content: bool = True) -> Rest | None:
+        """End it, and give what must be kept while nothing happens; None, and nothing ends, if something is under way.
+
+        Args:
+            content: also if it remembers something, which is kept then.
+        """
         room, placement, recall, members = self._room, self._where.placement, self._recall, self.members
         if room is None or placement is None or not self.calm or self._inbox or not self._tail.still:
             return None
@@ -240,17 +244,14 @@ class EdgeChannel(KnownRoom):
         if not self._where.stands(room.segment) or recall.chain[-1:] != [room.segment]:
             return None
         blank = room.blank and recall.blank and self._rows.blank and self._modes.blank
+        if not (blank or content):
+            return None
+        del self._attendance  # it knows this channel: together they would wait for the garbage collector
         return Rest(
-            placement,
-            () if len(recall.chain) == 1 else tuple(recall.chain),
-            self._tail.position,
-            recall.since,
-            self._reached,
-            self._verified,
-            self.last_message,
-            tuple(members),
+            placement, () if len(recall.chain) == 1 else tuple(recall.chain), self._tail.position, recall.since,
+            self._reached, self._verified, self.last_message, tuple(members),
             None if blank else Content(room, recall, self._rows, self._modes),
-        )
+        )  # fmt: skip
 
     def _go_on(self, rest: Rest) -> None:
         """Take up what another one left."""

@@ -127,8 +127,8 @@ class Room:
             return True
         if self.moderated or not self._backend.open or not self.audience.rests():
             return False
-        rest = self.channel.rest()
-        if rest is None or (rest.content and not content):
+        rest = self.channel.rest(content=content)
+        if rest is None:
             return False
         shared = self._house.shared
         segment = shared(rest.segment)
