@@ -188,6 +188,10 @@ FAMILIES: dict[str, Family] = {
 """The families by kind; `set` is a change of one setting. Other acts pass, and have no rows (rules R2, R3)."""
 
 
+LONGEST_TIMEOUT = 1_209_600
+"""Seconds that a timeout may last: two weeks."""
+
+
 class Act(msgspec.Struct, frozen=True, gc=False, tag="act"):
     """An act of moderators on one account, or on the whole room if `target` is empty.
 

@@ -13,6 +13,7 @@ from godwit.cli.api import Api, connect
 from godwit.cli.options import ApiUrl, By, Channel, Json, Reason, Token, actor
 from godwit.cli.times import clock
 from godwit.errors import InvalidRequest
+from godwit.values import LONGEST_TIMEOUT
 from godwit.web.names import channel_name, login_name, shown
 
 PAGE = 1000
@@ -65,7 +66,9 @@ def ban(
 def timeout(
     name: Channel,
     login: Login,
-    seconds: Annotated[int, typer.Option("--seconds", min=1, max=1_209_600, help="How long; two weeks at most.")] = 600,
+    seconds: Annotated[
+        int, typer.Option("--seconds", min=1, max=LONGEST_TIMEOUT, help="How long; two weeks at most.")
+    ] = 600,
     reason: Reason = "",
     by: By = None,
     api: ApiUrl = None,

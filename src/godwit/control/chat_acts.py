@@ -16,15 +16,12 @@ from godwit.control.prepared import Prepared, Preparer
 from godwit.errors import AppendUnknown, ChatLogUnavailable, InvalidRequest
 from godwit.rollout.values import Wish
 from godwit.store.base import Sanction, in_force
-from godwit.values import FAMILIES, Account, Act, ActKind, Author, Position, Segment, UserNotice
+from godwit.values import FAMILIES, LONGEST_TIMEOUT, Account, Act, ActKind, Author, Position, Segment, UserNotice
 
 log = structlog.get_logger()
 
 TRIES = 3
 """How often a record is appended while its channel changes its place."""
-
-LONGEST_TIMEOUT = 1_209_600
-"""Seconds: two weeks."""
 
 _DONE: dict[ActKind, str] = {
     "ban": "{login} is banned from #{channel}",

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from godwit.edge.commands.durations import WEEK, in_words, seconds_of
+from godwit.edge.commands.durations import in_words, seconds_of
 from godwit.edge.commands.typed import BANNED, Typed, login_of
 from godwit.tmi.login import is_anonymous
-from godwit.values import Account, owner_of
+from godwit.values import LONGEST_TIMEOUT, Account, owner_of
 
 DEFAULT_TIMEOUT = 600
 """Seconds of a timeout that names none."""
-
-LONGEST_TIMEOUT = 2 * WEEK
-"""Seconds."""
 
 
 async def ban(typed: Typed) -> None:
