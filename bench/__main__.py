@@ -34,6 +34,8 @@ def main(arguments: list[str]) -> int:
     sizes = SMALL if options.quick else Sizes()
     if options.channels:
         sizes = replace(sizes, bot=options.channels)
+    if options.joins:
+        sizes = replace(sizes, bot_joins=options.joins)
     comparing = Options(
         windows=_numbers(options.windows, int),
         rates=_numbers(options.rates, float),
@@ -80,6 +82,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", "--small", action="store_true", help="only see that it works")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was found there, too")
     parser.add_argument("--channels", type=int, metavar="N", help="of the scenario bot; 100,000 by default")
+    parser.add_argument(
+        "--joins", type=int, metavar="N", help="that the bot may do in ten seconds, as 2000; else any number, unpaced"
+    )
     group = parser.add_argument_group("servers beside each other", f"of {', '.join(WORDS)}")
     group.add_argument("--windows", default="", metavar="W,W", help="lines under way, instead of the scenario's")
     group.add_argument("--rates", default="", metavar="R,R", help="lines a second, instead of the scenario's")

@@ -24,6 +24,9 @@ WINDOW = 10.0
 CHUNK = 50
 """Channels in one JOIN."""
 
+FREELY = 10_000_000
+"""JOINs in ten seconds that are as good as any number."""
+
 TALKERS = 5
 """Channels in which somebody talks all the while."""
 
@@ -216,12 +219,13 @@ async def bot(sizes: Sizes) -> Found:
     """A verified bot in very many channels that all move: how long, what it is told, and the server's memory."""
     channels = [f"c{number}" for number in range(sizes.bot)]
     limits = {
-        "preset": "now",
-        "verified_joins": str(sizes.bot_joins),
-        "messages": "100000",
-        "channel_interval": "0.001",
+        "limits.preset": "now",
+        "limits.verified_joins": str(sizes.bot_joins or FREELY),
+        "limits.messages": "100000",
+        "limits.channel_interval": "0.001",
     }
-    async with network({f"limits.{name}": value for name, value in limits.items()}) as server:
+    unpaced = {"move.notice_share": "0"}
+    async with network(limits if sizes.bot_joins else limits | unpaced) as server:
         await server.ask("POST", "/accounts", {"login": NICK, "bot": "verified", "by": "bench"})
         await server.tell_of(channels)
         memory = [machine.memory(server.pid)]
@@ -229,7 +233,7 @@ async def bot(sizes: Sizes) -> Found:
         await guest.old.start(server.ready.clusters["main"].tcp)
         await guest.new.start(server.ready.clusters["aws"].tcp)
         began = time.monotonic()
-        await guest.enter(sizes.bot_joins)
+        await guest.enter(sizes.bot_joins or FREELY)
         joined = time.monotonic() - began
         most_joins, guest.joins = guest.joins.most, Rate()
         memory.append(machine.memory(server.pid))

@@ -10,7 +10,10 @@ from bench.tally import Account
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How large the scenarios are; `SMALL` is to see that they work."""
+    """How large the scenarios are; `SMALL` is to see that they work.
+
+    `bot_joins` are those that the bot may do in ten seconds; 0: any number, and SERVERCHANGE is not paced.
+    """
 
     idle: int = 10_000
     room: int = 1_000
@@ -22,7 +25,7 @@ class Sizes:
     hot: int = 100
     hot_members: int = 5
     bot: int = 100_000
-    bot_joins: int = 20_000
+    bot_joins: int = 0
     storm: int = 19_000
 
 
@@ -37,7 +40,7 @@ SMALL = Sizes(
     hot=4,
     hot_members=2,
     bot=200,
-    bot_joins=20_000,
+    bot_joins=0,
     storm=190,
 )
 

@@ -113,7 +113,8 @@ class MoveSettings:
         "What happens to members that have not followed by then: bridge (serve on), part, or reconnect.",
     )
     notice_share: float = _setting(
-        0.5, "Share of its JOIN limit, at most 1, up to which a client is sent SERVERCHANGE; the rest waits."
+        0.95,
+        "Share of its JOIN limit, at most 1, up to which a client is sent SERVERCHANGE; the rest waits. 0: no limit.",
     )
     destination: Literal["tags", "parameter", "none"] = _setting(
         "tags", "How SERVERCHANGE names the destination: in tags, as an appended parameter, or not at all."

@@ -248,7 +248,7 @@ async def test_a_node_that_runs_looks_after_things_by_itself_and_stops(monkeypat
                 await asyncio.gather(swept.wait(), compared.wait(), asked.wait())
                 await net.turns()
         assert [entry["work"] for entry in logs if entry["event"] == "upkeep_failed"] == ["_sweep"]
-        assert node.statistics().tasks == 4
+        assert node.statistics().tasks == 5
         await node.stop(0.0)
         assert node.statistics().tasks == 0
 

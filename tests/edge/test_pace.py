@@ -10,7 +10,8 @@ from structlog.testing import capture_logs
 from godwit.buckets import Bucket
 from godwit.chat.limits import Limit
 from godwit.edge.audience import RoomAudience
-from godwit.edge.pace import tokens
+from godwit.edge.pace import TURN, tokens
+from godwit.settings import MoveSettings
 from godwit.values import Account
 from tests.edge.world import Client, World, world
 
@@ -18,8 +19,8 @@ SMALL = {"joins": 4, "verified_joins": 8, "join_window": 10.0, "logins": 3, "log
 
 
 def limited(**changed: Any) -> Any:
-    """A network where 4 JOINs and 3 logins are allowed in 10 s."""
-    return world(limits=SMALL | changed)
+    """A network where 4 JOINs and 3 logins are allowed in 10 s, and half as many SERVERCHANGE."""
+    return world(limits=SMALL | changed, move={"notice_share": 0.5})
 
 
 async def joined(net: World, client: Client, *channels: str) -> list[str]:
@@ -189,10 +190,11 @@ def test_in_no_window_more_than_a_share_of_the_limit(limit: Limit, share: float)
     assert len(sent) >= 0.3 * 20 * limit.count * min(share, 1.0)
 
 
-def test_what_a_second_brings_is_not_lost_when_the_wheel_is_late() -> None:
-    rate, size = tokens(Limit(2000, 10.0), 0.5)
-    assert size >= 1.4 * rate
-    assert rate > 80
+def test_what_a_turn_brings_is_not_lost_when_the_wheel_is_late() -> None:
+    """LIMIT-6: a verified bot in 100,000 channels is told of all of them within 550 s."""
+    rate, size = tokens(Limit(2000, 10.0), MoveSettings().notice_share)
+    assert size >= 1.9 * TURN * rate
+    assert 100_000 / rate < 550
 
 
 async def crowd(net: World, nick: str = "ann", channels: str = "abcd") -> Client:
@@ -202,6 +204,20 @@ async def crowd(net: World, nick: str = "ann", channels: str = "abcd") -> Client
     for channel in channels:
         await net.claim(channel)
     return client
+
+
+async def test_without_a_share_nobody_waits() -> None:
+    """LIMIT-6, LIMIT-5."""
+    async with world(limits=SMALL, move={"notice_share": 0.0}) as net:
+        ann = await crowd(net)
+        for channel in "abcd":
+            await net.move(channel, "aws")
+        await net.idle()
+        assert moved(await ann.flush()) == ["a aws", "b aws", "c aws", "d aws"]
+        assert net.pace.lanes == 0
+        there = await net.login("ann", "aws")
+        assert await joined(net, there, *"abcd") == list("abcd")
+        assert net.nodes["aws"].counts.joins_free == 4
 
 
 async def test_serverchange_waits_until_the_client_may_be_told() -> None:

@@ -26,7 +26,7 @@ from godwit.edge.groups import LOOK, Groups
 from godwit.edge.house import House
 from godwit.edge.metrics import Counts, EdgeStatistics
 from godwit.edge.neighbours import Neighbours
-from godwit.edge.pace import Pace
+from godwit.edge.pace import TURN, Pace
 from godwit.edge.presence import Present, logins, named, present
 from godwit.edge.relations import REFRESH, Relations
 from godwit.edge.room import Room
@@ -265,6 +265,7 @@ class EdgeNode:
         """Begin to look after deadlines and channels; ends with `stop`."""
         log_, move = self.settings.log, self.settings.move
         self.tasks.start(self._repeat(SWEEP, self._sweep), f"sweep {self.cluster}")
+        self.tasks.start(self._repeat(TURN, self._tell), f"tell {self.cluster}")
         self.tasks.start(self._repeat(log_.compare_interval, self.compare), f"compare {self.cluster}")
         self.tasks.start(self._repeat(move.lease / 2, self.check_default), f"default placement {self.cluster}")
         self.tasks.start(self.relations.check(), f"people {self.cluster}")
@@ -341,6 +342,9 @@ class EdgeNode:
 
     async def _sweep(self) -> None:
         self.sweep(self.loop.time())
+
+    async def _tell(self) -> None:
+        self.pace.turn()
 
     def sweep(self, now: float) -> None:
         """See to what is due by loop time `now`: deadlines, channels in trouble, idle channels, JOIN and PART.

@@ -2,7 +2,7 @@
 
 SERVERCHANGE makes a client join again, so it goes out at most at a share of the client's JOIN limit
 (LIMIT-6). What is past that waits in the client's lane, in order, an entry for each connection and channel;
-what is sent in the end is where the channel lives by then. One wheel of whole seconds turns all lanes: no
+what is sent in the end is where the channel lives by then. One wheel, of tenths of seconds, turns all lanes: no
 lane has a task or a timer, and only clients that were told more than once lately have a lane.
 """
 
@@ -27,8 +27,11 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-LATE = 1.5
-"""Seconds that may pass between two turns of the wheel: so much of what a client may be told is saved up."""
+TURN = 0.1
+"""Seconds between two turns of the wheel of those who wait to be told."""
+
+LATE = 0.2
+"""Seconds that may pass between two turns: so much of what a client may be told is saved up."""
 
 
 class Teller(Protocol):
@@ -101,13 +104,13 @@ class Pace:
         self.whispers = Whispers(whisper_table(settings.limits))
         self.now = now
         self._tokens: dict[bool, tuple[float, float]] = {}
-        for bot in ("", VERIFIED):
+        for bot in ("", VERIFIED) if settings.move.notice_share else ():
             if limit := self.limits.join_limit(bot):
                 self._tokens[bot == VERIFIED] = tokens(limit, settings.move.notice_share)
         self._told: Fading[float] = Fading(max((1 / rate for rate, _ in self._tokens.values()), default=0.0))
         self._connections: dict[str, set[Session]] | None = {} if settings.limits.channels else None
         self._lanes: dict[str, _Lane] = {}
-        self._wheel = Wheel(now())
+        self._wheel = Wheel(now() / TURN)
         self._accounts: Accounts | None = None
         if hearsay and self.limits.table:
             self._accounts = Accounts(uuid4().hex, hearsay, self.limits, self.speech, now)
@@ -241,9 +244,9 @@ class Pace:
             lane.waiting.pop((session, teller), None)
 
     def turn(self) -> None:
-        """Tell those whose turn has come; to be called every second by somebody."""
+        """Tell those whose turn has come; to be called every `TURN` seconds by somebody."""
         now = self.now()
-        for lane in self._wheel.expire(now):
+        for lane in self._wheel.expire(now / TURN):
             lane.due(now)
 
     # inside -----------------------------------------------------------------------------------
@@ -269,11 +272,11 @@ class Pace:
     def rest(self, lane: _Lane, now: float) -> None:
         """Let a lane rest until it can be gone on with; one that is as good as new is dropped."""
         if lane.waiting:
-            self._wheel.set(lane, now + lane.bucket.wait(now))
+            self._wheel.set(lane, (now + lane.bucket.wait(now)) / TURN)
             return
         missing = lane.bucket.size - lane.bucket.level(now)
         if missing > 0:
-            self._wheel.set(lane, now + missing / lane.bucket.rate)
+            self._wheel.set(lane, (now + missing / lane.bucket.rate) / TURN)
         else:
             self._wheel.clear(lane)
             del self._lanes[lane.client]
