@@ -45,6 +45,11 @@ def memory(pid: int) -> int:
     return int(line.split()[1]) * 1024
 
 
+def sockets(pid: int) -> int:
+    """How many sockets a process has open."""
+    return sum(os.readlink(each).startswith("socket:") for each in Path(f"/proc/{pid}/fd").iterdir())
+
+
 def cpu(pid: int) -> float:
     """Seconds of CPU that a process has used, in user and kernel."""
     stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()

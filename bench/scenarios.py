@@ -16,6 +16,7 @@ from typing import Any
 from bench import machine
 from bench.clients import Stalled, Talker, Transport
 from bench.crowd import Crowd
+from bench.processes import processes
 from bench.rollouts import cold, hot
 from bench.rollouts_bot import bot
 from bench.room import Room
@@ -243,6 +244,7 @@ SCENARIOS: dict[str, Scenario] = {
     "hot": hot,
     "bot": bot,
     "storm": storm,
+    "processes": processes,
 }
 """By name, in the order in which they run."""
 

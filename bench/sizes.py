@@ -27,6 +27,7 @@ class Sizes:
     bot: int = 100_000
     bot_joins: int = 0
     storm: int = 19_000
+    many: int = 50_000
 
 
 SMALL = Sizes(
@@ -42,6 +43,7 @@ SMALL = Sizes(
     bot=200,
     bot_joins=0,
     storm=190,
+    many=80,
 )
 
 

@@ -79,7 +79,7 @@ def _storm(sizes: Sizes) -> Found:
                     results += during
                     rows.append({**row, "without": _latency(quiet)})
             crowd.close()
-    return Found(rows, add(_account(result) for result in results))
+    return Found(rows, add(account_of(result) for result in results))
 
 
 def _come(
@@ -112,7 +112,8 @@ def _latency(spells: list[Result]) -> dict[str, float]:
     return {name: round(max(getattr(spell, name) for spell in spells), 1) for name in ("p50_ms", "p99_ms", "max_ms")}
 
 
-def _account(result: Result) -> Account:
+def account_of(result: Result) -> Account:
+    """What a run of talk found, as the bench counts."""
     return Account(
         said=result.messages,
         expected=result.expected,

@@ -74,6 +74,7 @@ class Crowd:
         dialect: the server's.
         shape: how many there are.
         receiver: who counts; by default the fastest there is.
+        source: the address to come from, such as 127.0.0.2: each has ports for some 28,000 connections.
 
     Attributes:
         cut: why connections were closed by the server, of those that were in.
@@ -81,7 +82,12 @@ class Crowd:
     """
 
     def __init__(
-        self, address: str, dialect: Dialect, shape: Shape | None = None, receiver: Receiver | None = None
+        self,
+        address: str,
+        dialect: Dialect,
+        shape: Shape | None = None,
+        receiver: Receiver | None = None,
+        source: str = "",
     ) -> None:
         self.shape = shape or Shape()
         self.receiver = receiver or best_receiver()
@@ -89,6 +95,7 @@ class Crowd:
         self._address = address
         host, _, port = address.rpartition(":")
         self._host, self._port = host.strip("[]"), int(port)
+        self._source = source
         self._dialect = dialect
         self._members: list[_Member] = []
         self._senders: list[_Sender] = []
@@ -212,6 +219,8 @@ class Crowd:
         peer.setblocking(False)
         peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        if self._source:
+            peer.bind((self._source, 0))
         if (failure := peer.connect_ex((self._host, self._port))) not in (0, 115):
             raise LoadFailed(f"{self._address} cannot be reached: {OSError(failure, '').strerror or failure}")
         number = self.receiver.add(peer.fileno(), room, sender, self._dialect.framed)
