@@ -27,8 +27,8 @@ from godwit.load.crowd import Crowd, Shape
 from godwit.load.dialects import Dialect
 from godwit.load.loops import steady
 
-RATE = 200.0
-"""Lines a second into the room in which a delivery's cost is taken."""
+RATES = (50.0, 500.0)
+"""Lines a second into the room in which a delivery's cost is taken: each for itself, and many in one write."""
 
 ROUNDS = 3
 
@@ -71,37 +71,42 @@ async def processes(sizes: Sizes) -> Found:
 def _processes(sizes: Sizes) -> Found:
     pin(LOAD_CORE)
     with _network() as config:
-        cost, accounts = _cost(config, sizes)
+        costs, accounts = _cost(config, sizes)
         with _edges(config, 4) as edges:
             many, account = _many(edges, sizes)
-    return Found([cost, many], add([*accounts, account]))
+    return Found([*costs, many], add([*accounts, account]))
 
 
-def _cost(config: Path, sizes: Sizes) -> tuple[dict[str, Any], list[Account]]:
-    found: dict[int, list[float]] = {1: [], 2: []}
+def _cost(config: Path, sizes: Sizes) -> tuple[list[dict[str, Any]], list[Account]]:
+    found: dict[tuple[float, int], list[float]] = {(rate, count): [] for rate in RATES for count in (1, 2)}
     accounts = []
     with ExitStack() as stack:
         crowds = {}
-        for count in found:
+        for count in (1, 2):
             edges = stack.enter_context(_edges(config, count))
             shape = Shape(members=sizes.room, senders=min(20, sizes.room - 1), name=f"p{count}x")
             crowds[count] = edges, Crowd(edges.tcp, Dialect(), shape)
             stack.callback(crowds[count][1].close)
             crowds[count][1].connect()
         for _ in range(ROUNDS):
-            for count, (edges, crowd) in crowds.items():
-                result = steady(crowd, RATE, sizes.seconds / 3, meter=edges.cpu)
-                found[count].append(result.cpu_us)
+            for rate, count in found:
+                edges, crowd = crowds[count]
+                result = steady(crowd, rate, sizes.seconds / 4, meter=edges.cpu)
+                found[rate, count].append(result.cpu_us)
                 accounts.append(account_of(result))
-    one, two = (median(found[count]) for count in found)
-    row = {
-        "members": sizes.room,
-        "lines_per_s": RATE,
-        "one_us": round(one, 2),
-        "two_us": round(two, 2),
-        "two_to_one": round(two / one, 3) if one else 0.0,
-    }
-    return row, accounts
+    rows = []
+    for rate in RATES:
+        one, two = (median(found[rate, count]) for count in (1, 2))
+        rows.append(
+            {
+                "members": sizes.room,
+                "lines_per_s": rate,
+                "one_us": round(one, 3),
+                "two_us": round(two, 3),
+                "two_to_one": round(two / one, 3) if one else 0.0,
+            }
+        )
+    return rows, accounts
 
 
 def _many(edges: Edges, sizes: Sizes) -> tuple[dict[str, Any], Account]:
