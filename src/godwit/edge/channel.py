@@ -437,14 +437,16 @@ class EdgeChannel(KnownRoom):
         if self._busy:
             return
         self._busy = True
+        if now is None:
+            now = self._backend.now()
         try:
-            self._turn(self._backend.now() if now is None else now)
+            self._turn(now)
             while self._inbox:
                 segment, entry = self._inbox.popleft()
                 if self._room and segment == self._room.segment:
                     self._take(self._tail.live(entry))
                 if not self._inbox:
-                    self._turn(self._backend.now())
+                    self._turn(now)
         finally:
             self._busy = False
 
