@@ -60,6 +60,7 @@ _MAY_BE_ZERO = frozenset(
         "edge.linger",
         "edge.recent",
         "move.drain",
+        "move.notice_share",
         "node.patience",
         "node.port",
     }
