@@ -54,8 +54,7 @@ class State(Enum):
     LIVE = "live"
 
 
-_LIVE = State.LIVE
-"""Asked for with every message, and an enum takes ten times as long to look its members up."""
+_LIVE = State.LIVE  # asked for with every message, and an enum is slow to look its members up
 
 
 class EdgeChannel(KnownRoom):
@@ -437,8 +436,7 @@ class EdgeChannel(KnownRoom):
         if self._busy:
             return
         self._busy = True
-        if now is None:
-            now = self._backend.now()
+        now = self._backend.now() if now is None else now
         try:
             self._turn(now)
             while self._inbox:
