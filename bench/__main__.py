@@ -6,17 +6,18 @@ import argparse
 import json
 import shlex
 import sys
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import uvloop
 
-from bench import machine
+from bench import machine, results
 from bench.report import figure, verdict
 from bench.scenarios import GROUPS, SCENARIOS
 from bench.sizes import SMALL, Found, Sizes
-from bench.versus import Options, Row
+from bench.versus import Options, Row, Running
 from bench.words import WORDS
 from godwit.cli import logs
 
@@ -44,6 +45,7 @@ def main(arguments: list[str]) -> int:
         seconds=0.2 if options.quick else options.seconds,
         rounds=options.rounds,
         quick=options.quick,
+        shared=Running() if options.quick else None,
     )
     report: dict[str, Any] = {
         "command": shlex.join(["python", "-m", "bench", *arguments]),
@@ -55,25 +57,34 @@ def main(arguments: list[str]) -> int:
     print(report["command"])
     for name, value in (*report["machine"].items(), ("load before", report["load_before"])):
         print(f"  {name}: {value}")
-    exact = True
-    for name in wanted:
-        if name in WORDS:
-            title, measure = WORDS[name]
-            print(f"\n{name}: {title} (load {machine.load()})", flush=True)
-            rows = measure(comparing)
-            exact = exact and all(row.exact for row in rows)
-            report["rows"] += [asdict(row) for row in rows]
-            _print_rows(rows)
-        else:
-            found = uvloop.run(SCENARIOS[name](sizes))
-            exact = exact and found.account.exact
-            report["scenarios"][name] = {"rows": found.rows, "account": asdict(found.account)}
-            _print(name, found)
+    with comparing.shared or nullcontext():
+        verdicts = [_measure(name, options.write, comparing, sizes, report) for name in wanted]
     report["load_after"] = machine.load()
+    if options.write:
+        results.write()
     print(f"\nload after: {report['load_after']}")
     if options.json:
         options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    return 0 if exact else 1
+    return 0 if all(verdicts) else 1
+
+
+def _measure(name: str, write: bool, options: Options, sizes: Sizes, report: dict[str, Any]) -> bool:
+    """Measure one scenario, and say and keep what was found; returns whether every count is exact."""
+    if name not in WORDS:
+        found = uvloop.run(SCENARIOS[name](sizes))
+        report["scenarios"][name] = {"rows": found.rows, "account": asdict(found.account)}
+        _print(name, found)
+        return found.account.exact
+    title, measure = WORDS[name]
+    before = machine.load()
+    print(f"\n{name}: {title} (load {before})", flush=True)
+    rows = measure(options)
+    if write:
+        about = {"command": report["command"], "machine": report["machine"], "load_before": before}
+        results.record(name, rows, {**about, "load_after": machine.load()})
+    report["rows"] += [asdict(row) for row in rows]
+    _print_rows(rows)
+    return all(row.exact for row in rows)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -81,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=f"of {NAMES}; all by default")
     parser.add_argument("--quick", "--small", action="store_true", help="only see that it works")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was found there, too")
+    parser.add_argument("--write", action="store_true", help="put it into docs/benchmarks.json and its page")
     parser.add_argument("--channels", type=int, metavar="N", help="of the scenario bot; 100,000 by default")
     parser.add_argument(
         "--joins", type=int, metavar="N", help="that the bot may do in ten seconds, as 2000; else any number, unpaced"

@@ -13,7 +13,7 @@ from statistics import median
 from typing import Any
 
 from bench.targets import Target
-from bench.versus import Options, Row, Running, crowd_on
+from bench.versus import Options, Row, crowd_on
 from godwit.load.crowd import Shape
 from godwit.load.loops import Result, prime, steady
 
@@ -35,7 +35,7 @@ def move(options: Options) -> list[Row]:
     seconds = 1.0 if options.quick else SPELL
     runs: list[dict[str, float]] = []
     exact = True
-    with Running() as running:
+    with options.running() as running:
         target = running.get("godwit")
         for turn in range(1 if options.quick else options.rounds):
             figures, fine = _turn(target, shape, seconds)

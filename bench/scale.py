@@ -7,7 +7,7 @@ from statistics import median
 
 from bench import machine
 from bench.targets import Missing, Target
-from bench.versus import Options, Row, Running, base, crowd_on
+from bench.versus import Options, Row, base, crowd_on
 from godwit.load.crowd import LoadFailed, Shape
 
 MANY = Shape(rooms=100, members=100, senders=0)
@@ -49,7 +49,7 @@ def memory(options: Options) -> list[Row]:
         if options.only and base(name) not in options.only:
             continue
         setting = "joined" if joins else "logged in"
-        with Running(quiet=True) as running:
+        with options.running(quiet=True) as running:
             try:
                 target = running.get(name)
                 _come(target, name, replace(FEW, joins=joins))  # What the first ones cost, the others do not.
@@ -66,7 +66,7 @@ def connects(options: Options) -> list[Row]:
     """Connect, log in without an account and JOIN: 10,000 as fast as they are let in, 500 at once."""
     found: dict[str, list[_Come]] = {}
     rows = []
-    with Running(quiet=True) as running:
+    with options.running(quiet=True) as running:
         for turn in range(1 if options.quick else options.rounds):
             for name in ("godwit", "godwit+ws", "inspircd"):
                 if (options.only and base(name) not in options.only) or name in running.missing:

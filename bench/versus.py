@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from itertools import count
 from statistics import median
@@ -20,50 +21,6 @@ Start = Callable[[], AbstractContextManager[Target]]
 KERNEL = "kernel"
 
 _names = count()
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the command line says about a comparison; what is empty stands for the scenario's own.
-
-    Attributes:
-        windows: lines under way.
-        rates: lines a second.
-        only: servers, by name.
-        rounds: how often all of it is done.
-        quick: only see that it works.
-        say: is told of progress.
-    """
-
-    windows: tuple[int, ...] = ()
-    rates: tuple[float, ...] = ()
-    only: tuple[str, ...] = ()
-    members: int = 0
-    seconds: float = 1.5
-    rounds: int = 3
-    quick: bool = False
-    say: Callable[[str], None] = field(default=print)
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What one server did in one setting.
-
-    Attributes:
-        setting: such as `W=30` or `20/s`.
-        note: why there are no figures, or what is to be known about them.
-        figures: by name; medians of the runs.
-        exact: whether every run delivered everything once and in order.
-    """
-
-    scenario: str
-    server: str
-    setting: str
-    note: str = ""
-    version: str = ""
-    figures: dict[str, float] = field(default_factory=dict)
-    runs: int = 0
-    exact: bool = True
 
 
 def base(name: str) -> str:
@@ -95,6 +52,7 @@ class Running:
 
     def __enter__(self) -> Running:
         """Take the load's core."""
+        self._stack.callback(os.sched_setaffinity, 0, os.sched_getaffinity(0))
         pin(LOAD_CORE)
         return self
 
@@ -133,6 +91,56 @@ def crowd_on(target: Target, name: str, shape: Shape) -> Crowd:
 
 
 @dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says about a comparison; what is empty stands for the scenario's own.
+
+    Attributes:
+        windows: lines under way.
+        rates: lines a second.
+        only: servers, by name.
+        rounds: how often all of it is done.
+        quick: only see that it works.
+        say: is told of progress.
+        shared: servers that run already, for all scenarios; else each has its own, as figures need it.
+    """
+
+    windows: tuple[int, ...] = ()
+    rates: tuple[float, ...] = ()
+    only: tuple[str, ...] = ()
+    members: int = 0
+    seconds: float = 1.5
+    rounds: int = 3
+    quick: bool = False
+    say: Callable[[str], None] = field(default=print)
+    shared: Running | None = None
+
+    def running(self, quiet: bool = False) -> AbstractContextManager[Running]:
+        """Servers for one scenario; see `inspircd` for quiet."""
+        return Running(quiet) if self.shared is None else nullcontext(self.shared)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What one server did in one setting.
+
+    Attributes:
+        setting: such as `W=30` or `20/s`.
+        note: why there are no figures, or what is to be known about them.
+        figures: by name; medians of the runs.
+        exact: whether every run delivered everything once and in order.
+    """
+
+    scenario: str
+    server: str
+    setting: str
+    note: str = ""
+    version: str = ""
+    figures: dict[str, float] = field(default_factory=dict)
+    runs: int = 0
+    exact: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """A scenario: a crowd, and what is done to it.
 
@@ -157,14 +165,14 @@ class Comparison:
     def run(self, options: Options) -> list[Row]:
         """Measure."""
         shape = self._shape(options)
-        windows = options.windows or self.windows if not options.rates else ()
-        rates = options.rates or self.rates if not options.windows else ()
+        windows: Sequence[int] = options.windows or self.windows if not options.rates else ()
+        rates: Sequence[float] = options.rates or self.rates if not options.windows else ()
         if options.quick:
-            windows, rates = windows[-1:], rates[:1]
+            windows, rates = [min(window, 30) for window in windows[-1:]], rates[:1]
         seconds = max(options.seconds, 0.0 if options.quick else self.shortest)
         found: dict[tuple[str, str], list[tuple[Target | None, Result]]] = {}
         servers = [name for name in self.servers if not options.only or base(name) in options.only]
-        with Running(self.quiet) as running:
+        with options.running(self.quiet) as running:
             for turn in range(1 if options.quick else options.rounds):
                 for name in servers:
                     if name in running.missing:

@@ -71,6 +71,7 @@ COMMANDS = [
     "cluster restore",
     "cluster evacuate",
     "cluster default",
+    "bench",
     "migrate",
     "edge",
     "directory",

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 from godwit.cli import (
     account,
     audit,
+    bench,
     changes,
     channel,
     chat,
@@ -61,6 +62,7 @@ app.command("controller")(controller.controller)
 app.command("up")(up.up)
 app.command("chat")(chat.chat)
 app.add_typer(demo.app, name="demo")
+app.command("bench")(bench.bench)
 app.command("migrate")(migrate.migrate)
 app.command("doctor")(doctor.doctor)
 app.command("repair")(doctor.repair)

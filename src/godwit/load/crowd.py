@@ -40,6 +40,7 @@ class Shape:
         joins: without it connections only log in.
         size: bytes of a line's text.
         name: begins all names, so that crowds on one server do not meet: letters, short.
+        channel: the room's name, if it is to have a certain one; of many rooms, what their names begin with.
     """
 
     rooms: int = 1
@@ -48,6 +49,7 @@ class Shape:
     joins: bool = True
     size: int = 80
     name: str = "b"
+    channel: str = ""
 
 
 @dataclass(slots=True)
@@ -132,13 +134,13 @@ class Crowd:
             self.tend(0.2)
             self.unblock()
             if self._refused:
-                raise LoadFailed(f"{self._address} let {ready} of {total} in, then: {self._refused}")
+                raise LoadFailed(f"{self._address} let {ready:,} of {total:,} in, then: {self._refused}")
             if ready != last:
                 last, heard_at = ready, time.monotonic()
                 if told:
                     told(ready)
             elif time.monotonic() - heard_at > PATIENCE:
-                raise LoadFailed(f"{self._address} let {ready} of {total} in, and then none for {PATIENCE:g} s")
+                raise LoadFailed(f"{self._address} let {ready:,} of {total:,} in, and then none for {PATIENCE:g} s")
         seconds = time.monotonic() - began
         if shape.joins:
             for number in range(total):
@@ -206,7 +208,8 @@ class Crowd:
             member.socket.close()
 
     def _channel(self, room: int) -> str:
-        return f"{self.shape.name}room{room}"
+        shape = self.shape
+        return (shape.channel + (str(room) if shape.rooms > 1 else "")) if shape.channel else f"{shape.name}room{room}"
 
     def _start(self, room: int, place: int) -> None:
         shape = self.shape
@@ -262,8 +265,10 @@ class Crowd:
             sent = member.socket.send(data)
         except BlockingIOError:
             sent = 0
-        except OSError:
-            return  # The receiver hears of it, too, with the reason.
+        except OSError as error:
+            if not member.ready:
+                self._refused = self._refused or error.strerror or str(error)
+            return  # The receiver hears the end of who was in.
         if sent < len(data):
             member.backlog = data[sent:]
             self._blocked.append(member)
