@@ -31,8 +31,10 @@ _BUSY, _CALM = (
     0.1,
 )  # shares of the time that flushes take: from the one on lines are collected, below the other not
 _WORTH = 2.0  # lines that must come in a window: fewer cannot share a write
+_MORE = 1.3  # times as many lines as before must share a write
 _SLOWED = 0.8  # of the lines that came before; fewer mean that talkers wait for their answers
 _TRUST = 5.0  # seconds for which lines are collected before it is measured anew how many come without
+_PROOF = 0.5  # seconds in which a trial can still fail; what ends later has had its time
 _AGAIN, _AGAIN_AT_MOST = 0.4, 6.4  # seconds until the next trial; doubled by each that fails
 
 
@@ -41,13 +43,16 @@ class Rhythm:
 
     Collecting saves writes where lines come by themselves, and only delays them where their senders wait for an answer
     before they say more. Which of both it is nobody can see; so it is tried, for a moment: as long as about as many
-    lines come as before, nobody is kept waiting.
+    lines come as before and more of them leave together, it saves work and keeps nobody waiting.
 
     Attributes:
         collecting: whether they are collected.
     """
 
-    __slots__ = ("_again", "_before", "_lines", "_next", "_since", "_spent", "_trial", "_until", "collecting")
+    __slots__ = (
+        "_again", "_before", "_flushed", "_lines", "_next", "_shared", "_since", "_spent", "_trial", "_until",
+        "collecting",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.collecting = False
@@ -55,40 +60,46 @@ class Rhythm:
         self._since = 0.0
         self._spent = 0.0
         self._lines = 0
+        self._flushed = 0
         self._before = 0.0  # lines a second, before the trial
+        self._shared = 0.0  # lines that a channel had at its flush, before the trial
         self._until = 0.0
         self._next = 0.0
         self._again = _AGAIN
 
-    def wait(self, now: float, lines: int, spent: float) -> float:
+    def wait(self, now: float, lines: int, flushed: int, spent: float) -> float:
         """Say for how many seconds lines are to wait.
 
         Args:
             now: the loop's time.
             lines: how many have come so far.
+            flushed: how many times a channel has been flushed so far.
             spent: seconds that all flushes so far have taken. Not processor time: of that a process does not get much
                 on a machine that is too busy, which is the more a reason to write less often.
         """
         spell = now - self._since
         if spell >= (_TRIAL if self._trial else _SPELL):
-            self._judge(now, spell, (spent - self._spent) / spell, lines - self._lines)
-            self._since, self._spent, self._lines = now, spent, lines
+            shared = (lines - self._lines) / max(flushed - self._flushed, 1)
+            self._judge(now, spell, (spent - self._spent) / spell, lines - self._lines, shared)
+            self._since, self._spent, self._lines, self._flushed = now, spent, lines, flushed
         return WINDOW if self.collecting else 0.0
 
-    def _judge(self, now: float, spell: float, share: float, lines: int) -> None:
+    def _judge(self, now: float, spell: float, share: float, lines: int, shared: float) -> None:
         self._trial = False
         if self.collecting:
             expected = self._before * spell
-            if lines < _SLOWED * expected - 2 * sqrt(expected):  # less the scatter of what comes by chance
+            # Less the scatter of what comes by chance.
+            if shared < _MORE * self._shared or lines < _SLOWED * expected - 2 * sqrt(expected):
                 self.collecting = False
-                self._next = now + self._again
-                self._again = min(2 * self._again, _AGAIN_AT_MOST)
+                if now < self._until - _TRUST + _PROOF:
+                    self._next = now + self._again
+                    self._again = min(2 * self._again, _AGAIN_AT_MOST)
             elif share < _CALM or now >= self._until:
                 self.collecting = False
                 self._again = _AGAIN
         elif share >= _BUSY and lines * WINDOW >= _WORTH * spell and now >= self._next:
             self.collecting = self._trial = True
-            self._before = lines / spell
+            self._before, self._shared = lines / spell, shared
             self._until = now + _TRUST
 
 
@@ -104,7 +115,7 @@ class Turn:
         rhythm: decides when.
     """
 
-    __slots__ = ("_dirty", "_hot", "_loop", "_rhythm", "_spent", "_timer", "delivered", "lines", "send_all")
+    __slots__ = ("_dirty", "_flushed", "_hot", "_loop", "_rhythm", "_spent", "_timer", "delivered", "lines", "send_all")
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, send_all: SendAll | None = None, rhythm: Rhythm | None = None
@@ -117,6 +128,7 @@ class Turn:
         self._dirty: list[Fanout] = []
         self._hot: list[Fanout] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._flushed = 0
         self._spent = 0.0
 
     def add(self, fanout: Fanout) -> None:
@@ -149,6 +161,7 @@ class Turn:
             self._timer = None
         dirty, self._dirty = self._dirty, []
         alone = len(dirty) == 1
+        self._flushed += len(dirty)
         began = time.perf_counter()  # the loop's time stands still within a turn
         for fanout in dirty:
             try:
@@ -161,7 +174,7 @@ class Turn:
     def _due(self) -> None:
         if not self._dirty or self._timer is not None:
             return  # flushed meanwhile
-        wait = self._rhythm.wait(self._loop.time(), self.lines, self._spent)
+        wait = self._rhythm.wait(self._loop.time(), self.lines, self._flushed, self._spent)
         if wait:
             self._timer = self._loop.call_later(wait, self.flush)
         else:
