@@ -304,3 +304,18 @@ def test_no_line_of_one_word() -> None:
     lines = [line(Caps.COMMANDS) for line in _NEEDS_COMMANDS]
     lines += [render.ping(), render.pong(""), render.pong("x"), serverchange(NONE, "none"), privmsg(NONE, message())]
     assert min(len(line.split()) for line in lines) == 2
+
+
+def test_rows_of_names_are_as_full_as_they_can_be() -> None:
+    """JOIN-4: by another way to cut them; a name that is too long for a row does not stop it."""
+    others = [f"user{number**3}" for number in range(300)]
+    rows: list[list[str]] = [[]]
+    for name in others:
+        if len(" ".join([*rows[-1], name])) > render.MAX_NAMES:
+            rows.append([])
+        rows[-1].append(name)
+    lines = render.names(Caps.MEMBERSHIP, "ronni", "dallas", [*others, "ronni"]).decode().split("\r\n")
+    assert [line.rpartition(":")[2] for line in lines[:-3]] == [" ".join(row) for row in rows]
+    assert len(rows) > 5
+    long = "x" * 500
+    assert f" :{long} b\r\n" in render.names(Caps.MEMBERSHIP, "ronni", "dallas", [long, "b"]).decode()

@@ -8,7 +8,6 @@ import msgspec
 
 if TYPE_CHECKING:
     from godwit.edge.room import Room
-    from godwit.edge.session import Session
 
 
 MOST_NAMED = 1000
@@ -43,8 +42,7 @@ def present(room: Room, wide: int) -> Present:
 
 def logins(room: Room) -> list[str]:
     """The logins of the members, one for each connection."""
-    sessions: list[Session | None] = [room.session(member) for member in room.members]
-    return [session.nick for session in sessions if session is not None]
+    return [session.protocol.nick for session in room.sessions()]
 
 
 def named(room: Room) -> set[str] | int:

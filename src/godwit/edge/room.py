@@ -7,7 +7,7 @@ logged and given up, its members get PART, and the next JOIN makes it anew.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
@@ -270,6 +270,11 @@ class Room:
     def session(self, member: Member) -> Session | None:
         """The connection behind a member; None if it has gone."""
         return self._house.sessions.get(member.producer)
+
+    def sessions(self) -> Iterator[Session]:
+        """The connections behind all members that have not gone."""
+        found = map(self._house.sessions.get, [member.producer for member in self.members])
+        return (session for session in found if session is not None)
 
     def message(self, msg_id: str) -> Message | None:
         """A recent message by its id."""

@@ -8,7 +8,7 @@ cannot be on a line.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Literal
 
@@ -109,27 +109,27 @@ def part(login: str, channel: str) -> bytes:
 
 def names(caps: Caps, nick: str, channel: str, others: Sequence[str] = ()) -> bytes:
     """The NAMES list: others with MEMBERSHIP only, then the one who asked, then the end (JOIN-4)."""
-    if not others:
-        return encode_lines(_names(nick, channel), nick, channel)
-    head = f":{nick}.{SERVER} 353 {nick} = #{channel} :"
-    lines: list[str] = []
-    row = ""
-    for name in others if Caps.MEMBERSHIP in caps else ():
-        if name == nick:
-            continue
-        if row and len(row) + len(name) >= MAX_NAMES:
-            lines.append(head + row)
-            row = ""
-        row = f"{row} {name}" if row else name
-    if row:
-        lines.append(head + row)
-    return b"".join(map(encode, lines)) + encode_lines(_names(nick, channel), nick, channel)
-
-
-def _names(nick: str, channel: str) -> str:
-    """The lines that end a NAMES list, with their line ends."""
     mine = f"{nick}.{SERVER}"
-    return f":{mine} 353 {nick} = #{channel} :{nick}\r\n:{mine} 366 {nick} #{channel} :End of /NAMES list\r\n"
+    head = f":{mine} 353 {nick} = #{channel} :"
+    end = f"{head}{nick}\r\n:{mine} 366 {nick} #{channel} :End of /NAMES list\r\n"
+    if not others or Caps.MEMBERSHIP not in caps:
+        return encode_lines(end, nick, channel)
+    listed = " ".join([name for name in others if name != nick])
+    rows = "".join([f"{head}{row}\r\n" for row in _rows(listed)])
+    return encode_lines(rows + end, nick, channel, listed)
+
+
+def _rows(names: str) -> Iterator[str]:
+    """Names cut into rows that are short enough: searched for as a whole, since there may be a thousand."""
+    start = 0
+    while len(names) - start > MAX_NAMES:
+        cut = names.rfind(" ", start, start + MAX_NAMES + 1)
+        if cut < 0:
+            break  # a name longer than a row; there are none
+        yield names[start:cut]
+        start = cut + 1
+    if names:
+        yield names[start:]
 
 
 def join_burst(
