@@ -59,7 +59,7 @@ soak: .venv/.test ## run SEEDS=n simulations of moves, crashes and delays
 chaos: .venv/.test ## break a network of real processes FAULTS=n times (SEED=n)
 	$(BIN)/python -m tests.chaos --seed $(SEED) --faults $(FAULTS) $(ARGS)
 
-bench: .venv/.test ## measure; prints the numbers that documents quote
+bench: .venv/.dev ## measure; prints the numbers that documents quote (ARGS='a b --write')
 	$(BIN)/python -m bench $(ARGS)
 
 lock: .venv/.dev ## pin the newest versions in requirements/*.txt

@@ -98,6 +98,7 @@ COLUMNS: Mapping[str, tuple[str, Callable[[float], str]]] = {
     "connects_per_s": ("a second", figure),
     "bytes_each": ("bytes each", figure),
     "cpu_us": ("CPU, us each", lambda value: f"{value:.3g}"),
+    "cpu_message_us": ("CPU, us a line", figure),
     "cpu_share": ("of a core", lambda value: f"{value:.0%}"),
     "p50_ms": ("p50, ms", figure),
     "p99_ms": ("p99, ms", figure),

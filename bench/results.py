@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench import report
+from bench import plots, report
 from bench.versus import Row
 from bench.words import WORDS
 
@@ -55,6 +55,7 @@ def write(docs: Path = DOCS) -> None:
 def _lines(docs: Path) -> list[str]:
     known = json.loads((docs / JSON).read_text(encoding="utf-8"))
     found = rows_of(docs)
+    pictures = plots.draw(found.get("growth", []), docs)
     lines = ["### What must be reached", "", *report.goals([row for rows in found.values() for row in rows])]
     for word, rows in found.items():
         about = known[word]
@@ -64,5 +65,7 @@ def _lines(docs: Path) -> list[str]:
         runs = max((row.runs for row in rows), default=0)
         lines.append(f"`{about['command']}`, {about['date']}; medians of {runs}; {loads}.")
         versions = {row.server: row.version for row in rows if row.version}
+        if word == "growth":
+            lines += ["", *(f"![CPU and latency against {name}]({name})" for name in pictures), ""]
         lines.append("Versions: " + ", ".join(f"{name} {version}" for name, version in versions.items()) + ".")
     return lines
