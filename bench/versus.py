@@ -275,6 +275,7 @@ COMPARISONS = {
             "steady", "one room of 1,000, 2,000 lines a second", Shape(), PEERS[1:], rates=(2000,), shortest=3.0
         ),
         Comparison("b", "1,000 rooms of 10", Shape(rooms=1000, members=10, senders=1), PEERS, windows=(1000,)),
+        Comparison("path", "100 rooms of 2: a message's way in", Shape(rooms=100, members=2, senders=1), PEERS, (100,)),
         Comparison("c", "one room of 10,000", HALL, PEERS[1:], rates=(20,), quiet=True, shortest=4.0),
         Comparison("ws", "(a) over TCP and over WebSocket", Shape(), ("godwit", "godwit+ws"), windows=(30,)),
         Comparison(
