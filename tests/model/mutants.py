@@ -485,7 +485,7 @@ def _() -> Any:
         for lane in list(self._lanes.values()):
             if not lane[0].flying and lane[0].retry_at <= now:
                 if not lane[0].tried:
-                    lane.rotate(1)
+                    lane.insert(0, lane.pop())
                 lane[0].flying = lane[0].tried = True
                 lane[0].record = msgspec.structs.replace(lane[0].record, epoch=epoch)
                 yield lane[0].record

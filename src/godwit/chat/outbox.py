@@ -11,7 +11,6 @@ Rules kept here (`docs/architecture.md`, "The chat log" and "The chain"):
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator
 
 import msgspec
@@ -48,7 +47,7 @@ class Outbox:
         self._most = most
         self._hold = hold
         self._retry = retry
-        self._lanes: dict[str, deque[_Pending]] = {}
+        self._lanes: dict[str, list[_Pending]] = {}
         self._resting: dict[str, None] = {}
         """Producers whose first record is not in flight."""
 
@@ -62,7 +61,7 @@ class Outbox:
         """Take a record to be appended; False if too many of its producer wait."""
         lane = self._lanes.get(record.producer)
         if lane is None:
-            lane = self._lanes[record.producer] = deque()
+            lane = self._lanes[record.producer] = []
             self._resting[record.producer] = None
         elif len(lane) >= self._most:
             return False
@@ -139,15 +138,15 @@ class Outbox:
         for producer, lane in list(self._lanes.items()):
             while lane and which(lane[0]):
                 taken.append((lane[0].record, lane[0].tried))
-                lane.popleft()
+                del lane[0]
                 self._next(producer, lane)
         return taken
 
-    def _drop(self, producer: str, lane: deque[_Pending]) -> None:
-        lane.popleft()
+    def _drop(self, producer: str, lane: list[_Pending]) -> None:
+        del lane[0]
         self._next(producer, lane)
 
-    def _next(self, producer: str, lane: deque[_Pending]) -> None:
+    def _next(self, producer: str, lane: list[_Pending]) -> None:
         """The first record of a producer is gone."""
         if lane:
             self._resting[producer] = None

@@ -8,7 +8,7 @@ the next one has another `stream` id, and whoever kept the old id finds a dead l
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from godwit.chatlog.base import Page, Subscription
@@ -98,13 +98,13 @@ class MemoryLog:
         self._settings = settings or LogSettings()
         self._channels: dict[str, _Channel] = {}
         self._readers: dict[str, tuple[_Subscription, ...]] = {}
-        self._stored: OrderedDict[tuple[str, str, int], tuple[int, float]] = OrderedDict()
+        self._stored: dict[tuple[str, str, int], int] = {}
+        self._stored_before: dict[tuple[str, str, int], int] = {}
         self._last = 0
         self._time = 0.0
         self._undelivered: deque[tuple[str, Entry]] = deque()
         self._too_many = self._settings.max_records * 5 // 4
-        self._oldest = 0.0
-        """Nothing in `_stored` is older."""
+        self._forgets_at = 0.0
 
     @property
     def cluster(self) -> str:
@@ -130,9 +130,11 @@ class MemoryLog:
         now = self._clock.now()
         if now > self._time:
             self._time = now
+        if now >= self._forgets_at:
+            self._forget()
         key = (channel, record.id, record.epoch)
-        if stored := self._stored.get(key):
-            return stored[0]
+        if stored := self._stored.get(key) or self._stored_before.get(key):
+            return stored
         kept = self._channels.get(channel)
         if kept is None:
             kept = self._channels[channel] = _Channel()
@@ -142,9 +144,7 @@ class MemoryLog:
         (kept.pinned if isinstance(record, _PINNED) else kept.entries).append(entry)
         if len(kept.entries) > self._too_many:
             kept.expire(self._time - self._settings.max_age, self._settings.max_records)
-        self._stored[key] = (sequence, self._time)
-        if self._oldest < self._time - self._settings.duplicate_window:
-            self._forget()
+        self._stored[key] = sequence
         if channel in self._readers:
             self._deliver(channel, entry)
         return sequence
@@ -202,16 +202,13 @@ class MemoryLog:
         now = self._clock.now()
         for kept in self._channels.values():
             kept.expire(now - self._settings.max_age, self._settings.max_records)
-        self._forget()
 
     def _forget(self) -> None:
-        horizon = self._time - self._settings.duplicate_window
-        while self._stored:
-            key, (_, time) = next(iter(self._stored.items()))
-            if time >= horizon:
-                self._oldest = time
-                return
-            del self._stored[key]
+        """Forget which records were stored, no sooner than `duplicate_window` after that (rule L6)."""
+        window = self._settings.duplicate_window
+        self._stored_before = self._stored if self._time < self._forgets_at + window else {}
+        self._stored = {}
+        self._forgets_at = self._time + window
 
     def statistics(self) -> dict[str, int]:
         """Channels, records kept, last sequence."""
