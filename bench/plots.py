@@ -17,8 +17,6 @@ def draw(rows: Sequence[Row], folder: Path) -> list[str]:
 
 def _plot(kind: str, rows: Sequence[Row], folder: Path) -> str:
     """CPU and p99 against one thing that grows."""
-    from matplotlib.figure import Figure
-
     points = [
         (float(number), row.figures) for row in rows for number, _, name in [row.setting.partition(" ")] if name == kind
     ]
