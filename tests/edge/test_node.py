@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pytest
 from structlog.testing import capture_logs
@@ -227,9 +227,9 @@ async def test_a_node_that_runs_looks_after_things_by_itself_and_stops(monkeypat
         node, swept, compared, asked = net.nodes["main"], asyncio.Event(), asyncio.Event(), asyncio.Event()
         monkeypatch.setattr("godwit.edge.node.SWEEP", 0.01)
 
-        def sweep(now: float) -> None:
+        def sweep(now: float) -> Iterable[None]:
             if swept.is_set():
-                return
+                return ()
             swept.set()
             raise RuntimeError("broken once")
 
@@ -239,7 +239,7 @@ async def test_a_node_that_runs_looks_after_things_by_itself_and_stops(monkeypat
         async def check_default() -> None:
             asked.set()
 
-        monkeypatch.setattr(node, "sweep", sweep)
+        monkeypatch.setattr(node, "_portions", sweep)
         monkeypatch.setattr(node, "compare", compare)
         monkeypatch.setattr(node, "check_default", check_default)
         with capture_logs() as logs:

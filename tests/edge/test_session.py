@@ -7,6 +7,7 @@ import socket
 
 from structlog.testing import capture_logs
 
+from godwit.edge.node import SLICE
 from tests.edge.world import DEADLINE, world
 
 
@@ -153,3 +154,32 @@ async def test_who_does_not_read_is_cut_and_the_others_go_on() -> None:
         assert node.members("room") == 2
         ann.send("PRIVMSG #room :still here")
         await bob.until(":still here")
+
+
+async def test_deadlines_of_many_come_in_portions_between_which_others_have_their_turn() -> None:
+    """PING-2: who came together is asked together, and the loop goes on; who hangs up meanwhile is left alone."""
+    async with world() as net:
+        node = net.nodes["main"]
+        await net.login("ronni")
+        session, now = net.session("ronni"), node.loop.time()
+        asked: list[int] = []
+
+        class Asked:
+            def __init__(self, number: int) -> None:
+                self.slot, self.number = 0, number
+
+            def due(self, now: float) -> None:
+                asked.append(self.number)
+
+        for number in range(2 * SLICE + 1):
+            node.wheel.set(Asked(number), now)
+        node.wheel.set(session, now)
+        portions = []
+        for _ in node._portions(now + 310.0):
+            portions.append(len(asked))
+            if len(portions) == 1:
+                session.connection.abort("cut")
+        assert portions == [SLICE, 2 * SLICE]
+        assert len(asked) == 2 * SLICE + 1
+        assert session.slot == 0
+        assert node.counts.overdue == 0

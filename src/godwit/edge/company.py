@@ -106,19 +106,21 @@ class Company:
             return
         now = self._told = self._everybody()
         are = self._operators = self.operators()
-        came: list[tuple[str, bytes]] = []
+        came: dict[str, bytes] = {}
         rest = b""
         if before is not None and now is not None:
-            came = [(nick, render.join(nick, name)) for nick in sorted(now - before)]
+            came = {nick: render.join(nick, name) for nick in sorted(now - before)}
             rest = b"".join(render.part(nick, name) for nick in sorted(before - now))
         if were is not None:
             rest += b"".join(render_room.mode(name, nick, "-o") for nick in sorted(were - are))
             rest += b"".join(render_room.mode(name, nick, "+o") for nick in sorted(are - were))
         if not (came or rest):
             return
+        whole = b"".join(came.values()) + rest
         for reader in list(fanout):
             if Caps.MEMBERSHIP in reader.caps:
-                data = b"".join(line for nick, line in came if nick != reader.nick) + rest
+                mine = came.get(reader.nick)
+                data = whole.replace(mine, b"", 1) if mine else whole
                 if data:
                     fanout.only(reader, data)
 

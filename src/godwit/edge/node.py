@@ -55,7 +55,7 @@ QUIET = 60.0
 """Seconds in which nothing happens, after which a channel rests that has something to remember."""
 
 SLICE = 200
-"""Channels that are looked after in one go: compared with their logs in one question per log."""
+"""Channels, or deadlines, that are looked after in one go; channels are compared with one question per log."""
 
 
 class EdgeNode:
@@ -341,7 +341,8 @@ class EdgeNode:
                 log.exception("upkeep_failed", cluster=self.cluster, work=work.__name__)
 
     async def _sweep(self) -> None:
-        self.sweep(self.loop.time())
+        for _ in self._portions(self.loop.time()):
+            await asyncio.sleep(0)  # what comes meanwhile does not wait for what is due to thousands
 
     async def _tell(self) -> None:
         self.pace.turn()
@@ -351,13 +352,20 @@ class EdgeNode:
 
         And to the clients whose turn it is to be told where their channels went, of all nodes that share the pace.
         """
+        for _ in self._portions(now):
+            pass
+
+    def _portions(self, now: float) -> Iterator[None]:
+        """Do what `sweep` does, in portions that take a few milliseconds each."""
         self.pace.turn()
-        for timed in self.wheel.expire(now):
+        for number, timed in enumerate(self.wheel.expire(now), 1):
             try:
                 timed.due(now)
             except Exception:
                 # One session's fault must not cost the others their deadlines.
                 log.exception("deadline_failed", cluster=self.cluster)
+            if number % SLICE == 0:
+                yield
         self._look_after(now)
         self.neighbours.sweep()
         if now - self._announced >= ANNOUNCE:
@@ -366,6 +374,7 @@ class EdgeNode:
                 if room := self._rooms.get(name):
                     room.announce()
                     self._outside.stirred.add(name)  # it may rest now
+                    yield
 
     def _look_after(self, now: float) -> None:
         """See to the channels to which something has happened, and let those rest to which nothing does."""

@@ -23,7 +23,7 @@ from godwit.tmi.capabilities import Caps
 from godwit.tmi.login import LoginFailure
 from godwit.tmi.server import ServerConnection
 from godwit.values import Account, Author, Relation, owner_of
-from godwit.wire.connection import NOT_READING, Connection
+from godwit.wire.connection import NOT_READING, Connection, State
 from godwit.wire.websocket import GOING_AWAY
 
 if TYPE_CHECKING:
@@ -230,6 +230,8 @@ class Session:
 
     def due(self, now: float) -> None:
         """End a login that takes too long, ask a silent client, close a dead one (LOGIN-10, PING-2, PING-3)."""
+        if self.connection.state is not State.OPEN:
+            return  # it has gone since the deadlines that come together were taken out
         edge = self.node.settings.edge
         if self._leaving:
             self.close("reconnect")
