@@ -151,15 +151,6 @@ class Talker(Member):
             await asyncio.sleep(max(0.0, start + lines / per_second - now))
         await self.wait_acknowledged(0)
 
-    async def press(self, seconds: float, *, outstanding: int, size: int) -> None:
-        """Say lines as fast as they are acknowledged, with so many unacknowledged at most."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            while self.said - self.acknowledged < outstanding:
-                self.say(size)
-            await self.wait_acknowledged(outstanding - 1)
-        await self.wait_acknowledged(0)
-
     async def wait_acknowledged(self, left: int) -> None:
         """Wait until at most `left` lines are not acknowledged."""
         async with asyncio.timeout(PATIENCE):

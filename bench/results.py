@@ -57,6 +57,8 @@ def _lines(docs: Path) -> list[str]:
     found = rows_of(docs)
     pictures = plots.draw(found.get("growth", []), docs)
     lines = ["### What must be reached", "", *report.goals([row for rows in found.values() for row in rows])]
+    newest = max(known.values(), key=lambda about: str(about["date"]))["machine"]
+    lines += ["", "Machine: " + ", ".join(f"{name} {value}" for name, value in newest.items()) + "."]
     for word, rows in found.items():
         about = known[word]
         loads = f"load before {about['load_before']}, after {about['load_after']}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -180,66 +179,12 @@ async def logins(sizes: Sizes) -> Found:
     return Found(rows, add(settled))
 
 
-LOADS = ((1, 1), (30, 1), (100, 1), (1, 30))
-"""Talkers, and lines of each that are not acknowledged."""
-
-
-async def fanout(sizes: Sizes) -> Found:
-    """Deliveries per second in one room, with so many lines under way; beside the least that a server can do."""
-    rows: list[dict[str, Any]] = []
-    accounts: list[Account] = []
-    for who, start in (("floor", floor), ("godwit", serving)):
-        async with start() as server, Crowd() as crowd:
-            room = Room(server.tcp, server.pid)
-            await crowd.connect(sizes.room, "tcp", server.tcp)
-            await room.add_probes(5)
-            for talkers, each in LOADS:
-                row, account = await _press(room, crowd, talkers, each, sizes.seconds / 2)
-                rows.append({"server": who, "room": sizes.room, "talkers": talkers, "outstanding_each": each, **row})
-                accounts.append(account)
-            room.close()
-    for least, row in zip(rows, rows[len(LOADS) :], strict=False):
-        row["of_floor"] = round(row["deliveries_per_s"] / least["deliveries_per_s"], 2)
-    return Found(rows, add(accounts))
-
-
-async def _press(room: Room, crowd: Crowd, talkers: int, each: int, seconds: float) -> tuple[dict[str, Any], Account]:
-    async def press(talker: Talker) -> None:
-        await talker.press(seconds, outstanding=each, size=80)
-
-    spell = await room.talk(press, talkers=talkers, crowd=crowd)
-    row = {
-        "lines_per_s": round(spell.account.said / spell.seconds),
-        "deliveries_per_s": round(spell.account.delivered / spell.seconds),
-        "server_cpu_us_each": round(spell.cpu / spell.account.delivered * 1e6, 2),
-        **spell.latency(),
-    }
-    return row, spell.account
-
-
-@contextlib.asynccontextmanager
-async def floor() -> AsyncIterator[Serving]:
-    """Run the least server as a child."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bench.floor"), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    address = (await process.stdout.readline()).decode().strip()
-    try:
-        yield Serving(process.pid, address, "")
-    finally:
-        process.stdin.close()
-        await process.wait()
-
-
 Scenario = Callable[[Sizes], Coroutine[Any, Any, Found]]
 
 SCENARIOS: dict[str, Scenario] = {
     "idle": idle,
     "stalled": stalled,
     "logins": logins,
-    "fanout": fanout,
     "cold": cold,
     "hot": hot,
     "bot": bot,

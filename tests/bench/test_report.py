@@ -69,7 +69,7 @@ def test_verdict(exact: bool, note: str, shown: str) -> None:
 def test_results_are_kept_scenario_by_scenario(tmp_path: Path) -> None:
     """A new run of one leaves the others alone; what stands around the markers stays."""
     (tmp_path / "benchmarks.md").write_text(f"before\n{results.BEGIN}\nold\n{results.END}\nafter\n")
-    about = {"command": "python -m bench a", "load_before": "0", "load_after": "1"}
+    about = {"command": "python -m bench a", "machine": {"cpu": "fast"}, "load_before": "0", "load_after": "1"}
     results.record("a", ROWS, about, tmp_path)
     results.record("b", [row("godwit", "W=1000", 5, "b")], about, tmp_path)
     results.record("a", ROWS[:1], about, tmp_path)
@@ -78,6 +78,7 @@ def test_results_are_kept_scenario_by_scenario(tmp_path: Path) -> None:
     assert page.startswith(f"before\n{results.BEGIN}\n")
     assert page.endswith(f"{results.END}\nafter\n")
     assert "old" not in page
+    assert "Machine: cpu fast." in page
     assert "| godwit | W=100 | 9,000,000 | exact |" in page
     assert "| godwit | W=1000 | 5 | exact |" in page
     assert "inspircd | W=1" not in page
