@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable
 from typing import cast
 
@@ -527,3 +528,45 @@ def test_the_last_of_a_view_takes_its_lines_along(place: Place) -> None:
     assert place.fanout.views() == 1
     place.loop.turn()
     assert ann.writes == [b"a 0;"]
+
+
+@pytest.mark.parametrize("straight", [True, False])
+@pytest.mark.parametrize("tiny", [0, 3, TINY])
+def test_whatever_happens_each_sees_what_is_for_it_once_and_in_order(
+    straight: bool, tiny: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fanout, "TINY", tiny)
+    for seed in range(50):
+        dice = random.Random(seed)
+        place = Place(straight)
+        readers = [place.reader(f"r{at}", dice.choice((NONE, Caps.TAGS)), dice.random() < 0.3) for at in range(5)]
+        expected = {reader: b"" for reader in readers}
+
+        def show(
+            reader: FakeReader, line: bytes, place: Place = place, expected: dict[FakeReader, bytes] = expected
+        ) -> None:
+            if reader in place.fanout:
+                expected[reader] += frame(line) if reader.connection.websocket else line
+
+        for number in range(60):
+            reader = dice.choice(readers)
+            happens = dice.random()
+            if happens < 0.4:
+                for other in readers:
+                    if other is not reader:
+                        show(other, f"{number} {other.caps.value};".encode())
+                place.say(str(number), reader)
+            elif happens < 0.6:
+                show(reader, b"own;")
+                place.fanout.only(reader, b"own;")
+            elif happens < 0.7:
+                place.fanout.catch_up(reader)
+            elif happens < 0.8 and not place.fanout.remove(reader):
+                place.fanout.add(reader)
+            elif happens < 0.85 and reader in place.fanout:
+                reader.caps ^= Caps.TAGS
+                place.fanout.regroup(reader)
+            elif happens < 0.95:
+                place.loop.turn()
+        place.turn.flush()
+        assert {reader: b"".join(reader.writes) for reader in readers} == expected, seed

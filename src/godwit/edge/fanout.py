@@ -87,68 +87,90 @@ class Outlet(Protocol):
         ...
 
 
-_Waiting = tuple[bytes, Reader | None, bool]
-"""Bytes; whom they are special to; True: they are for that one only, False: for all but that one."""
+class _Batch:
+    """What waits for the readers of a view: the lines for all, and in what the cut of some differs from them.
+
+    Attributes:
+        lines: those for all.
+        own: for each reader that a line is not for, or is only for: before how many of `lines` that one came; its
+            bytes, or None if it is the next of `lines` that the reader does not get.
+        begins: from which line on a reader is one, or has not been given them yet.
+    """
+
+    __slots__ = ("begins", "lines", "own")
+
+    def __init__(self) -> None:
+        self.lines: list[bytes] = []
+        self.own: dict[Reader, list[tuple[int, bytes | None]]] = {}
+        self.begins: dict[Reader, int] = {}
+
+    def add(self, data: bytes, but: Reader | None) -> None:
+        """Have a line wait for all but one."""
+        if but is not None:
+            self.own.setdefault(but, []).append((len(self.lines), None))
+        self.lines.append(data)
+
+    def put(self, reader: Reader, data: bytes) -> bool:
+        """Have bytes for one reader wait behind what waits for it; False, with nothing done, if nothing does."""
+        if self.begins.get(reader) == len(self.lines) and reader not in self.own:
+            return False
+        self.own.setdefault(reader, []).append((len(self.lines), data))
+        return True
+
+    def take(self, reader: Reader) -> list[bytes]:
+        """Cut out what waits for one reader; from here on nothing of it does."""
+        lines, begin = self.lines, self.begins.get(reader, 0)
+        cut: list[bytes] = []
+        for at, data in self.own.pop(reader, ()):
+            cut += lines[begin:at]
+            begin = at
+            if data is None:
+                begin += 1
+            else:
+                cut.append(data)
+        cut += lines[begin:]
+        self.begins[reader] = len(lines)
+        return cut
+
+    def drop(self, reader: Reader) -> None:
+        """Forget a reader, whose cut was taken."""
+        del self.begins[reader]
 
 
 class _Group:
-    """Readers with the same view, and the lines that wait for them.
+    """Readers with the same view.
 
     Attributes:
-        ahead: how many of the waiting lines a reader has already, or need not have; None if that is so of nobody.
+        batch: what waits for them; None if nothing does.
     """
 
-    __slots__ = ("ahead", "caps", "framed", "readers", "view", "waiting")
+    __slots__ = ("batch", "caps", "framed", "readers", "view")
 
     def __init__(self, caps: Caps, framed: bool) -> None:
         self.caps = caps
         self.view = message_view(caps)
         self.framed = framed
         self.readers: dict[Reader, Sink] = {}
-        self.waiting: list[_Waiting] | None = None
-        self.ahead: dict[Reader, int] | None = None
-
-    def pass_over(self, reader: Reader) -> None:
-        """Give a reader nothing of what waits."""
-        if self.waiting is not None:
-            if self.ahead is None:
-                self.ahead = {}
-            self.ahead[reader] = len(self.waiting)
-
-    def put(self, reader: Reader, data: bytes) -> bool:
-        """Have bytes for one reader wait behind what waits for it; False, with nothing done, if nothing does."""
-        if self.waiting is None or (self.ahead is not None and self.ahead.get(reader) == len(self.waiting)):
-            return False
-        self.waiting.append((data, reader, True))
-        return True
-
-    def take(self, reader: Reader) -> list[bytes]:
-        """Cut out what waits for one reader, which must be asked for once only."""
-        begin = self.ahead.get(reader, 0) if self.ahead else 0
-        return [data for data, who, only in (self.waiting or ())[begin:] if (who is reader) == only]
+        self.batch: _Batch | None = None
 
     def flush(self, outlet: Outlet, alone: bool) -> None:
-        """Hand over what waits, as `send` does."""
-        waiting = self.waiting
-        if waiting is None:
+        """Hand over what waits, as `send` does: first to those who get a cut of their own."""
+        batch, self.batch = self.batch, None
+        if batch is None:
             return
         readers = self.readers
-        special = {who for _, who, _ in waiting if who in readers}
-        if self.ahead:
-            special.update(self.ahead)
-        common = [data for data, _, only in waiting if not only]
-        cuts = [(readers[reader], own) for reader in special if (own := self.take(reader))]
-        self.waiting = self.ahead = None
-        for sink, own in cuts:
-            send(outlet, (sink,), b"".join(own), alone)
-            outlet.delivered += len(own)
+        special = batch.own.keys() | batch.begins.keys()
         if special:
             readers = readers.copy()
             for reader in special:
-                del readers[reader]
-        if common and readers:
-            send(outlet, readers.values(), b"".join(common) if len(common) > 1 else common[0], alone)
-            outlet.delivered += len(common) * len(readers)
+                sink = readers.pop(reader)
+                if cut := batch.take(reader):
+                    send(outlet, (sink,), b"".join(cut), alone)
+                    outlet.delivered += len(cut)
+        lines = batch.lines
+        if lines and readers:
+            send(outlet, readers.values(), b"".join(lines) if len(lines) > 1 else lines[0], alone)
+            outlet.delivered += len(lines) * len(readers)
 
 
 def send(outlet: Outlet, sinks: Collection[Sink], data: bytes, alone: bool) -> None:
@@ -208,7 +230,8 @@ class Fanout:
             self._groups = (*self._groups, group)
         if reader not in group.readers:
             group.readers[reader] = sink
-            group.pass_over(reader)
+            if group.batch is not None:
+                group.batch.begins[reader] = len(group.batch.lines)
             sink.fanouts += 1
             self._size += 1
 
@@ -218,8 +241,8 @@ class Fanout:
         if group is None:
             return False
         self._catch_up(group, reader)
-        if group.ahead:
-            group.ahead.pop(reader, None)
+        if group.batch is not None:
+            group.batch.drop(reader)
         group.readers.pop(reader).fanouts -= 1
         self._size -= 1
         if not group.readers:
@@ -261,7 +284,7 @@ class Fanout:
             return False
         if group.framed:
             data = frame(data)
-        if not group.put(reader, data):
+        if group.batch is None or not group.batch.put(reader, data):
             sink = group.readers[reader]
             if self._size <= TINY:
                 send(self._outlet, (sink,), data, alone=False)
@@ -275,7 +298,6 @@ class Fanout:
         group = self._group_of(reader)
         if group is not None:
             self._catch_up(group, reader)
-            group.pass_over(reader)
 
     def flush(self, alone: bool) -> None:
         """Hand over what waits; `send` says what `alone` means."""
@@ -306,9 +328,9 @@ class Fanout:
         if group.framed:
             data = frame(data)
         if not at_once:
-            if group.waiting is None:
-                group.waiting = []
-            group.waiting.append((data, but, False))
+            if group.batch is None:
+                group.batch = _Batch()
+            group.batch.add(data, but if but in group.readers else None)
             return
         sinks = [sink for reader, sink in group.readers.items() if reader is not but]
         if sinks:
@@ -316,10 +338,9 @@ class Fanout:
             self._outlet.delivered += len(sinks)
 
     def _catch_up(self, group: _Group, reader: Reader) -> None:
-        own = group.take(reader)
-        if own:
-            group.readers[reader].write_raw(b"".join(own))
-            self._outlet.delivered += len(own)
+        if group.batch is not None and (cut := group.batch.take(reader)):
+            group.readers[reader].write_raw(b"".join(cut))
+            self._outlet.delivered += len(cut)
 
     def _group_of(self, reader: Reader) -> _Group | None:
         for group in self._groups:
