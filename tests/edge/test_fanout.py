@@ -540,7 +540,7 @@ def test_whatever_happens_each_sees_what_is_for_it_once_and_in_order(
         dice = random.Random(seed)
         place = Place(straight)
         readers = [place.reader(f"r{at}", dice.choice((NONE, Caps.TAGS)), dice.random() < 0.3) for at in range(5)]
-        expected = {reader: b"" for reader in readers}
+        expected = dict.fromkeys(readers, b"")
 
         def show(
             reader: FakeReader, line: bytes, place: Place = place, expected: dict[FakeReader, bytes] = expected
