@@ -35,6 +35,8 @@ def main(arguments: list[str]) -> int:
     sizes = SMALL if options.quick else Sizes()
     if options.channels:
         sizes = replace(sizes, bot=options.channels)
+    if options.rows:
+        sizes = replace(sizes, bot_rows=True)
     if options.joins:
         sizes = replace(sizes, bot_joins=options.joins)
     comparing = Options(
@@ -97,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--joins", type=int, metavar="N", help="that the bot may do in ten seconds, as 2000; else any number, unpaced"
     )
+    parser.add_argument("--rows", action="store_true", help="the bot's channels have rows, and are moved one by one")
     group = parser.add_argument_group("servers beside each other", f"of {', '.join(WORDS)}")
     group.add_argument("--windows", default="", metavar="W,W", help="lines under way, instead of the scenario's")
     group.add_argument("--rates", default="", metavar="R,R", help="lines a second, instead of the scenario's")

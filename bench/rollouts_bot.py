@@ -227,7 +227,8 @@ async def bot(sizes: Sizes) -> Found:
     unpaced = {"move.notice_share": "0"}
     async with network(limits if sizes.bot_joins else limits | unpaced) as server:
         await server.ask("POST", "/accounts", {"login": NICK, "bot": "verified", "by": "bench"})
-        await server.tell_of(channels)
+        if sizes.bot_rows:
+            await server.tell_of(channels)
         memory = [machine.memory(server.pid)]
         guest = Bot(channels)
         await guest.old.start(server.ready.clusters["main"].tcp)
@@ -256,6 +257,7 @@ async def bot(sizes: Sizes) -> Found:
         guest.new.close()
     row = {
         "channels": sizes.bot,
+        "rows": sizes.bot_rows,
         "joins_allowed_in_10_s": sizes.bot_joins,
         "joined_in_s": round(joined, 1),
         "joins_in_10_s": most_joins,

@@ -13,6 +13,7 @@ class Sizes:
     """How large the scenarios are; `SMALL` is to see that they work.
 
     `bot_joins` are those that the bot may do in ten seconds; 0: any number, and SERVERCHANGE is not paced.
+    With `bot_rows` its channels have rows, and are moved one by one; else they go with the default placement.
     """
 
     idle: int = 10_000
@@ -26,6 +27,7 @@ class Sizes:
     hot_members: int = 5
     bot: int = 100_000
     bot_joins: int = 0
+    bot_rows: bool = False
     storm: int = 19_000
     many: int = 50_000
 

@@ -179,6 +179,10 @@ class Owner(Protocol):
 
     channel: EdgeChannel
 
+    def confirmed(self, placement: Placement, chain: Sequence[Segment], asked_at: float) -> bool:
+        """The store says where the channel is, for which there are no rows; says whether that changes nothing."""
+        ...
+
     def fail(self) -> None:
         """Give the channel up: it has failed itself at an answer."""
         ...
@@ -411,7 +415,8 @@ class RoomBackend:
     def take(self, found: Answer) -> None:
         """Hand the channel what the store said of it."""
         self.room_id = found.room_id or self.room_id
-        self.call(self.channel.placed, found.placement, found.chain, found.sanctions, found.asked_at)
+        if found.sanctions or not self._owner.confirmed(found.placement, found.chain, found.asked_at):
+            self.call(self.channel.placed, found.placement, found.chain, found.sanctions, found.asked_at)
 
     async def _commit(self, to: Segment) -> None:
         placement: Placement | None = None

@@ -7,6 +7,8 @@ rests is in no way different from one that does not.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from godwit.chat.modes import Modes
@@ -59,5 +61,15 @@ class Rest(msgspec.Struct):
         """Take a comparison with the log if it finds everything as it should be (rule L1), and soon enough (C7)."""
         if head > self.position or segment != self.segment or asked_at - self.verified > lease:
             return False
+        self.verified = max(self.verified, asked_at)
+        return True
+
+    def confirmed(self, placement: Placement, chain: Sequence[Segment], asked_at: float, lease: float) -> bool:
+        """Take what the store says if it is what is known, and nothing stands in the channel."""
+        if self.content or placement.segment != self.segment or tuple(chain) != (self.chain or (self.segment,)):
+            return False
+        if asked_at - self.verified > lease:
+            return False
+        self.placement = placement
         self.verified = max(self.verified, asked_at)
         return True

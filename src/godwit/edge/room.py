@@ -7,7 +7,7 @@ logged and given up, its members get PART, and the next JOIN makes it anew.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
@@ -27,7 +27,7 @@ from godwit.edge.rest import Rest
 from godwit.tmi import render
 from godwit.tmi.capabilities import Caps
 from godwit.tmi.dialect import Dialect
-from godwit.values import Act, Message, Position, Produced, Segment
+from godwit.values import Act, Message, Placement, Position, Produced, Segment
 
 if TYPE_CHECKING:
     from godwit.edge.company import Company
@@ -419,6 +419,11 @@ class Room:
         elif self.channel.stands(segment, head, asked_at):
             return
         self._backend.call(self.channel.compared, segment, head, asked_at)
+
+    def confirmed(self, placement: Placement, chain: Sequence[Segment], asked_at: float) -> bool:
+        """Take what the store says without waking the channel, if that changes nothing; says whether it did."""
+        lease = self._house.outside.settings.move.lease
+        return self._rest is not None and self._rest.confirmed(placement, chain, asked_at, lease)
 
     def close(self) -> None:
         """Read nothing any more."""
