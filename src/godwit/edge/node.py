@@ -366,7 +366,7 @@ class EdgeNode:
                 log.exception("deadline_failed", cluster=self.cluster)
             if number % SLICE == 0:
                 yield
-        self._look_after(now)
+        yield from self._look_after(now)
         self.neighbours.sweep()
         if now - self._announced >= ANNOUNCE:
             self._announced = now
@@ -376,18 +376,22 @@ class EdgeNode:
                     self._outside.stirred.add(name)  # it may rest now
                     yield
 
-    def _look_after(self, now: float) -> None:
+    def _look_after(self, now: float) -> Iterator[None]:
         """See to the channels to which something has happened, and let those rest to which nothing does."""
         stirred, self._outside.stirred = self._outside.stirred, set()
-        for name in stirred:
+        for number, name in enumerate(stirred, 1):
             room = self._rooms.get(name)
             if room is not None:
                 if room.needs_tick:
                     room.tick()  # which stirs it again
                 self._let_rest(room, now)
-        for name in _over(self._quiet, now - QUIET):
+            if number % SLICE == 0:
+                yield
+        for number, name in enumerate(_over(self._quiet, now - QUIET), 1):
             if room := self._rooms.get(name):
                 room.rest(content=True)
+            if number % SLICE == 0:
+                yield
         for name in _over(self._left, now - self.settings.edge.linger):
             room = self._rooms.get(name)
             if room is not None and room.idle:
