@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -259,3 +261,77 @@ def test_any_order_of_events(steps: list[str]) -> None:
             flying = {producer: sent for producer, sent in flying.items() if sent.id not in ended}
     assert len(ended) == len(set(ended))
     assert len(box) + len(ended) + refused == sum(made.values())
+
+
+class Plain:
+    """An outbox that looks at everything each time: what may be in flight is found, not kept."""
+
+    def __init__(self) -> None:
+        self.lanes: dict[str, list[Produced]] = {"p": [], "q": [], "r": []}
+        self.flying: set[str] = set()
+        self.retry_at: dict[str, float] = {}
+        self.since: dict[str, float] = {}
+
+    def due(self, now: float) -> set[str]:
+        firsts = {lane[0].id for lane in self.lanes.values() if lane}
+        found = {first for first in firsts if first not in self.flying and self.retry_at.get(first, 0.0) <= now}
+        self.flying |= found
+        return found
+
+    def later(self, sent: Produced, now: float) -> None:
+        if self.lanes[sent.producer][:1] and self.lanes[sent.producer][0].id == sent.id:
+            self.flying.discard(sent.id)
+            self.retry_at[sent.id] = now + 1.5
+
+    def drop(self, which: Callable[[str], bool]) -> None:
+        for lane in self.lanes.values():
+            while lane and which(lane[0].id):
+                self.flying.discard(lane.pop(0).id)
+
+
+@given(st.lists(st.tuples(st.sampled_from(STEPS[2:] + ("put",)), st.sampled_from("pqr")), max_size=80))
+def test_nobody_is_forgotten_and_nobody_goes_twice(steps: list[tuple[str, str]]) -> None:
+    """Compared with an outbox that looks at everything each time, whatever comes back late, twice or never."""
+    box, plain = Outbox(most=4, hold=10.0, retry=1.5), Plain()
+    now, epoch, made = 0.0, 1, 0
+    sent: dict[str, Produced] = {}
+    for step, producer in steps:
+        now += 1.0
+        if step == "put":
+            made += 1
+            if box.put(record(made, producer, epoch), now):
+                plain.lanes[producer].append(record(made, producer))
+                plain.since[f"{producer}{made}"] = now
+            else:
+                assert len(plain.lanes[producer]) == 4
+        elif step == "due":
+            due = list(box.due(epoch, now))
+            assert {found.epoch for found in due} <= {epoch}
+            assert len(due) == len(set(ids(due)))
+            assert set(ids(due)) == plain.due(now)
+            sent |= {found.producer: found for found in due}
+        elif step == "land" and producer in sent:
+            first = plain.lanes[producer][:1]
+            assert box.read_back(sent[producer]) == (ids(first) == [sent[producer].id])
+            if ids(first) == [sent[producer].id]:
+                plain.lanes[producer].pop(0)
+        elif step in ("refuse", "time out") and producer in sent:
+            (box.refused if step == "refuse" else box.unanswered)(sent[producer], now)
+            if sent[producer].epoch == epoch:
+                plain.later(sent[producer], now)
+        elif step == "resend":
+            epoch += 1
+            box.resend()
+            plain.flying.clear()
+            plain.retry_at.clear()
+        elif step == "give up":
+            box.give_up(now)
+            plain.drop(lambda id_: now - plain.since[id_] > 10.0)
+        elif step == "lose":
+            taken = {lost.id for lost, _ in box.lose()}
+            plain.drop(lambda id_: id_ in taken)
+        elif step == "abandon":
+            box.abandon()
+            plain.drop(lambda id_: True)
+        assert len(box) == sum(map(len, plain.lanes.values()))
+        assert bool(box) == any(plain.lanes.values())

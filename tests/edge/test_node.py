@@ -285,6 +285,27 @@ async def test_a_fault_at_one_deadline_does_not_cost_others_theirs(monkeypatch: 
         assert await ann.flush() == []
 
 
+async def test_who_was_given_another_deadline_during_the_sweep_keeps_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """RC-2: who is asked to go while others have their turn has the grace time."""
+    async with world() as net:
+        node = net.nodes["main"]
+        ann, bob = await net.join("ann"), await net.join("bob")
+        first, second = net.session("ann"), net.session("bob")
+        real = Session.due
+
+        def due(session: Session, now: float) -> None:
+            if session is first:
+                second.send_away()
+            real(session, now)
+
+        monkeypatch.setattr(Session, "due", due)
+        node.sweep(node.loop.time() + 310.0)
+        assert await ann.line() == "PING :tmi.twitch.tv"
+        assert await bob.line() == ":tmi.twitch.tv RECONNECT"
+        assert second.slot
+        assert await bob.flush() == []
+
+
 async def test_a_channel_in_which_nothing_happens_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """A bot sits in 100,000 of them: neither the sweep nor a comparison that finds all well touches one."""
     async with world() as net:

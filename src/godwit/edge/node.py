@@ -360,7 +360,8 @@ class EdgeNode:
         self.pace.turn()
         for number, timed in enumerate(self.wheel.expire(now), 1):
             try:
-                timed.due(now)
+                if not timed.slot:  # else it was given another deadline while others had their turn
+                    timed.due(now)
             except Exception:
                 # One session's fault must not cost the others their deadlines.
                 log.exception("deadline_failed", cluster=self.cluster)
