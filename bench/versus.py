@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from itertools import count
 from statistics import median
 
@@ -111,7 +112,7 @@ class Options:
     seconds: float = 1.5
     rounds: int = 3
     quick: bool = False
-    say: Callable[[str], None] = field(default=print)
+    say: Callable[[str], None] = field(default=partial(print, flush=True))
     shared: Running | None = None
 
     def running(self, quiet: bool = False) -> AbstractContextManager[Running]:
