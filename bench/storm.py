@@ -38,23 +38,25 @@ NICENESS = 15
 
 @dataclass(frozen=True, slots=True)
 class Storm:
-    """Who comes, and how.
+    """Who comes, and how; who came in the storm before hangs up first, all at once, as after a RECONNECT.
 
     Attributes:
         accounts: they log in with accounts, not anonymously.
-        back: they were in already, hang up all at once and come back, as after a RECONNECT.
+        at_once: connections under way at the same time; 0 for all. The system's queue of a listener holds 4,096
+            (`net.core.somaxconn`): whom it drops tries again by itself after a second, then after three, then seven.
     """
 
     title: str
     accounts: bool = False
-    back: bool = False
+    at_once: int = 4_000
 
 
 STORMS = (
     Storm("anonymous"),
-    Storm("back again", back=True),
+    Storm("back again"),
+    Storm("back, all at once", at_once=0),
     Storm("new accounts", accounts=True),
-    Storm("known accounts", accounts=True, back=True),
+    Storm("known accounts", accounts=True),
 )
 
 
@@ -88,7 +90,7 @@ def _come(
     members = max(1, count // ROOMS)
     shape = Shape(rooms=ROOMS, members=members, senders=members if kind.accounts else 0, name="s")
     before = target.cpu()
-    pipe.send((target.tcp, shape))
+    pipe.send((target.tcp, shape, kind.at_once or ROOMS * members))
     during = []
     while not pipe.poll():
         during.append(steady(bystanders, RATE, SPELL, 0.0))
@@ -145,7 +147,7 @@ def _obey(pipe: Pipe) -> None:
     crowd: Crowd | None = None
     while True:
         try:
-            address, shape = pipe.recv()
+            address, shape, at_once = pipe.recv()
         except EOFError:
             return
         if crowd is not None:
@@ -153,7 +155,7 @@ def _obey(pipe: Pipe) -> None:
         crowd = Crowd(address, Dialect(tagged=True), shape)
         used = os.times()
         try:
-            seconds = crowd.connect(at_once=shape.rooms * shape.members)
+            seconds = crowd.connect(at_once)
         except Exception as error:
             pipe.send(repr(error))
             return
