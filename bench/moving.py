@@ -39,9 +39,7 @@ def move(options: Options) -> list[Row]:
     with options.running() as running:
         target = running.get("godwit")
         # What a server does once, at its first request and move, is not what is measured.
-        first = _Mover(
-            target.ready, "first", 0.0
-        )
+        first = _Mover(target.ready, "first", 0.0)
         first.start()
         first.join()
         for turn in range(1 if options.quick else options.rounds):

@@ -39,6 +39,13 @@ GODWIT = {
 """Limits are on and set high, so that looking costs what it costs; everything else is as it is by default."""
 
 
+_ROOT = str(Path(__file__).parents[1])
+_ENVIRONMENT = {
+    **os.environ,
+    "PYTHONPATH": os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), _ROOT))),
+}  # a part of the bench that runs as a child is found wherever that runs
+
+
 class Missing(Exception):
     """A server is not installed; the message says how to get it."""
 
@@ -83,7 +90,9 @@ def child(command: Sequence[str], folder: str, stdin: int = subprocess.DEVNULL) 
     pin(SERVER_CORE)
     try:
         with Path(folder, "said.txt").open("wb") as said:
-            process = subprocess.Popen(command, cwd=folder, stdin=stdin, stdout=said, stderr=subprocess.STDOUT)
+            process = subprocess.Popen(
+                command, cwd=folder, env=_ENVIRONMENT, stdin=stdin, stdout=said, stderr=subprocess.STDOUT
+            )
     finally:
         pin(LOAD_CORE)
     try:
