@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> int:
         shared=Running() if options.quick else None,
     )
     report: dict[str, Any] = {
-        "command": shlex.join(["python", "-m", "bench", *arguments]),
+        "command": shlex.join(["python", "-m", "bench", *results.without_files(arguments)]),
         "machine": machine.describe(),
         "load_before": machine.load(),
         "scenarios": {},

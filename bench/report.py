@@ -131,7 +131,7 @@ def table(rows: Sequence[Row]) -> list[str]:
     keys = [key for key in COLUMNS if any(row.figures.get(key) for row in rows)]
     figures = found(rows)
     beside = [name for name in BESIDE if any(row.server == name for row in rows if RATE in row.figures)]
-    head = ["server", "", *(COLUMNS[key][0] for key in keys), *(f"x {name}" for name in beside), "counts"]
+    head = ["server", "setting", *(COLUMNS[key][0] for key in keys), *(f"x {name}" for name in beside), "counts"]
     lines = ["| " + " | ".join(head) + " |", "| " + " | ".join("---" for _ in head) + " |"]
     for row in sorted(rows, key=lambda row: _order(row.setting)):
         if not row.figures:
@@ -146,7 +146,7 @@ def table(rows: Sequence[Row]) -> list[str]:
     return lines
 
 
-def _order(setting: str) -> tuple[float, str]:
-    """Settings in order of their numbers: W=1, W=10, W=100."""
-    digits = "".join(letter for letter in setting if letter.isdigit())
-    return (float(digits or 0), setting)
+def _order(setting: str) -> tuple[str, float]:
+    """Settings of one kind in order of their numbers: W=1, W=10, W=100."""
+    digits = "".join(letter for letter in setting if letter in "0123456789.")
+    return ("".join(letter for letter in setting if letter.isalpha()), float(digits or 0))

@@ -20,6 +20,12 @@ JSON, PAGE = "benchmarks.json", "benchmarks.md"
 BEGIN, END = "<!-- measured -->", "<!-- /measured -->"
 
 
+def without_files(arguments: list[str]) -> list[str]:
+    """The command line as others can use it: where the JSON went does not matter to them."""
+    behind = zip(["", *arguments], arguments, strict=False)
+    return [one for before, one in behind if before != "--json" and one.partition("=")[0] != "--json"]
+
+
 def record(word: str, rows: list[Row], about: Mapping[str, Any], docs: Path = DOCS) -> None:
     """Put the results of one scenario in the place of those that were there.
 
@@ -67,7 +73,7 @@ def _lines(docs: Path) -> list[str]:
         runs = max((row.runs for row in rows), default=0)
         lines.append(f"`{about['command']}`, {about['date']}; medians of {runs}; {loads}.")
         versions = {row.server: row.version for row in rows if row.version}
-        if word == "growth":
-            lines += ["", *(f"![CPU and latency against {name}]({name})" for name in pictures), ""]
         lines.append("Versions: " + ", ".join(f"{name} {version}" for name, version in versions.items()) + ".")
+        if word == "growth":
+            lines += [part for name in pictures for part in ("", f"![The cost beside what grows]({name})")]
     return lines

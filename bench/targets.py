@@ -154,9 +154,9 @@ def program(name: str, package: str) -> str:
 
 
 def said(command: Sequence[str]) -> str:
-    """The first line of what a program says, such as its version."""
+    """The first words of what a program says, such as its name and version."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return (done.stdout or done.stderr).strip().splitlines()[0]
+    return " ".join((done.stdout or done.stderr).split()[:2]).partition("-IDENT")[0]
 
 
 @contextlib.contextmanager

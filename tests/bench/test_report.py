@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench import report, results
+from bench.results import without_files
 from bench.versus import Row
 
 
@@ -52,7 +53,7 @@ def test_silence_of_a_move() -> None:
 def test_table() -> None:
     """Settings in order, ratios beside, a server that is missing with its reason."""
     lines = report.table(ROWS)
-    assert lines[0] == "| server |  | deliveries/s | CPU, us each | x kernel | x inspircd | counts |"
+    assert lines[0] == "| server | setting | deliveries/s | CPU, us each | x kernel | x inspircd | counts |"
     assert "| ngircd | not installed: apt-get install ngircd |" in lines[2]
     assert lines[3] == "| godwit | W=1 | 240,000 | 3.21 | 0.75 | 1.2 | exact |"
     assert lines[-1] == "| godwit | W=100 | 9,000,000 |  |  |  | exact |"
@@ -90,3 +91,12 @@ def test_a_page_without_markers(tmp_path: Path) -> None:
     (tmp_path / "benchmarks.md").write_text("nothing")
     with pytest.raises(ValueError, match="no place for results"):
         results.write(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [(["a", "--json", "x.json", "--write"], ["a", "--write"]), (["--json=x", "b"], ["b"]), (["c"], ["c"])],
+)
+def test_the_command_names_no_file_of_this_machine(given: list[str], shown: list[str]) -> None:
+    """The rest of it is what others type."""
+    assert without_files(given) == shown
