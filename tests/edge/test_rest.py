@@ -186,6 +186,63 @@ async def test_a_log_that_is_silent_for_a_lease_wakes_it() -> None:
         assert room.awake
 
 
+async def test_a_comparison_that_comes_late_does_not_wake_it() -> None:
+    """Rule C7: a busy edge is not to ask for all its channels because it is busy; who wakes one has it ask."""
+    async with world() as net:
+        node = net.nodes["main"]
+        ann = await net.join("ann")
+        room = rest(node)
+        net.clock.advance(node.settings.move.lease + 1)
+        await node.compare()
+        assert not room.awake
+        assert not room.channel.known
+        ann.send("PRIVMSG #room :hello")
+        await ann.until("USERSTATE")
+        assert room.channel.known
+
+
+async def test_it_rests_while_somebody_is_still_to_be_told() -> None:
+    """LIMIT-6, SC-4."""
+    limits = {"preset": "now", "joins": 2, "messages": 1000}
+    async with world(limits=limits, move={"notice_share": 0.5}) as net:
+        node = net.nodes["main"]
+        ann = await net.login("ann")
+        ann.send("JOIN #a,#b")
+        await ann.until(" 366 ann #b ")
+        for channel in "ab":
+            await net.claim(channel)
+        for channel in "ab":
+            await net.move(channel, "aws")
+        assert "SERVERCHANGE #a" in (await ann.until("SERVERCHANGE"))[-1]
+        await net.idle()
+        room = rest(node, "b")
+        assert node.statistics().untold == 1
+        net.clock.advance(30.0)
+        node.sweep(node.loop.time())
+        assert "SERVERCHANGE #b" in (await ann.until("SERVERCHANGE"))[-1]
+        assert room.untold == 0
+
+
+async def test_who_leaves_need_not_be_told_any_more() -> None:
+    """LIMIT-6."""
+    async with world(limits={"preset": "now", "joins": 2}, move={"notice_share": 0.5}) as net:
+        node = net.nodes["main"]
+        ann = await net.login("ann")
+        ann.send("JOIN #a,#b")
+        await ann.until(" 366 ann #b ")
+        for channel in "ab":
+            await net.claim(channel)
+            await net.move(channel, "aws")
+        await net.idle()
+        rest(node, "b")
+        ann.send("PART #b")
+        await ann.until("PART #b")
+        assert node.statistics().untold == 0
+        net.clock.advance(30.0)
+        node.sweep(node.loop.time())
+        assert not [line for line in await ann.flush() if "SERVERCHANGE #b" in line]
+
+
 async def test_it_goes_with_the_default_placement() -> None:
     """Rule C10."""
     async with world() as net:

@@ -30,6 +30,7 @@ class RoomAudience:
 
     Attributes:
         company: who is in it.
+        waiting: those whose SERVERCHANGE waits.
         hosting: whom it hosts and raids.
         standing: what holds in it for those who decide.
 
@@ -40,7 +41,7 @@ class RoomAudience:
     """
 
     __slots__ = (
-        "_addresses", "_change", "_early", "_newest", "_room", "_sessions", "_untold", "company", "hosting", "standing"
+        "_addresses", "_change", "_early", "_newest", "_room", "_sessions", "company", "hosting", "standing", "waiting"
     )  # fmt: skip
 
     def __init__(self, room: Room, sessions: Mapping[str, Session], addresses: Callable[[str], Addresses]) -> None:
@@ -50,14 +51,14 @@ class RoomAudience:
         self._early: set[Session] = set()
         self._change: tuple[Placement, dict[Caps, bytes]] | None = None
         self._newest: Placement | None = None
-        self._untold: set[Member] = set()
+        self.waiting: set[Session] = set()
         self.company = Company(room)
         self.hosting = Hosting()
         self.standing = Standing(room)
 
     def rests(self) -> bool:
         """Say whether it has nothing to remember but who is in the channel, and has nothing to tell."""
-        busy = self._early or self._untold or not self.hosting.blank or not self.standing.blank
+        busy = self._early or not self.hosting.blank or not self.standing.blank
         return not busy and self.company.rests()
 
     # membership -------------------------------------------------------------------------------
@@ -103,20 +104,25 @@ class RoomAudience:
             return
         self._newest = placement
         if asked:
-            session.node.pace.at_once(session, self)
-        elif not session.node.pace.in_turn(session, self):
-            self._untold.add(session)
+            session.node.pace.at_once(session, self._room)
+        elif not session.node.pace.in_turn(session, self._room):
+            self.waiting.add(session)
             return
-        self._untold.discard(session)
+        self.waiting.discard(session)
         self._redirect(session, placement)
 
     def untold(self) -> Collection[Member]:
         """Members whose SERVERCHANGE still waits."""
-        return self._untold
+        return self.waiting
+
+    def still_untold(self, waiting: Collection[Session], placement: Placement) -> None:
+        """Take note of those who had to wait before the channel went to rest."""
+        self.waiting.update(waiting)
+        self._newest = placement
 
     def turn_came(self, session: Session) -> bool:
         """Send a SERVERCHANGE that had to wait, if there is still one to send: the newest (LIMIT-6)."""
-        self._untold.discard(session)
+        self.waiting.discard(session)
         room = self._room
         if self._newest is None or session not in room.channel.members or room.channel.home == room.cluster:
             return False
@@ -125,9 +131,9 @@ class RoomAudience:
 
     def forget(self, session: Session) -> None:
         """The connection need not be told any more where the channel went."""
-        if session in self._untold:
-            self._untold.discard(session)
-            session.node.pace.forget(session, self)
+        if session in self.waiting:
+            self.waiting.discard(session)
+            session.node.pace.forget(session, self._room)
 
     def _redirect(self, session: Session, placement: Placement) -> None:
         if self._change is None or self._change[0] is not placement:

@@ -248,7 +248,7 @@ class EdgeChannel(KnownRoom):
         del self._attendance  # it knows this channel: together they would wait for the garbage collector
         return Rest(
             placement, () if len(recall.chain) == 1 else tuple(recall.chain), self._tail.position, recall.since,
-            self._reached, self._verified, self.last_message, tuple(members),
+            self._reached, self._verified, self._verified, self.last_message, tuple(members),
             None if blank else Content(room, recall, self._rows, self._modes),
         )  # fmt: skip
 

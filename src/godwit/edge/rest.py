@@ -38,6 +38,7 @@ class Rest(msgspec.Struct):
         since: what was said since then is all kept, which is nothing unless there is a content.
         reached: what was shown last.
         verified: when it was known last that nothing else is in force (rule C7).
+        compared: when the log was heard of last.
         last_message: log time of the last message that was read, 0 if there was none.
         members: who is let in; all of them are served.
     """
@@ -48,6 +49,7 @@ class Rest(msgspec.Struct):
     since: Position
     reached: Position
     verified: float
+    compared: float
     last_message: float
     members: tuple[Member, ...]
     content: Content | None = None
@@ -58,10 +60,16 @@ class Rest(msgspec.Struct):
         return self.placement.segment
 
     def stands(self, segment: Segment, head: int, asked_at: float, lease: float) -> bool:
-        """Take a comparison with the log if it finds everything as it should be (rule L1), and soon enough (C7)."""
-        if head > self.position or segment != self.segment or asked_at - self.verified > lease:
+        """Take a comparison with the log if it finds everything as it should be (rule L1).
+
+        One that came too late says nothing of what is in force (rule C7). Nobody acts on that while the channel rests:
+        whoever wakes it asks the store then. Else a busy edge would ask for all its channels because it was busy.
+        """
+        if head > self.position or segment != self.segment:
             return False
-        self.verified = max(self.verified, asked_at)
+        self.compared = max(self.compared, asked_at)
+        if asked_at - self.verified <= lease:
+            self.verified = max(self.verified, asked_at)
         return True
 
     def confirmed(self, placement: Placement, chain: Sequence[Segment], asked_at: float, lease: float) -> bool:

@@ -59,6 +59,7 @@ class Room:
         "_lock",
         "_looking",
         "_rest",
+        "_untold",
         "audience",
         "channel",
         "fanout",
@@ -77,6 +78,7 @@ class Room:
         self._awake = False
         self._rest: Rest | None = None
         self._company: Company | None = None
+        self._untold: tuple[Session, ...] = ()
         self._looking = False
 
     # at rest ----------------------------------------------------------------------------------
@@ -98,6 +100,8 @@ class Room:
         self.audience = audience(self, house.sessions, house.addresses)
         if self._company is not None:
             self.audience.company = self._company
+        if rest is not None and self._untold:
+            self.audience.still_untold(self._untold, rest.placement)
         self.channel = EdgeChannel(
             self.name,
             outside.cluster,
@@ -111,7 +115,7 @@ class Room:
             duplicate_window=duplicate_window(settings.limits),
             rest=rest,
         )
-        self._awake, self._rest, self._company = True, None, None
+        self._awake, self._rest, self._company, self._untold = True, None, None, ()
         for session in map(self.session, rest.members if rest else ()):
             if session is not None:
                 self.fanout.add(session)
@@ -138,6 +142,7 @@ class Room:
         for reader in list(self.fanout):
             self.fanout.remove(reader)
         self._company = None if self.audience.company.blank else self.audience.company
+        self._untold = shared(tuple(self.audience.waiting))
         self._awake, self._rest = False, rest
         del self.channel, self.audience, self.fanout
         return True
@@ -175,7 +180,7 @@ class Room:
     @property
     def untold(self) -> int:
         """How many members are still to be told where the channel went."""
-        return len(self.audience.untold()) if self._awake else 0
+        return len(self.audience.untold() if self._awake else self._untold)
 
     @property
     def idle(self) -> bool:
@@ -193,7 +198,7 @@ class Room:
         if self._awake:
             return self.channel.calm
         outside = self._house.outside
-        return self._rest is None or outside.clock.now() - self._rest.verified <= outside.settings.move.lease
+        return self._rest is None or outside.clock.now() - self._rest.compared <= outside.settings.move.lease
 
     def role(self, user_id: str) -> Role:
         """What an account is in the channel, beside its owner."""
@@ -303,7 +308,7 @@ class Room:
     def leave(self, session: Session) -> None:
         """A connection is out."""
         rest = self._rest
-        if rest is None or self._company is not None:
+        if rest is None or self._company is not None or self._untold:
             self._backend.call(self.channel.leave, session)
             self.audience.left(session)
             return
@@ -313,6 +318,10 @@ class Room:
             rest.members = self._house.shared(left)
             self.neighbours.touch(self.name, session.nick)
             self._house.outside.stirred.add(self.name)
+
+    def turn_came(self, session: Session) -> bool:
+        """Tell a connection where the channel went that had to wait for its turn (LIMIT-6)."""
+        return self.audience.turn_came(session)
 
     def regroup(self, session: Session) -> None:
         """Take note that a connection's capabilities have changed."""
