@@ -331,6 +331,9 @@ async def test_a_channel_in_which_nothing_happens_costs_nothing(monkeypatch: pyt
         assert touched == []
         net.clock.advance(net.settings.move.lease + 1.0)  # what is known is too old now
         await node.compare()
+        assert touched == []  # it rests
+        assert not node.room("room").channel.known  # and now it does not
+        await node.compare()
         assert touched == ["compared", "tick"]
         ann.send("PING :still")
         await ann.until("PONG")
