@@ -225,6 +225,7 @@ class App:
             identify=bearer.identify,
             user_id=derived_id if self._settings.auth.mode == "open" else None,
         )
+        await server.warm(app)
         web = await server.serve(app, directory.host, 0 if self._ports_auto else directory.port)
         self._up.push_async_callback(web.stop)
         self._up.callback(self._changes.close)

@@ -7,10 +7,11 @@ import signal
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from godwit.web.server import serve
+from godwit.web.server import serve, warm
 
 
 async def hello(scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,3 +83,23 @@ async def test_signals_are_left_alone() -> None:
         assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
     finally:
         await running.stop()
+
+
+async def test_a_warm_app_has_been_asked_once() -> None:
+    """So that the first who asks it does not wait, nor anybody else on this loop."""
+    asked: list[tuple[str, str]] = []
+
+    async def noting(scope: Scope, receive: Receive, send: Send) -> None:
+        asked.append((scope["method"], scope["path"]))
+        await hello(scope, receive, send)
+
+    await warm(noting)
+    assert asked == [("GET", "/no-such-path")]
+
+
+async def test_a_warm_app_has_built_what_it_needs() -> None:
+    """FastAPI makes its stack and routes at the first request."""
+    app = FastAPI()
+    assert app.middleware_stack is None
+    await warm(app)
+    assert app.middleware_stack is not None
