@@ -18,6 +18,9 @@ from godwit.load.receiver import Account, Event, Kind, Receiver, best_receiver
 PATIENCE = 20.0
 """Seconds without any news after which somebody who is waited for does not come."""
 
+RETRY = 0.02
+"""Seconds between two attempts to send to those who are not connected yet, while a crowd comes in."""
+
 AT_ONCE = 500
 """Connections that come in at the same time."""
 
@@ -126,13 +129,15 @@ class Crowd:
                 head, tail = self._dialect.line(self._channel(room), sender, shape.size)
                 self._senders.append(_Sender(_Member(socket.socket(), deque()), head, tail, following))
         began = heard_at = time.monotonic()
-        started, last = 0, -1
+        started, last, tried_at = 0, -1, began
         while (ready := started - self._waiting) < total:
             while started < total and self._waiting < at_once:
                 self._start(*divmod(started, shape.members))
                 started += 1
             self.tend(0.2)
-            self.unblock()
+            if (now := time.monotonic()) - tried_at > RETRY:  # who is not connected yet: thousands, perhaps
+                self.unblock()
+                tried_at = now
             if self._refused:
                 raise LoadFailed(f"{self._address} let {ready:,} of {total:,} in, then: {self._refused}")
             if ready != last:
