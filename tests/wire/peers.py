@@ -153,6 +153,7 @@ class FakeTransport(asyncio.Transport):
         self.on_left: Callable[[], None] = lambda: None
         self.aborted = False
         self.closing = False
+        self.reading = True
 
     def write(self, data: object) -> None:
         """Remember one write."""
@@ -172,6 +173,16 @@ class FakeTransport(asyncio.Transport):
     def is_closing(self) -> bool:
         """Whether it was closed or aborted."""
         return self.closing
+
+    def pause_reading(self) -> None:
+        """Remember it."""
+        assert self.reading
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        """Remember it."""
+        assert not self.reading
+        self.reading = True
 
     def close(self) -> None:
         """Remember it."""

@@ -6,7 +6,16 @@ import asyncio
 
 import pytest
 
-from godwit.wire.connection import BY_PEER, NOT_READING, NOT_READY, NOT_WANTED, Connection, Limits, State
+from godwit.wire.connection import (
+    BY_PEER,
+    HEARD_AT_ONCE,
+    NOT_READING,
+    NOT_READY,
+    NOT_WANTED,
+    Connection,
+    Limits,
+    State,
+)
 from godwit.wire.websocket import ClientCodec, ServerCodec, frame, parse_url
 from tests.wire.peers import FakeEndpoint, FakeTransport, Recorder
 
@@ -363,3 +372,70 @@ async def test_a_handshake_that_is_not_answered_yet_is_in_front() -> None:
     assert (ends.connection.state, ends.connection.fd) == (State.OPEN, -1)
     await turn()
     assert ends.connection.fd == 7
+
+
+MUCH = b"".join(b"%d\r\n" % number for number in range(HEARD_AT_ONCE))
+"""More than is heard in one turn, and than in two."""
+
+
+def masked(text: bytes) -> bytes:
+    """One frame as a client sends it, with a mask that changes nothing."""
+    return b"\x81\xfe" + len(text).to_bytes(2, "big") + b"\0\0\0\0" + text
+
+
+@pytest.mark.parametrize("websocket", [False, True])
+async def test_much_is_heard_in_portions_and_nothing_is_read_meanwhile(websocket: bool) -> None:
+    """Who sends megabytes at once does not keep the others waiting."""
+    ends, other = Ends(websocket), Ends()
+    lines = MUCH.splitlines(keepends=True)
+    sent = b"".join(masked(b"".join(lines[at : at + 100])) for at in range(0, len(lines), 100)) if websocket else MUCH
+    ends.connection.data_received(sent)
+    assert not ends.transport.reading
+    turns = 0
+    while not ends.transport.reading:
+        before = len(ends.owner.data)
+        other.connection.data_received(b"x")
+        assert len(other.owner.data) == turns + 1
+        await turn()
+        turns += 1
+        assert len(ends.owner.data) - before <= HEARD_AT_ONCE + 1100
+    assert turns == -(-len(sent) // HEARD_AT_ONCE)
+    assert ends.owner.data == MUCH
+    ends.connection.data_received(masked(b"on\r\n") if websocket else b"on\r\n")
+    assert ends.owner.data == MUCH + b"on\r\n"
+
+
+async def test_what_comes_while_much_is_heard_comes_behind_it() -> None:
+    """A transport may have had it already when it was told to stop."""
+    ends = Ends()
+    ends.connection.data_received(MUCH)
+    await turn()
+    ends.connection.data_received(b"last\r\n")
+    while not ends.transport.reading:
+        await turn()
+    assert ends.owner.data == MUCH + b"last\r\n"
+
+
+async def test_who_says_much_and_leaves_is_heard() -> None:
+    ends = Ends()
+    ends.connection.data_received(MUCH)
+    await turn()
+    ends.connection.eof_received()
+    assert ends.owner.data == MUCH
+    await turn()
+    assert ends.owner.data == MUCH
+
+
+@pytest.mark.parametrize("lost", [False, True])
+async def test_who_is_gone_or_was_closed_is_heard_no_more(lost: bool) -> None:
+    ends = Ends()
+    ends.connection.data_received(MUCH)
+    await turn()
+    heard = len(ends.owner.data)
+    if lost:
+        ends.connection.connection_lost(None)
+    else:
+        ends.connection.close("over")
+    for _ in range(20):
+        await turn()
+    assert len(ends.owner.data) == heard

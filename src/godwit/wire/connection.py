@@ -40,6 +40,9 @@ NOT_WANTED = "listener closed"
 NOT_READY = "handshake timeout"
 """Reason: the other side did not finish the handshake in time."""
 
+HEARD_AT_ONCE = 4096
+"""Bytes of one connection that are heard in one turn of the loop. The system hands over megabytes at once, and a client
+that sends nothing but short lines would keep all others waiting for seconds."""
 
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, for no time
 
@@ -129,6 +132,7 @@ class Connection(asyncio.Protocol):
         "_reason",
         "_state",
         "_transport",
+        "_unheard",
         "fanouts",
         "fd",
         "websocket",
@@ -145,6 +149,7 @@ class Connection(asyncio.Protocol):
         self._state = State.OPENING
         self._deadline: asyncio.TimerHandle | None = None
         self._number = number
+        self._unheard = b""  # has come, and is heard in the turns to come; nothing is read meanwhile
         self._full = False  # the transport has bytes that the operating system did not take
         self.websocket = codec is not None
         self.fd = -1
@@ -264,24 +269,20 @@ class Connection(asyncio.Protocol):
             self._drain_codec()
 
     def data_received(self, data: bytes) -> None:
-        """Pass what came to the owner, or feed it to the WebSocket protocol first."""
-        codec = self._codec
-        if codec is None:
-            if self._state is State.OPEN and self._owner is not None:
-                self._owner.data_received(self, data)
+        """Hear what came: at once, or a part of it in each turn of the loop if it is much."""
+        if len(data) <= HEARD_AT_ONCE and not self._unheard:
+            self._hear(data)
             return
-        text = codec.receive(data)
-        if self._state is State.OPENING and codec.open:
-            self._drain_codec()  # the answer to the handshake goes before anything the owner writes
-            self._open()
-        if text and self._state is State.OPEN and self._owner is not None:
-            self._owner.data_received(self, text)
-        self._drain_codec()
-        if self._state is State.OPEN and not codec.open:
-            self._leave(codec.error or BY_PEER)
+        if not self._unheard and self._transport is not None:
+            self._transport.pause_reading()
+            self._endpoint.loop.call_soon(self._hear_more)
+        self._unheard += data
 
     def eof_received(self) -> None:
-        """Close too: who stops sending has left; what is queued still goes out."""
+        """Close too: who stops sending has left; what came is heard, and what is queued still goes out."""
+        unheard, self._unheard = self._unheard, b""
+        if unheard:
+            self._hear(unheard)
         self._leave(BY_PEER)
         self.flush()
 
@@ -306,6 +307,7 @@ class Connection(asyncio.Protocol):
         owner, self._owner = self._owner, None
         self._codec = None
         self._queue = None
+        self._unheard = b""
         try:
             if owner is not None:
                 owner.closed(self, self._reason)
@@ -313,6 +315,34 @@ class Connection(asyncio.Protocol):
             self._endpoint.lost(self, self._reason)
 
     # Inside.
+
+    def _hear(self, data: bytes) -> None:
+        """Pass bytes to the owner, or feed them to the WebSocket protocol first."""
+        codec = self._codec
+        if codec is None:
+            if self._state is State.OPEN and self._owner is not None:
+                self._owner.data_received(self, data)
+            return
+        text = codec.receive(data)
+        if self._state is State.OPENING and codec.open:
+            self._drain_codec()  # the answer to the handshake goes before anything the owner writes
+            self._open()
+        if text and self._state is State.OPEN and self._owner is not None:
+            self._owner.data_received(self, text)
+        self._drain_codec()
+        if self._state is State.OPEN and not codec.open:
+            self._leave(codec.error or BY_PEER)
+
+    def _hear_more(self) -> None:
+        data = self._unheard
+        if not data or self._transport is None:
+            return  # it has ended meanwhile
+        self._unheard = data[HEARD_AT_ONCE:]
+        self._hear(data[:HEARD_AT_ONCE])
+        if self._unheard:
+            self._endpoint.loop.call_soon(self._hear_more)
+        elif not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def _open(self) -> None:
         self._disarm()
