@@ -222,7 +222,7 @@ async def bot(sizes: Sizes) -> Found:
         "limits.preset": "now",
         "limits.verified_joins": str(sizes.bot_joins or FREELY),
         "limits.messages": "100000",
-        "limits.channel_interval": "0.001",
+        "limits.channel_interval": "0.000001",
     }
     unpaced = {"move.notice_share": "0"}
     async with network(limits if sizes.bot_joins else limits | unpaced) as server:
