@@ -12,7 +12,7 @@ import msgspec
 from tests.bots.driver import ROOT
 
 WORDS = ("idle", "stalled", "logins", "cold", "hot", "bot")
-"""Scenarios that are no comparisons of servers: those have tests of their own. `processes` is for a machine by itself."""
+"""Scenarios that are no comparisons of servers: these have their own tests. `processes` is for a machine by itself."""
 
 PATIENCE = 180
 """Seconds for all of it; nothing is asserted about time."""
