@@ -41,14 +41,14 @@ class Outbox:
         retry: seconds between tries.
     """
 
-    __slots__ = ("_hold", "_lanes", "_most", "_resting", "_retry")
+    __slots__ = ("_grounded", "_hold", "_lanes", "_most", "_retry")
 
     def __init__(self, most: int, hold: float, retry: float) -> None:
         self._most = most
         self._hold = hold
         self._retry = retry
         self._lanes: dict[str, list[_Pending]] = {}
-        self._resting: dict[str, None] = {}
+        self._grounded: dict[str, None] = {}
         """Producers whose first record is not in flight."""
 
     def __len__(self) -> int:
@@ -62,7 +62,7 @@ class Outbox:
         lane = self._lanes.get(record.producer)
         if lane is None:
             lane = self._lanes[record.producer] = []
-            self._resting[record.producer] = None
+            self._grounded[record.producer] = None
         elif len(lane) >= self._most:
             return False
         lane.append(_Pending(record, now))
@@ -70,12 +70,12 @@ class Outbox:
 
     def due(self, epoch: int, now: float) -> Iterator[Produced]:
         """The records to append now, under `epoch`: the first of each producer that is not in flight."""
-        for producer in list(self._resting):
-            if producer not in self._resting:
+        for producer in list(self._grounded):
+            if producer not in self._grounded:
                 continue  # what came back meanwhile has seen to it
             first = self._lanes[producer][0]
             if first.retry_at <= now:
-                del self._resting[producer]
+                del self._grounded[producer]
                 first.flying = first.tried = True
                 if first.record.epoch != epoch:
                     first.record = msgspec.structs.replace(first.record, epoch=epoch)
@@ -111,11 +111,11 @@ class Outbox:
     def _later(self, pending: _Pending, now: float) -> None:
         pending.flying = False
         pending.retry_at = now + self._retry
-        self._resting[pending.record.producer] = None
+        self._grounded[pending.record.producer] = None
 
     def resend(self) -> None:
         """A new segment began: everything pending goes there, in order (rule C6)."""
-        self._resting = dict.fromkeys(self._lanes)
+        self._grounded = dict.fromkeys(self._lanes)
         for lane in self._lanes.values():
             lane[0].doubtful |= lane[0].flying
             lane[0].flying = False
@@ -149,7 +149,7 @@ class Outbox:
     def _next(self, producer: str, lane: list[_Pending]) -> None:
         """The first record of a producer is gone."""
         if lane:
-            self._resting[producer] = None
+            self._grounded[producer] = None
         else:
             del self._lanes[producer]
-            self._resting.pop(producer, None)
+            self._grounded.pop(producer, None)
