@@ -149,10 +149,12 @@ def _() -> Any:
 @mutant("L6-several-in-flight", "several appends of one producer are in flight")
 def _() -> Any:
     def due(self: outbox.Outbox, epoch: int, now: float) -> Iterator[Any]:
-        for lane in list(self._lanes.values()):
+        for producer, lane in list(self._lanes.items()):
             for pending in list(lane):
-                if not pending.flying and pending.retry_at <= now:
-                    pending.flying = pending.tried = True
+                grounded = producer in self._grounded if pending is lane[0] else not pending.tried
+                if grounded and pending.retry_at <= now:
+                    self._grounded.pop(producer, None)
+                    pending.tried = True
                     pending.record = msgspec.structs.replace(pending.record, epoch=epoch)
                     yield pending.record
 
@@ -482,11 +484,12 @@ def _() -> Any:
 @mutant("P-order-of-a-sender", "the newest message of a sender is appended first")
 def _() -> Any:
     def due(self: outbox.Outbox, epoch: int, now: float) -> Iterator[Any]:
-        for lane in list(self._lanes.values()):
-            if not lane[0].flying and lane[0].retry_at <= now:
+        for producer, lane in list(self._lanes.items()):
+            if producer in self._grounded and lane[0].retry_at <= now:
                 if not lane[0].tried:
                     lane.insert(0, lane.pop())
-                lane[0].flying = lane[0].tried = True
+                del self._grounded[producer]
+                lane[0].tried = True
                 lane[0].record = msgspec.structs.replace(lane[0].record, epoch=epoch)
                 yield lane[0].record
 

@@ -19,7 +19,7 @@ from godwit.values import Produced
 
 
 class _Pending:
-    __slots__ = ("doubtful", "flying", "record", "retry_at", "since", "tried")
+    __slots__ = ("doubtful", "record", "retry_at", "since", "tried")
 
     def __init__(self, record: Produced, since: float) -> None:
         self.record = record
@@ -28,7 +28,6 @@ class _Pending:
         """Whether it may lie in a log."""
         self.doubtful = False
         """Whether the answer to some try will never come."""
-        self.flying = False
         self.retry_at = 0.0
 
 
@@ -76,7 +75,7 @@ class Outbox:
             first = self._lanes[producer][0]
             if first.retry_at <= now:
                 del self._grounded[producer]
-                first.flying = first.tried = True
+                first.tried = True
                 if first.record.epoch != epoch:
                     first.record = msgspec.structs.replace(first.record, epoch=epoch)
                 yield first.record
@@ -109,17 +108,15 @@ class Outbox:
         return None
 
     def _later(self, pending: _Pending, now: float) -> None:
-        pending.flying = False
         pending.retry_at = now + self._retry
         self._grounded[pending.record.producer] = None
 
     def resend(self) -> None:
         """A new segment began: everything pending goes there, in order (rule C6)."""
-        self._grounded = dict.fromkeys(self._lanes)
-        for lane in self._lanes.values():
-            lane[0].doubtful |= lane[0].flying
-            lane[0].flying = False
+        for producer, lane in self._lanes.items():
+            lane[0].doubtful |= producer not in self._grounded
             lane[0].retry_at = 0.0
+        self._grounded = dict.fromkeys(self._lanes)
 
     def give_up(self, now: float) -> list[tuple[Produced, bool]]:
         """Drop what has been held for too long (L6); returns each with whether it may have landed, or may yet."""
