@@ -27,8 +27,9 @@ def allow(address: str, *, owned: bool) -> None:
         raise LoadFailed(f"{host} is not known: {error.strerror or error}") from error
     public = sorted(ip for ip in map(str, found) if not is_near(ip))
     if public and not owned:
+        also = "" if public == [host.strip("[]")] else f" ({', '.join(public)})"
         raise LoadFailed(
-            f"{host} is {', '.join(public)}, a public address. A bench is thousands of connections and all the traffic "
+            f"{host}{also} is a public address. A bench is thousands of connections and all the traffic "
             "that a server can bear; pointed at a server of somebody else it is an attack. Benches run against "
             "loopback and private networks; if that server is your own, say so with --i-own-it"
         )
