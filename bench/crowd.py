@@ -14,6 +14,7 @@ import uvloop
 
 from bench.clients import Member, Transport
 from bench.tally import Account, add
+from godwit.roles.child import end_with_parent
 
 AT_ONCE = 100
 """Connections that a crowd opens at once."""
@@ -111,5 +112,6 @@ async def _obey(pipe: Pipe) -> None:
 
 
 def _run(pipe: Pipe) -> None:
+    end_with_parent()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_obey(pipe))

@@ -26,6 +26,7 @@ from bench.targets import GODWIT, LOAD_CORE, child, pin, wait_until
 from godwit.load.crowd import Crowd, Shape
 from godwit.load.dialects import Dialect
 from godwit.load.loops import steady
+from godwit.roles.child import end_with_parent
 
 RATES = (50.0, 500.0)
 """Lines a second into the room in which a delivery's cost is taken: each for itself, and many in one write."""
@@ -152,6 +153,7 @@ def _told(pipe: Pipe) -> Any:
 
 def _come(pipe: Pipe, address: str, shape: Shape, source: str) -> None:
     """Come in, say how many seconds it took; talk when told to, and say what was heard."""
+    end_with_parent()
     pin(LOAD_CORE)
     crowd = Crowd(address, Dialect(), shape, source=source)
     try:

@@ -21,6 +21,7 @@ from bench.targets import LOAD_CORE, Target, godwit, pin
 from godwit.load.crowd import Crowd, Shape
 from godwit.load.dialects import Dialect
 from godwit.load.loops import Result, steady
+from godwit.roles.child import end_with_parent
 
 RATE = 200.0
 """Lines a second that bystanders say."""
@@ -142,6 +143,7 @@ def _other_process() -> Iterator[Pipe]:
 
 
 def _obey(pipe: Pipe) -> None:
+    end_with_parent()
     pin(LOAD_CORE)
     os.nice(NICENESS)
     crowd: Crowd | None = None

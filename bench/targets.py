@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -20,6 +21,7 @@ from typing import Any
 from bench import machine
 from godwit.load.crowd import AT_ONCE
 from godwit.load.dialects import DialectName
+from godwit.roles.child import end_with_parent
 
 SERVER_CORE, LOAD_CORE = 0, 1
 
@@ -85,13 +87,32 @@ def pin(core: int) -> None:
 
 
 @contextlib.contextmanager
-def child(command: Sequence[str], folder: str, stdin: int = subprocess.DEVNULL) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a program on the server's core; what it says goes to a file in the folder."""
+def child(
+    command: Sequence[str], folder: str, stdin: int = subprocess.DEVNULL, user: str | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program on the server's core; what it says goes to a file in the folder.
+
+    It ends with this process, however that ends; but whoever changes his user by himself forgets that.
+
+    Args:
+        user: whom it runs as, if this process is root.
+    """
+    lower: dict[str, Any] = {}
+    if user and os.geteuid() == 0:
+        known = pwd.getpwnam(user)
+        lower = {"user": known.pw_uid, "group": known.pw_gid, "extra_groups": ()}
     pin(SERVER_CORE)
     try:
         with Path(folder, "said.txt").open("wb") as said:
             process = subprocess.Popen(
-                command, cwd=folder, env=_ENVIRONMENT, stdin=stdin, stdout=said, stderr=subprocess.STDOUT
+                command,
+                cwd=folder,
+                env=_ENVIRONMENT,
+                stdin=stdin,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                preexec_fn=end_with_parent,
+                **lower,
             )
     finally:
         pin(LOAD_CORE)
@@ -223,8 +244,6 @@ Name = irc.bench.local
 Info = bench
 Listen = 127.0.0.1
 Ports = {port}
-ServerUID = root
-ServerGID = root
 MotdPhrase = bench
 [Limits]
 ConnectRetry = 60
@@ -250,7 +269,8 @@ def ngircd() -> Iterator[Target]:
     with tempfile.TemporaryDirectory(prefix="godwit-bench-") as folder:
         config = Path(folder, "ngircd.conf")
         config.write_text(_NGIRCD.format(port=port), encoding="utf-8")
-        with child([path, "--nodaemon", "--config", str(config)], folder) as process:
+        Path(folder).chmod(0o755)
+        with child([path, "--nodaemon", "--config", str(config)], folder, user="nobody") as process:
             wait_until(listens(f"127.0.0.1:{port}"), process, folder)
             yield Target("ngircd", said([path, "--version"]), process.pid, f"127.0.0.1:{port}", "irc", at_once=1)
 

@@ -47,6 +47,10 @@ Set = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="A setting, such as edge.ping_interval=60; may be repeated."),
 ]
 
+WithParent = Annotated[
+    bool, typer.Option("--end-with-parent", hidden=True, help="For a process that starts this one, and ends it.")
+]
+
 
 def actor(by: str | None) -> str:
     """Who acts: as given, else the user that runs the command."""

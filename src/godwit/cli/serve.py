@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol, runtime_checkable
 import typer
 
 from godwit.cli import collecting, logs, ready
-from godwit.cli.options import Config, Set
+from godwit.cli.options import Config, Set, WithParent
 from godwit.ending import end
 from godwit.errors import GodwitError, InvalidRequest
 
@@ -82,6 +82,7 @@ def serve(
         bool,
         typer.Option("--tls", help="Listen for TLS too, with a certificate of its own beside the store (loopback)."),
     ] = False,
+    with_parent: WithParent = False,
 ) -> None:
     """Run a chat server: all clusters, the directory, the API and the controller in one process.
 
@@ -91,7 +92,10 @@ def serve(
     Example: godwit serve --ports auto --set edge.ping_interval=60
     """
     from godwit import config as loading
+    from godwit.roles.child import end_with_parent
 
+    if with_parent:
+        end_with_parent()
     given = list(settings or [])
     if host is not None:
         given += [f"edge.host={host}", f"directory.host={host}"]

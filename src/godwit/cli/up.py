@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from godwit.cli import logs, ready
-from godwit.cli.options import Set
+from godwit.cli.options import Set, WithParent
 from godwit.cli.serve import run
 from godwit.errors import InvalidRequest
 
@@ -33,9 +33,7 @@ def up(
         Path | None,
         typer.Option("--ready-file", envvar=ready.VARIABLE, help="Where to write addresses and admin token."),
     ] = None,
-    with_parent: Annotated[
-        bool, typer.Option("--end-with-parent", hidden=True, help="For a process that starts this one, and ends it.")
-    ] = False,
+    with_parent: WithParent = False,
 ) -> None:
     """Start a whole network on this machine, for trying: the real NATS and PostgreSQL, and every role.
 

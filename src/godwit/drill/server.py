@@ -27,7 +27,7 @@ MANY = 4.0
 END_PATIENCE = 2.0
 """Seconds that a server may still take to end when it has closed its stderr."""
 
-SERVE = (sys.executable, "-m", "godwit", "serve", "--ports", "auto")
+SERVE = (sys.executable, "-m", "godwit", "serve", "--ports", "auto", "--end-with-parent")
 """The command that is started."""
 
 UP = (sys.executable, "-m", "godwit", "up", "--nodes", "--end-with-parent")
