@@ -12,6 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 COMPILE := $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 \
 	--no-emit-index-url --no-header --no-annotate
 NODE := tests/bots/node
+PEERS := bench/node
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo demo-nodes serve test compatibility check native format docs soak chaos bench lock clean
@@ -31,7 +32,7 @@ demo-nodes: .venv/.test ## the same over NATS, PostgreSQL and edges in processes
 serve: install ## run a server on this machine, on fixed ports
 	@$(BIN)/godwit serve $(ARGS)
 
-test: .venv/.test .venv/.ii $(NODE)/node_modules/.stamp ## run all tests (ARGS='-k name' for some, WORKERS=n)
+test: .venv/.test .venv/.ii $(NODE)/node_modules/.stamp $(PEERS)/node_modules/.stamp ## run all tests (ARGS='-k name' for some, WORKERS=n)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 compatibility: .venv/.test .venv/.ii $(NODE)/node_modules/.stamp ## what works and what differs, row by row, as JSON
@@ -60,6 +61,7 @@ chaos: .venv/.test ## break a network of real processes FAULTS=n times (SEED=n)
 	$(BIN)/python -m tests.chaos --seed $(SEED) --faults $(FAULTS) $(ARGS)
 
 bench: .venv/.dev ## measure; prints the numbers that documents quote (ARGS='a b --write')
+	@$(MAKE) --no-print-directory $(PEERS)/node_modules/.stamp || true
 	$(BIN)/python -m bench $(ARGS)
 
 lock: .venv/.dev ## pin the newest versions in requirements/*.txt
@@ -68,7 +70,7 @@ lock: .venv/.dev ## pin the newest versions in requirements/*.txt
 	cd requirements && ../$(COMPILE) -c test.txt dev.in -o dev.txt
 
 clean: ## remove .venv, node_modules and caches
-	rm -rf .venv $(NODE)/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info src/godwit/*/*.so
+	rm -rf .venv $(NODE)/node_modules $(PEERS)/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info src/godwit/*/*.so
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.made:
@@ -102,10 +104,10 @@ clean: ## remove .venv, node_modules and caches
 	@touch $@
 
 # npm comes with Node.js or in a package of its own; as root on Debian both are fetched here.
-$(NODE)/node_modules/.stamp: $(NODE)/package.json $(NODE)/package-lock.json
+$(NODE)/node_modules/.stamp $(PEERS)/node_modules/.stamp: %/node_modules/.stamp: %/package.json %/package-lock.json
 	@if ! command -v npm >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "installing Node.js"; apt-get update -qq && apt-get install -y -qq nodejs npm >/dev/null; fi; \
-	command -v node >/dev/null && command -v npm >/dev/null || { echo "make test needs Node.js 16 or newer with npm: install the packages 'nodejs' and 'npm', then run it again" >&2; exit 1; }
-	@echo "installing the Node.js bots"
-	@cd $(NODE) && npm ci --silent --no-audit --no-fund
+	command -v node >/dev/null && command -v npm >/dev/null || { echo "$* needs Node.js 16 or newer with npm: install the packages 'nodejs' and 'npm', then run it again" >&2; exit 1; }
+	@echo "installing what $* needs"
+	@cd $* && npm ci --silent --no-audit --no-fund
 	@touch $@

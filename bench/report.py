@@ -111,7 +111,7 @@ COLUMNS: Mapping[str, tuple[str, Callable[[float], str]]] = {
 }
 """The figures that tables show, in this order."""
 
-BESIDE = ("kernel", "kernel+tags", "inspircd")
+BESIDE = ("kernel", "kernel+tags", "inspircd", "node+ws")
 """Whom others are compared with."""
 
 

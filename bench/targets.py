@@ -275,6 +275,25 @@ def ngircd() -> Iterator[Target]:
             yield Target("ngircd", said([path, "--version"]), process.pid, f"127.0.0.1:{port}", "irc", at_once=1)
 
 
+_NODE = Path(__file__).with_name("node")
+
+
+@contextlib.contextmanager
+def node() -> Iterator[Target]:
+    """A WebSocket server on `ws`, from npm (`node/server.js`)."""
+    path = program("node", "apt-get install nodejs npm")
+    try:
+        about = json.loads((_NODE / "node_modules/ws/package.json").read_bytes())
+    except FileNotFoundError:
+        raise Missing("not installed: npm ci --prefix bench/node") from None
+    version = f"ws {about['version']} on node {said([path, '--version'])}"
+    address = f"127.0.0.1:{free_port()}"
+    command = [path, str(_NODE / "server.js"), address.rpartition(":")[2]]
+    with tempfile.TemporaryDirectory(prefix="godwit-bench-") as folder, child(command, folder) as process:
+        wait_until(listens(address), process, folder)
+        yield Target("node", version, process.pid, "", "irc", address)
+
+
 @contextlib.contextmanager
 def nats() -> Iterator[Target]:
     """nats-server, which is no chat server but is often put under one."""

@@ -12,7 +12,7 @@ from statistics import median
 
 from bench import machine
 from bench.kernel import PLAIN, Kernel, tagged_line
-from bench.targets import LOAD_CORE, Missing, Target, godwit, inspircd, nats, ngircd, pin
+from bench.targets import LOAD_CORE, Missing, Target, godwit, inspircd, nats, ngircd, node, pin
 from godwit.load.crowd import Crowd, LoadFailed, Shape
 from godwit.load.dialects import Dialect
 from godwit.load.loops import Result, closed, prime, steady
@@ -46,6 +46,7 @@ class Running:
             "inspircd": inspircd(quiet),
             "ngircd": ngircd,
             "nats": nats,
+            "node": node,
         }
         self._stack = ExitStack()
         self._targets: dict[str, Target] = {}
@@ -278,7 +279,9 @@ COMPARISONS = {
         Comparison("b", "1,000 rooms of 10", Shape(rooms=1000, members=10, senders=1), PEERS, windows=(1000,)),
         Comparison("path", "100 rooms of 2: a message's way in", Shape(rooms=100, members=2, senders=1), PEERS, (100,)),
         Comparison("c", "one room of 10,000", HALL, PEERS[1:], rates=(20,), quiet=True, shortest=4.0),
-        Comparison("ws", "(a) over TCP and over WebSocket", Shape(), ("godwit", "godwit+ws"), windows=(30,)),
+        Comparison(
+            "ws", "(a) over TCP and over WebSocket", Shape(), ("godwit", "godwit+ws", "node+ws"), windows=(1, 30)
+        ),
         Comparison(
             "tags",
             "(a) with tags, and the kernel sending the same bytes",

@@ -12,6 +12,8 @@ from tests.docs import ROOT
 
 PINNED = ["run", "test", "dev"]
 
+NODE = [("tests/bots/node", "tmi.js", "1.8.5"), ("bench/node", "ws", "8.23.0")]
+
 
 def asked(name: str) -> set[str]:
     """The lines of a requirements/*.in file, without comments and inclusions."""
@@ -49,8 +51,9 @@ def test_what_is_asked_for_is_pinned(name: str) -> None:
     assert names <= pins(name).keys()
 
 
-def test_node_packages_are_pinned_by_content_not_by_place() -> None:
-    lock = json.loads((ROOT / "tests/bots/node/package-lock.json").read_text(encoding="utf-8"))
+@pytest.mark.parametrize(("folder", "name", "version"), NODE)
+def test_node_packages_are_pinned_by_content_not_by_place(folder: str, name: str, version: str) -> None:
+    lock = json.loads((ROOT / folder / "package-lock.json").read_text(encoding="utf-8"))
     packages = {name: entry for name, entry in lock["packages"].items() if name}
-    assert packages["node_modules/tmi.js"]["version"] == "1.8.5"
+    assert packages[f"node_modules/{name}"]["version"] == version
     assert [name for name, entry in packages.items() if "integrity" not in entry or "resolved" in entry] == []
