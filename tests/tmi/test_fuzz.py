@@ -24,6 +24,8 @@ from godwit.tmi.emotes import emote_ranges
 from godwit.tmi.events import CommandSent, Event, JoinRequested, LoginRequested, MessageSent, PartRequested
 from godwit.tmi.follow import Effect, Follower, Show, Side
 from godwit.tmi.login import LoginFailure
+from godwit.tmi.message import parse
+from godwit.tmi.requests import plain_message, read_message
 from godwit.tmi.server import ServerConnection, State
 from godwit.tmi.text import MAX_TEXT
 from godwit.values import Account, Author, Message, Position, is_channel
@@ -139,6 +141,26 @@ def test_whatever_is_said_is_heard_as_it_was_taken(seed: int, time: float, caps:
             assert heard.tags.get("client-nonce", "") == event.nonce
             assert heard.tags["display-name"] == (author.display_name or "ronni")
             assert heard.tags["emotes"] == emotes
+
+
+@given(
+    word=st.sampled_from(["#a", "#A", "#ann_1", "#", "#a b", "#a ", "a", "#_ann_1447033529452"]),
+    text=st.text(st.sampled_from("ab7. /:\0\r\x01\u00e9\u2028\ufffd\U0001f600"), max_size=12),
+    between=st.sampled_from([" :", " ", "  :", ":"]),
+    end=st.sampled_from([b"", b"\r", b"\r\r", b" \r", b"\xc3\r", b"\xc3\r\xa9\r", b"x" * MAX_TEXT]),
+)
+@settings(max_examples=500)
+def test_a_plain_message_means_what_it_means_to_everybody(word: str, text: str, between: str, end: bytes) -> None:
+    """MSG-2 to MSG-4: the short way of reading a message says nothing else than the long one, or nothing."""
+    line = f"PRIVMSG {word}{between}{text}".encode() + end
+    plain, parsed = plain_message(line), parse(line)
+    if plain is not None:
+        assert parsed is not None
+        assert plain == read_message(parsed)
+
+
+def test_an_ordinary_message_is_a_plain_one() -> None:
+    assert plain_message(b"PRIVMSG #Ann :hello there, \xc3\xa9\r") == MessageSent("ann", "hello there, \u00e9")
 
 
 # the client's end -------------------------------------------------------------------------------

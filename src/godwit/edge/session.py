@@ -161,7 +161,8 @@ class Session:
         try:
             for event in happened:
                 _HANDLERS[type(event)](self, event)
-            self.drain()
+            if not self.protocol.quiet:
+                self.drain()
         except Exception:
             self._failed()
 

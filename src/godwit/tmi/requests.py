@@ -14,7 +14,7 @@ from godwit.tmi.events import (
     Refused,
 )
 from godwit.tmi.message import Line
-from godwit.tmi.text import Ordered, interpret
+from godwit.tmi.text import MAX_TEXT, Ordered, interpret
 from godwit.values import Position, is_channel
 
 AFTER = "godwit-after"
@@ -75,6 +75,27 @@ def read_inquire(line: Line) -> list[InquireRequested | Refused]:
 
 def _short(text: str) -> str:
     return text if len(text) <= MAX_NONCE else ""
+
+
+def plain_message(line: bytes) -> MessageSent | None:
+    """Read the line that makes up nearly all traffic: a PRIVMSG without tags, whose text is to be left as it is.
+
+    It means what `parse` and `read_message` make of it, at a quarter of their cost; None if only they can tell.
+
+    Args:
+        line: one line, with or without its CR.
+    """
+    if not line.startswith(b"PRIVMSG #"):
+        return None
+    word, _, text = line[8:].decode("utf-8", "replace").partition(" :")
+    if text.endswith("\r"):
+        text = text[:-1]
+    if not text or text[0] in " /." or text[-1] == " " or len(text) > MAX_TEXT or "  " in text:
+        return None
+    if not text.isprintable():  # so there is no ACTION, nor anything to drop
+        return None
+    channel = channel_of(word)
+    return None if channel is None else MessageSent(channel, text)
 
 
 def read_message(line: Line) -> MessageSent | CommandSent | Refused:

@@ -23,7 +23,7 @@ from godwit.tmi.events import CapabilitiesChanged, Event, LoginRequested, PongRe
 from godwit.tmi.lines import LineBuffer
 from godwit.tmi.login import LoginFailure, is_anonymous
 from godwit.tmi.message import Line, parse
-from godwit.tmi.requests import read_inquire, read_join, read_message, read_part
+from godwit.tmi.requests import plain_message, read_inquire, read_join, read_message, read_part
 from godwit.values import Account, is_login
 
 MAX_LINE = 8192
@@ -120,6 +120,11 @@ class ServerConnection:
             return []
         return self._read(self._lines.feed(data))
 
+    @property
+    def quiet(self) -> bool:
+        """Whether there is nothing to write, and nothing to close."""
+        return self._out is None and self._state is not _CLOSING
+
     def data_to_send(self) -> list[bytes]:
         """Hand over what is to be written; each element is one WebSocket frame (WS-2)."""
         out, self._out = self._out, None
@@ -183,6 +188,9 @@ class ServerConnection:
             if line is None:
                 self._answer("417", "", "Input line was too long")
                 events.append(Refused("a line that is too long"))
+                continue
+            if self._state is _REGISTERED and (message := plain_message(line)) and not is_anonymous(self.nick):
+                events.append(message)
                 continue
             parsed = parse(line)
             if parsed is not None:

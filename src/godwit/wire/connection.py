@@ -56,6 +56,9 @@ class State(enum.IntEnum):
     CLOSED = 3
 
 
+_OPEN = State.OPEN  # asked for with every read and write, and an enum is slow to look its members up
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What one connection may use.
@@ -185,7 +188,7 @@ class Connection(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """Queue `data`; on WebSocket it becomes one text frame. Ignored once the connection closes."""
-        if self._state is not State.OPEN:
+        if self._state is not _OPEN:
             return
         if self._codec is None:
             self._put(data)
@@ -199,7 +202,7 @@ class Connection(asyncio.Protocol):
 
     def write_raw(self, data: bytes) -> None:
         """Queue ready-made bytes of the wire: for WebSocket, frames made by `frame` (server side only)."""
-        if self._state is State.OPEN:
+        if self._state is _OPEN:
             self._put(data)
 
     def flush(self) -> None:
@@ -224,7 +227,7 @@ class Connection(asyncio.Protocol):
         """
         if self._state >= State.CLOSING or self._transport is None:
             return
-        shaken = self._codec is not None and self._state is State.OPEN
+        shaken = self._codec is not None and self._state is _OPEN
         self._leave(reason)
         if self._codec is not None and shaken:
             self._codec.close(code, reason)
@@ -271,7 +274,10 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Hear what came: at once, or a part of it in each turn of the loop if it is much."""
         if len(data) <= HEARD_AT_ONCE and not self._unheard:
-            self._hear(data)
+            if self._codec is None and self._state is _OPEN and self._owner is not None:
+                self._owner.data_received(self, data)
+            else:
+                self._hear(data)
             return
         if not self._unheard and self._transport is not None:
             self._transport.pause_reading()
@@ -320,17 +326,17 @@ class Connection(asyncio.Protocol):
         """Pass bytes to the owner, or feed them to the WebSocket protocol first."""
         codec = self._codec
         if codec is None:
-            if self._state is State.OPEN and self._owner is not None:
+            if self._state is _OPEN and self._owner is not None:
                 self._owner.data_received(self, data)
             return
         text = codec.receive(data)
         if self._state is State.OPENING and codec.open:
             self._drain_codec()  # the answer to the handshake goes before anything the owner writes
             self._open()
-        if text and self._state is State.OPEN and self._owner is not None:
+        if text and self._state is _OPEN and self._owner is not None:
             self._owner.data_received(self, text)
         self._drain_codec()
-        if self._state is State.OPEN and not codec.open:
+        if self._state is _OPEN and not codec.open:
             self._leave(codec.error or BY_PEER)
 
     def _hear_more(self) -> None:
@@ -352,7 +358,7 @@ class Connection(asyncio.Protocol):
 
     def _settle(self) -> None:
         """Allow straight writes again if nothing stands against it."""
-        if self._queue is None and not self._full and self._state is State.OPEN:
+        if self._queue is None and not self._full and self._state is _OPEN:
             self.fd = self._number
 
     def _put(self, data: bytes) -> None:
