@@ -84,7 +84,7 @@ def _() -> Any:
         events = original(self, after, page)
         if not page.more:
             self.position = max(self.position, self._known)
-            self._suspicious = False
+            self.suspicious = False
         return events
 
     return mock.patch.object(Tail, "answer", answer)
@@ -151,9 +151,9 @@ def _() -> Any:
     def due(self: outbox.Outbox, epoch: int, now: float) -> Iterator[Any]:
         for producer, lane in list(self._lanes.items()):
             for pending in list(lane):
-                grounded = producer in self._grounded if pending is lane[0] else not pending.tried
+                grounded = producer in self.grounded if pending is lane[0] else not pending.tried
                 if grounded and pending.retry_at <= now:
-                    self._grounded.pop(producer, None)
+                    self.grounded.pop(producer, None)
                     pending.tried = True
                     pending.record = msgspec.structs.replace(pending.record, epoch=epoch)
                     yield pending.record
@@ -485,10 +485,10 @@ def _() -> Any:
 def _() -> Any:
     def due(self: outbox.Outbox, epoch: int, now: float) -> Iterator[Any]:
         for producer, lane in list(self._lanes.items()):
-            if producer in self._grounded and lane[0].retry_at <= now:
+            if producer in self.grounded and lane[0].retry_at <= now:
                 if not lane[0].tried:
                     lane.insert(0, lane.pop())
-                del self._grounded[producer]
+                del self.grounded[producer]
                 lane[0].tried = True
                 lane[0].record = msgspec.structs.replace(lane[0].record, epoch=epoch)
                 yield lane[0].record

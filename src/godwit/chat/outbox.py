@@ -11,24 +11,27 @@ Rules kept here (`docs/architecture.md`, "The chat log" and "The chain"):
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import msgspec
 
 from godwit.values import Produced
 
 
-class _Pending:
-    __slots__ = ("doubtful", "record", "retry_at", "since", "tried")
+class _Pending(msgspec.Struct, gc=False, eq=False):
+    """A record that is pending.
 
-    def __init__(self, record: Produced, since: float) -> None:
-        self.record = record
-        self.since = since
-        self.tried = False
-        """Whether it may lie in a log."""
-        self.doubtful = False
-        """Whether the answer to some try will never come."""
-        self.retry_at = 0.0
+    Attributes:
+        since: when it was taken.
+        tried: it may lie in a log.
+        doubtful: the answer to some try will never come.
+    """
+
+    record: Produced
+    since: float
+    tried: bool = False
+    doubtful: bool = False
+    retry_at: float = 0.0
 
 
 class Outbox:
@@ -40,14 +43,14 @@ class Outbox:
         retry: seconds between tries.
     """
 
-    __slots__ = ("_grounded", "_hold", "_lanes", "_most", "_retry")
+    __slots__ = ("_hold", "_lanes", "_most", "_retry", "grounded")
 
     def __init__(self, most: int, hold: float, retry: float) -> None:
         self._most = most
         self._hold = hold
         self._retry = retry
         self._lanes: dict[str, list[_Pending]] = {}
-        self._grounded: dict[str, None] = {}
+        self.grounded: dict[str, None] = {}
         """Producers whose first record is not in flight."""
 
     def __len__(self) -> int:
@@ -61,31 +64,32 @@ class Outbox:
         lane = self._lanes.get(record.producer)
         if lane is None:
             lane = self._lanes[record.producer] = []
-            self._grounded[record.producer] = None
+            self.grounded[record.producer] = None
         elif len(lane) >= self._most:
             return False
         lane.append(_Pending(record, now))
         return True
 
-    def due(self, epoch: int, now: float) -> Iterator[Produced]:
-        """The records to append now, under `epoch`: the first of each producer that is not in flight."""
-        for producer in list(self._grounded):
-            if producer not in self._grounded:
-                continue  # what came back meanwhile has seen to it
+    def due(self, epoch: int, now: float) -> list[Produced]:
+        """The records to append now, under `epoch`: the first of each producer that is not in flight; it is then."""
+        due = []
+        for producer in list(self.grounded):
             first = self._lanes[producer][0]
             if first.retry_at <= now:
-                del self._grounded[producer]
+                del self.grounded[producer]
                 first.tried = True
                 if first.record.epoch != epoch:
                     first.record = msgspec.structs.replace(first.record, epoch=epoch)
-                yield first.record
+                due.append(first.record)
+        return due
 
     def read_back(self, record: Produced) -> bool:
         """The record was met in the log, valid or void for good; says whether it was pending."""
         lane = self._lanes.get(record.producer)
         if not lane or lane[0].record.number != record.number:
             return False
-        self._drop(record.producer, lane)
+        del lane[0]
+        self._next(record.producer, lane)
         return True
 
     def unanswered(self, record: Produced, now: float) -> None:
@@ -109,14 +113,14 @@ class Outbox:
 
     def _later(self, pending: _Pending, now: float) -> None:
         pending.retry_at = now + self._retry
-        self._grounded[pending.record.producer] = None
+        self.grounded[pending.record.producer] = None
 
     def resend(self) -> None:
         """A new segment began: everything pending goes there, in order (rule C6)."""
         for producer, lane in self._lanes.items():
-            lane[0].doubtful |= producer not in self._grounded
+            lane[0].doubtful |= producer not in self.grounded
             lane[0].retry_at = 0.0
-        self._grounded = dict.fromkeys(self._lanes)
+        self.grounded = dict.fromkeys(self._lanes)
 
     def give_up(self, now: float) -> list[tuple[Produced, bool]]:
         """Drop what has been held for too long (L6); returns each with whether it may have landed, or may yet."""
@@ -139,14 +143,10 @@ class Outbox:
                 self._next(producer, lane)
         return taken
 
-    def _drop(self, producer: str, lane: list[_Pending]) -> None:
-        del lane[0]
-        self._next(producer, lane)
-
     def _next(self, producer: str, lane: list[_Pending]) -> None:
         """The first record of a producer is gone."""
         if lane:
-            self._grounded[producer] = None
+            self.grounded[producer] = None
         else:
             del self._lanes[producer]
-            self._grounded.pop(producer, None)
+            self.grounded.pop(producer, None)

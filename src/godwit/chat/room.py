@@ -144,11 +144,18 @@ class RoomState:
 
     def apply(self, entry: Entry) -> Outcome:
         """Take the next record of the segment's log and say what it does."""
-        record = entry.record
-        if entry.sequence <= self.segment.at or record.epoch != self.segment.epoch or self.sealed:
+        record, sequence, segment, time = entry.record, entry.sequence, self.segment, entry.time
+        if sequence <= segment.at or record.epoch != segment.epoch or self.sealed:
             return None  # C1
-        self.position = Position(record.epoch, entry.sequence)
-        self._take_rows()
+        self.position = position = Position(record.epoch, sequence)
+        if self._rows:
+            self._take_rows()
+        if isinstance(record, Message):
+            if not self._first(record, time):
+                return Void(record, "repeated")
+            if reason := self.sanctioned(record.author.user_id, time):
+                return Void(record, reason)
+            return Valid(record, position, time)
         if isinstance(record, Open):
             return None
         if isinstance(record, Seal):
@@ -156,15 +163,11 @@ class RoomState:
                 return None
             self.sealed = record
             return Sealed(record.to)
-        if not self._first(record, entry.time):
+        if not self._first(record, time):
             return Void(record, "repeated")
-        if isinstance(record, Message):
-            if reason := self.sanctioned(record.author.user_id, entry.time):
-                return Void(record, reason)
-        else:
-            for ruling in rulings_of(record, self.position, entry.time):
-                self._rule(ruling)
-        return Valid(record, self.position, entry.time)
+        for ruling in rulings_of(record, position, time):
+            self._rule(ruling)
+        return Valid(record, position, time)
 
     def sanctioned(self, user_id: str, time: float) -> Literal["banned", "timedout"] | None:
         """Whether the account may not talk at the log time `time`."""
@@ -192,10 +195,11 @@ class RoomState:
 
     def _first(self, record: Produced, time: float) -> bool:
         """Whether it is the first of its number, in its producer's order (rule L6)."""
-        known = self._numbers.get(record.producer)
-        if known and record.number <= known[0]:
+        producer, number = record.producer, record.number
+        known = self._numbers.get(producer)
+        if known and number <= known[0]:
             return False
-        self._numbers[record.producer] = (record.number, time)
+        self._numbers[producer] = (number, time)
         if time - self._pruned > PRODUCER_MEMORY:
             horizon = time - PRODUCER_MEMORY
             self._numbers = {name: seen for name, seen in self._numbers.items() if seen[1] >= horizon}

@@ -55,7 +55,7 @@ class Tail:
         current: it goes on for another one, which stood at the end of the log.
     """
 
-    __slots__ = ("_ahead", "_ended", "_fresh", "_known", "_outstanding", "_suspicious", "current", "position", "stream")
+    __slots__ = ("_ahead", "_ended", "_fresh", "_known", "_outstanding", "current", "position", "stream", "suspicious")
 
     def __init__(self, stream: str, after: int, *, fresh: bool = False, current: bool = False) -> None:
         self.stream = stream
@@ -66,7 +66,8 @@ class Tail:
         self._fresh = fresh
         self._known = 0
         self._ahead: dict[int, Entry] = {}
-        self._suspicious = not current
+        self.suspicious = not current
+        """Whether something may have been missed that has not been asked for yet."""
         self._outstanding = False
         self._ended = False
 
@@ -74,23 +75,23 @@ class Tail:
     def still(self) -> bool:
         """Whether it stands at the end of the log, as far as it knows, and nothing is being read."""
         return (
-            self.current and not (self._suspicious or self._outstanding or self._ahead) and self._known <= self.position
+            self.current and not (self.suspicious or self._outstanding or self._ahead) and self._known <= self.position
         )
 
     @property
     def wants_read(self) -> bool:
         """Whether the driver must read after `position` now."""
-        return self._suspicious and not self._outstanding and not self._ended
+        return self.suspicious and not self._outstanding and not self._ended
 
     def reading(self) -> int:
         """Note that the driver reads; returns the sequence to read after."""
         self._outstanding = True
-        self._suspicious = False
+        self.suspicious = False
         return self.position
 
     def suspect(self) -> None:
         """Something may have been missed: a reconnect, a slow consumer, placement news, a timer."""
-        self._suspicious = True
+        self.suspicious = True
 
     def known(self, sequence: int) -> None:
         """A record of the channel is known to exist at `sequence` (an append was acknowledged)."""
@@ -99,25 +100,26 @@ class Tail:
     def compare(self) -> None:
         """Suspect a gap if a record is known that has not been delivered."""
         if self._known > self.position:
-            self._suspicious = True
+            self.suspicious = True
 
-    def live(self, entry: Entry) -> list[TailEvent]:
-        """Take an entry of the live path."""
-        if self._ended or entry.sequence <= self.position:
-            return []
-        if entry.sequence > self._known:
-            self._known = entry.sequence
-        if self.current and not self._outstanding and 0 < entry.prev <= self.position:
-            self.position = entry.sequence
-            return [entry]
-        self._ahead[entry.sequence] = entry
-        self._suspicious = True
-        return []
+    def live(self, entry: Entry) -> bool:
+        """Take an entry of the live path; says whether it is the next one, which is delivered with this."""
+        sequence, position = entry.sequence, self.position
+        if self._ended or sequence <= position:
+            return False
+        if sequence > self._known:
+            self._known = sequence
+        if self.current and not self._outstanding and 0 < entry.prev <= position:
+            self.position = sequence
+            return True
+        self._ahead[sequence] = entry
+        self.suspicious = True
+        return False
 
     def failed(self) -> None:
         """The read that was out got no answer; it will be asked again."""
         self._outstanding = False
-        self._suspicious = True
+        self.suspicious = True
 
     def answer(self, after: int, page: Page) -> list[TailEvent]:
         """Take the answer to the read after `after`."""
@@ -138,8 +140,8 @@ class Tail:
         events.extend(self._deliver(self._chained()))
         self._ahead = {sequence: entry for sequence, entry in self._ahead.items() if sequence > self.position}
         if page.more or self._known > self.position:
-            self._suspicious = True  # stale, or cut by the limit: there is more
-        elif not self._suspicious and not self.current:
+            self.suspicious = True  # stale, or cut by the limit: there is more
+        elif not self.suspicious and not self.current:
             self.current = True
             self._fresh = False
             events.append(Current())

@@ -441,8 +441,9 @@ class EdgeChannel(KnownRoom):
             self._turn(now)
             while self._inbox:
                 segment, entry = self._inbox.popleft()
-                if self._room and segment == self._room.segment:
-                    self._take(self._tail.live(entry))
+                room = self._room
+                if room and (segment is room.segment or segment == room.segment) and self._tail.live(entry):
+                    self._apply(room, entry)
                 if not self._inbox:
                     self._turn(now)
         finally:
@@ -453,9 +454,10 @@ class EdgeChannel(KnownRoom):
             if not self._trouble:
                 self._ask()
             return
-        if self._tail.wants_read and not self._trouble:
+        tail = self._tail
+        if tail.suspicious and tail.wants_read and not self._trouble:
             self._read_at = now
-            self._backend.read(self._room.segment, self._tail.reading(), MAIN)
+            self._backend.read(self._room.segment, tail.reading(), MAIN)
         if self.state is not _LIVE:
             return
         if not self._fresh(now):
@@ -466,13 +468,12 @@ class EdgeChannel(KnownRoom):
             redirect = self._where.placement if self._uncommitted is None else None
             if self._attendance.admit(now, redirect=redirect):
                 self._ask()
-        placement = self._where.placement
-        if self._evicting and placement and placement.segment == self._room.segment:
+        if self._evicting and (placement := self._where.placement) and placement.segment == self._room.segment:
             self._evicting = False
             self._attendance.evict(placement, now)
-        if self._deferred:
+        if self._deferred.waiting:
             self._deferred.release()
-        if self._outbox:
+        if self._outbox.grounded:
             self._append(now)
 
     def _fresh(self, now: float) -> bool:
@@ -574,7 +575,8 @@ class EdgeChannel(KnownRoom):
         tail = self._tail
         for event in events:
             if isinstance(event, Entry):
-                self._apply(event)
+                assert self._room
+                self._apply(self._room, event)
             elif isinstance(event, Current):
                 self._current()
             elif isinstance(event, Skipped):
@@ -612,13 +614,12 @@ class EdgeChannel(KnownRoom):
             self._room.reach(self._tail.position)
             self.state = State.LIVE
 
-    def _apply(self, entry: Entry) -> None:
-        assert self._room
-        outcome = self._room.apply(entry)
-        if isinstance(outcome, Sealed):
-            self._follow(outcome.to)
-        elif isinstance(outcome, Valid):
+    def _apply(self, room: RoomState, entry: Entry) -> None:
+        outcome = room.apply(entry)
+        if isinstance(outcome, Valid):
             self._valid(outcome)
+        elif isinstance(outcome, Sealed):
+            self._follow(outcome.to)
         elif isinstance(outcome, Void) and self._outbox.read_back(outcome.record):
             self._modes.unsaid(outcome.record, self._backend.now())
             if outcome.reason == "repeated":
@@ -627,37 +628,38 @@ class EdgeChannel(KnownRoom):
                 self._audience.voided(outcome.record, outcome.reason)
 
     def _valid(self, outcome: Valid) -> None:
-        record, position = outcome.record, outcome.position
+        record, position, time = outcome.record, outcome.position, outcome.time
         mine = self._outbox.read_back(record)
+        new = position > self._reached
         if isinstance(record, Message):
-            shown = Shown(position, outcome.time, record)
+            shown = Shown(position, time, record)
             self._recall.add(shown)
-            self.last_message = outcome.time
+            self.last_message = time
             if not mine and (settings := self.settings):
-                self._modes.heard(record, settings, min(outcome.time, self._backend.now()))
-            if position > self._reached:
+                self._modes.heard(record, settings, min(time, self._backend.now()))
+            if new:
                 self._reached = position
                 self._audience.shown(shown)
         elif isinstance(record, Act):
             self._rows.complete(outcome)
-            if position > self._reached:
-                self._audience.acted(record, position, outcome.time)
+            if new:
+                self._audience.acted(record, position, time)
         elif isinstance(record, Arrive):
             self._attendance.arrive(record)
         elif isinstance(record, Tell):
-            if position > self._reached:
+            if new:
                 self._audience.noticed(record)
         elif isinstance(record, UserNotice):
-            if position > self._reached:
-                self._audience.announced(record, position, outcome.time)
+            if new:
+                self._audience.announced(record, position, time)
         else:
             self._rows.complete(outcome)
-            if position > self._reached:
+            if new:
                 self._audience.changed(record, self.settings)
-        if position > self._reached:
+        if new:
             self._reached = position
         if mine and record.producer != self._producer:
-            self._audience.acknowledged(record, position, outcome.time)
+            self._audience.acknowledged(record, position, time)
 
     def _follow(self, to: Segment) -> None:
         """The first valid seal was met: go on in `to`, write there from now on (rules C2, C3, C6)."""

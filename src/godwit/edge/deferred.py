@@ -24,16 +24,16 @@ class Deferred:
         hold: seconds after which one is given up.
     """
 
-    __slots__ = ("_counts", "_hold", "_most", "_waiting")
+    __slots__ = ("_counts", "_hold", "_most", "waiting")
 
     def __init__(self, most: int, hold: float) -> None:
         self._most = most
         self._hold = hold
-        self._waiting: list[_Waiting] = []
+        self.waiting: list[_Waiting] = []
         self._counts: Counter[str] = Counter()
 
     def __bool__(self) -> bool:
-        return bool(self._waiting)
+        return bool(self.waiting)
 
     def waits(self, producer: str) -> bool:
         """Whether something of the producer waits, so that what comes now must wait, too."""
@@ -56,33 +56,33 @@ class Deferred:
         if self._counts[producer] >= self._most:
             return False
         self._counts[producer] += 1
-        self._waiting.append(_Waiting(producer, call, otherwise, ready, now))
+        self.waiting.append(_Waiting(producer, call, otherwise, ready, now))
         return True
 
     def release(self) -> None:
         """Do what is ready; what is not holds up what its producer wants after it."""
         held: set[str] = set()
-        for waiting in self._waiting:
+        for waiting in self.waiting:
             if waiting.producer not in held and not waiting.ready():
                 held.add(waiting.producer)
-        due = [waiting for waiting in self._waiting if waiting.producer not in held]
-        self._waiting = [waiting for waiting in self._waiting if waiting.producer in held]
+        due = [waiting for waiting in self.waiting if waiting.producer not in held]
+        self.waiting = [waiting for waiting in self.waiting if waiting.producer in held]
         for waiting in due:
             self._uncount(waiting)
             waiting.call()
 
     def give_up(self, now: float) -> None:
         """End what has waited for too long."""
-        over = [waiting for waiting in self._waiting if now - waiting.since > self._hold]
+        over = [waiting for waiting in self.waiting if now - waiting.since > self._hold]
         if over:
-            self._end(over, [waiting for waiting in self._waiting if now - waiting.since <= self._hold])
+            self._end(over, [waiting for waiting in self.waiting if now - waiting.since <= self._hold])
 
     def abandon(self) -> None:
         """End everything."""
-        self._end(self._waiting, [])
+        self._end(self.waiting, [])
 
     def _end(self, over: list[_Waiting], left: list[_Waiting]) -> None:
-        self._waiting = left
+        self.waiting = left
         for waiting in over:
             self._uncount(waiting)
             waiting.otherwise()
