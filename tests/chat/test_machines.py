@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from godwit.chat.modes import DUPLICATE_WINDOW, UNIQUE_WINDOW, Modes, Speaker, Spoken
+from godwit.chat.modes import DUPLICATE_WINDOW, UNIQUE_WINDOW, Modes, Speaker
 from godwit.chat.room import Outcome, RoomState, Ruling, Valid, Void, rulings_of
 from godwit.values import Act, Author, Change, Entry, Message, Open, Position, Record, Seal, Segment
 
@@ -192,9 +192,7 @@ class OneEdge(RuleBasedStateMachine):
     )
     def says(self, user: str, text: str, exempt: bool, subscriber: bool, followed: float | None, emotes: bool) -> None:
         speaker = Speaker(user, exempt, subscriber, 0.0 if followed is None else self.now - followed)
-        refusal = self.modes.refusal(
-            speaker, Spoken(text, action=False), self.settings, self.now, only_emotes=lambda: emotes
-        )
+        refusal = self.modes.refusal(speaker, text, self.settings, self.now, action=False, only_emotes=lambda: emotes)
         expected = "" if exempt else self.why_not(user, text, subscriber, followed, emotes)
         assert (refusal.msg_id if refusal else "") == expected
         if refusal is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from godwit.chat import modes
-from godwit.chat.modes import Modes, Refusal, Speaker, Spoken, banned, duplicate_window
+from godwit.chat.modes import Modes, Refusal, Speaker, banned, duplicate_window
 from godwit.chat.room import Ruling
 from godwit.settings import LimitSettings
 from godwit.values import Author, Message, Position, Tell
@@ -27,8 +27,7 @@ class Room:
         self.now = 1000.0
 
     def refusal(self, text: str, who: Speaker = ANN, *, emotes: bool = False, action: bool = False) -> Refusal | None:
-        spoken = Spoken(text, action)
-        return self.modes.refusal(who, spoken, self.settings, self.now, only_emotes=lambda: emotes)
+        return self.modes.refusal(who, text, self.settings, self.now, action=action, only_emotes=lambda: emotes)
 
     def says(self, text: str, who: Speaker = ANN, *, action: bool = False) -> str:
         """Say something if it may be said; returns the id of the NOTICE if not."""

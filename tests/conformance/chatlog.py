@@ -126,7 +126,8 @@ class Reader:
         self._subscription = log.subscribe(channel, self._deliver, self._suspect)
 
     def _deliver(self, entry: Entry) -> None:
-        self.events += self._tail.live(entry)
+        if self._tail.live(entry):
+            self.events.append(entry)
         self.came.set()
 
     def _suspect(self) -> None:

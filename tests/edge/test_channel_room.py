@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from godwit.chat.modes import Refusal, Speaker, Spoken
+from godwit.chat.modes import Refusal, Speaker
 from godwit.store.base import Sanction
 from godwit.values import Act, Author, Change, Entry, Message, Position, UserNotice
 from tests.edge.channel_world import LOG, MOVE, Edge, World, done
@@ -236,7 +236,8 @@ def test_what_waits_is_told_when_the_channel_is_given_up(main: Edge) -> None:
 
 
 def refusal(edge: Edge, text: str = "hi", user: str = "7") -> str:
-    found: Refusal | None = edge.channel.refusal(Speaker(user), Spoken(text, action=False), only_emotes=lambda: False)
+    now = edge.world.clock.now()
+    found: Refusal | None = edge.channel.refusal(Speaker(user), text, now, action=False, only_emotes=lambda: False)
     return found.msg_id if found else ""
 
 

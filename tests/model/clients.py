@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from godwit.chat.modes import Speaker, Spoken
+from godwit.chat.modes import Speaker
 from godwit.edge.ports import Shown
 from godwit.tmi.client_events import ChannelMessage, RoomState, ServerChanged
 from godwit.tmi.follow import Cancel, Effect, Follower, FollowState, Join, LookUp, Part, RetryLater, Show, Side
@@ -106,8 +106,10 @@ class Connection:
         channel, ledger = self.edge.channel, self.world.ledger
 
         def submit() -> None:
-            speaker, spoken = Speaker(message.author.user_id), Spoken(message.text, action=False)
-            if self.edge.refuses and channel.refusal(speaker, spoken, only_emotes=lambda: True):
+            speaker = Speaker(message.author.user_id)
+            if self.edge.refuses and channel.refusal(
+                speaker, message.text, self.edge.now(), action=False, only_emotes=lambda: True
+            ):
                 self.world.visit("edge:refused to say")
                 ledger.voided(message, "refused")
             elif not channel.submit(message):

@@ -127,13 +127,12 @@ class Fading(Generic[V]):
 
     def get(self, key: str, now: float) -> V | None:
         """What is kept under a key; it is young again."""
-        passed = now - self._since
-        if passed >= self._seconds:
-            self._old = self._young if passed < 2 * self._seconds else {}
+        if now - self._since >= self._seconds:
+            self._old = self._young if now - self._since < 2 * self._seconds else {}
             self._young = {}
             self._since = now
         found = self._young.get(key)
-        if found is None:
+        if found is None and self._old:
             found = self._old.pop(key, None)
             if found is not None:
                 self._young[key] = found

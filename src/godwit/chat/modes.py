@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from math import ceil
-from typing import NamedTuple
 
 import msgspec
 
@@ -63,13 +62,6 @@ class Speaker(msgspec.Struct, frozen=True, gc=False):
     follows_since: float = 0.0
 
 
-class Spoken(NamedTuple):
-    """What is compared with what else was said: `/me waves` is not `waves`."""
-
-    text: str
-    action: bool
-
-
 class Refusal(msgspec.Struct, frozen=True, gc=False):
     """Why something may not be said.
 
@@ -103,7 +95,7 @@ class Modes:
 
     def __init__(self, duplicate_window: float) -> None:
         self._duplicate_window = duplicate_window
-        self._last: Fading[tuple[Spoken, float]] = Fading(duplicate_window)
+        self._last: Fading[tuple[str, bool, float]] = Fading(duplicate_window)
         self._spoke: dict[str, float] = {}
         self._worth_pruning = MOST_UNPRUNED
         self._unique: dict[bytes, float] = {}
@@ -116,27 +108,34 @@ class Modes:
     def refusal(
         self,
         speaker: Speaker,
-        spoken: Spoken,
+        text: str,
         settings: Mapping[str, int],
         now: float,
         *,
+        action: bool,
         only_emotes: Callable[[], bool],
     ) -> Refusal | None:
         """Why something may not be said, or None if it may.
 
         Args:
             settings: the room's; those that are missing are off.
+            action: said with `/me`: `/me waves` is not `waves`.
             only_emotes: whether the text is nothing but emotes; asked if it matters.
         """
-        if spoken.text.count(REPLACEMENT) * 2 > len(spoken.text):
+        if text.count(REPLACEMENT) * 2 > len(text):
             return Refusal("msg_bad_characters")
         if speaker.exempt:
             return None
-        if settings and (refusal := self._by_settings(speaker, spoken.text, settings, now, only_emotes)):
+        if settings and (refusal := self._by_settings(speaker, text, settings, now, only_emotes)):
             return refusal
         if self._duplicate_window:
             last = self._last.get(speaker.user_id, now)
-            if last is not None and last[0] == spoken and 0 <= now - last[1] < self._duplicate_window:
+            if (
+                last is not None
+                and last[0] == text
+                and last[1] == action
+                and 0 <= now - last[2] < self._duplicate_window
+            ):
                 return Refusal("msg_duplicate")
         return None
 
@@ -147,7 +146,7 @@ class Modes:
             del self._spoke[who]
         if self._duplicate_window:
             self._last.get(who, now)  # `put` is for what was looked for
-            self._last.put(who, (Spoken(message.text, message.action), now))
+            self._last.put(who, (message.text, message.action, now))
         if settings or self._spoke or self._unique:
             self.heard(message, settings, now)
 
@@ -172,7 +171,7 @@ class Modes:
             return
         who = record.author.user_id
         last = self._last.get(who, now) if self._duplicate_window else None
-        if last is not None and last[0] == (record.text, record.action):
+        if last is not None and last[:2] == (record.text, record.action):
             self._last.drop(who)
         self._spoke.pop(who, None)
         self._unique.pop(_digest(record.text), None)

@@ -204,7 +204,9 @@ class Speech:
             until = self._punished.get(speaker, now)
             if until is not None and until > now:
                 return Saying.IGNORED
-        voice = self._voice(speaker, now)
+        voice = self._voices.get(speaker, now)
+        if voice is None or now >= voice.until:
+            voice = self._begin(speaker, voice, now)
         voice.all += 1
         most = self._ordinary if not bot else self._of(bot)
         if elevated:
@@ -253,7 +255,9 @@ class Speech:
     def said_elsewhere(self, account: str, count: int, ordinary: int, now: float) -> None:
         """Count what another process let through; it never is what has an account ignored."""
         if self.table is not None and not self.table.per_connection:
-            voice = self._voice(account, now)
+            voice = self._voices.get(account, now)
+            if voice is None or now >= voice.until:
+                voice = self._begin(account, voice, now)
             voice.all += count
             voice.told += count
             voice.ordinary += ordinary
@@ -283,14 +287,14 @@ class Speech:
         """What an account of that role may say."""
         return self._ordinary if not bot else self._verified if bot == VERIFIED else self._known
 
-    def _voice(self, speaker: str, now: float) -> _Voice:
+    def _begin(self, speaker: str, voice: _Voice | None, now: float) -> _Voice:
+        """Have somebody's buckets full."""
         table = self.table
         assert table is not None
-        voice = self._voices.get(speaker, now)
         if voice is None:
             voice = _Voice(now + table.seconds)
             self._voices.put(speaker, voice)
-        elif now >= voice.until:
+        else:
             voice.fill(now + table.seconds, now - table.channel_interval)
         return voice
 

@@ -127,10 +127,12 @@ class MemoryLog:
         """
         if stream != self._stream:
             raise DeadLog(f"log of {self._cluster} is {self._stream}, not {stream}")
-        now = self._clock.now()
-        if now > self._time:
-            self._time = now
-        if now >= self._forgets_at:
+        time = self._clock.now()
+        if time > self._time:
+            self._time = time
+        else:
+            time = self._time
+        if time >= self._forgets_at:
             self._forget()
         key = (channel, record.id, record.epoch)
         if stored := self._stored.get(key) or self._stored_before.get(key):
@@ -139,11 +141,12 @@ class MemoryLog:
         if kept is None:
             kept = self._channels[channel] = _Channel()
         self._last = sequence = self._last + 1
-        entry = Entry(sequence, kept.head, self._time, record)
+        entry = Entry(sequence, kept.head, time, record)
         kept.head = sequence
-        (kept.pinned if isinstance(record, _PINNED) else kept.entries).append(entry)
-        if len(kept.entries) > self._too_many:
-            kept.expire(self._time - self._settings.max_age, self._settings.max_records)
+        entries = kept.entries
+        (kept.pinned if isinstance(record, _PINNED) else entries).append(entry)
+        if len(entries) > self._too_many:
+            kept.expire(time - self._settings.max_age, self._settings.max_records)
         self._stored[key] = sequence
         if channel in self._readers:
             self._deliver(channel, entry)
@@ -151,18 +154,19 @@ class MemoryLog:
 
     def _deliver(self, channel: str, entry: Entry) -> None:
         """Show a record to its channel's readers; what these store meanwhile comes behind it."""
-        self._undelivered.append((channel, entry))
-        if len(self._undelivered) > 1:
+        undelivered = self._undelivered
+        undelivered.append((channel, entry))
+        if len(undelivered) > 1:
             return  # called by a reader
         try:
-            while self._undelivered:
-                channel, entry = self._undelivered[0]
+            while undelivered:
+                channel, entry = undelivered[0]
                 for subscription in self._readers.get(channel, ()):
-                    if subscription.deliver is not None:  # another reader may have closed it
-                        subscription.deliver(entry)
-                self._undelivered.popleft()
+                    if (deliver := subscription.deliver) is not None:  # another reader may have closed it
+                        deliver(entry)
+                undelivered.popleft()
         finally:
-            self._undelivered.clear()
+            undelivered.clear()
 
     async def read(self, channel: str, after: int, limit: int = 500) -> Page:
         """Read records after a sequence; see `ChatLog`."""

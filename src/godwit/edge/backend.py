@@ -292,7 +292,7 @@ class RoomBackend:
         A `MemoryLog` shows the record on the live path before it answers, and that is all a reader needs to know.
         """
         log_ = self._outside.logs.get(segment.cluster)
-        if isinstance(log_, MemoryLog) and segment == self._segment:
+        if isinstance(log_, MemoryLog) and (segment is self._segment or segment == self._segment):
             try:
                 log_.store(self.name, record, segment.stream)
                 return

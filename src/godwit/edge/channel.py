@@ -22,7 +22,7 @@ from enum import Enum
 
 import msgspec
 
-from godwit.chat.modes import Modes, Refusal, Speaker, Spoken, banned
+from godwit.chat.modes import Modes
 from godwit.chat.outbox import Outbox
 from godwit.chat.room import RoomState, Sealed, Valid, Void
 from godwit.chatlog.base import Page
@@ -74,7 +74,7 @@ class EdgeChannel(KnownRoom):
 
     __slots__ = (
         "_asking", "_audience", "_backend", "_busy", "_claiming", "_committing", "_dead", "_deferred", "_doubts",
-        "_edge", "_evicting", "_inbox", "_log", "_modes", "_move", "_numbers", "_outbox", "_producer", "_reached",
+        "_edge", "_evicting", "_inbox", "_log", "_move", "_numbers", "_outbox", "_producer", "_reached",
         "_read_at", "_rows", "_stored_epoch", "_tail", "_trouble", "_uncommitted", "_verified", "channel", "cluster",
         "last_message", "state",
     )  # fmt: skip
@@ -144,15 +144,18 @@ class EdgeChannel(KnownRoom):
         """A connection is out: PART, or it closed."""
         self._attendance.leave(member)
 
-    def submit(self, record: Produced) -> bool:
+    def submit(self, record: Produced, now: float | None = None) -> bool:
         """Take a record to append; its epoch and number are filled in here.
+
+        Args:
+            now: the time, if it was looked at already.
 
         Returns:
             False if too many records of its producer wait already.
         """
         epoch = self._room.segment.epoch if self._room else 0
         record = msgspec.structs.replace(record, number=next(self._numbers), epoch=epoch)
-        now = self._backend.now()
+        now = self._backend.now() if now is None else now
         if not self._outbox.put(record, now):
             return False
         if isinstance(record, Message):
@@ -187,17 +190,6 @@ class EdgeChannel(KnownRoom):
             return False
         self._settle()
         return True
-
-    def refusal(self, speaker: Speaker, spoken: Spoken, *, only_emotes: Callable[[], bool]) -> Refusal | None:
-        """Why somebody may not say something, as far as is known here; None if nothing speaks against it (rule R1).
-
-        Args:
-            only_emotes: whether the text is nothing but emotes; asked if it matters.
-        """
-        now = self._backend.now()
-        ruling = self.sanction(speaker.user_id)
-        refusal = banned(ruling, now) if ruling is not None else None
-        return refusal or self._modes.refusal(speaker, spoken, self.settings, now, only_emotes=only_emotes)
 
     def look_again(self) -> None:
         """What somebody waits for may be ready now."""
@@ -408,7 +400,11 @@ class EdgeChannel(KnownRoom):
     @property
     def known(self) -> bool:
         """Whether the room's state is known as it is now, so that who may do what can be decided."""
-        return self.state is _LIVE and self._fresh(self._backend.now())
+        return self.knows(self._backend.now())
+
+    def knows(self, now: float) -> bool:
+        """Whether it is known at this time."""
+        return self.state is _LIVE and self._fresh(now)
 
     @property
     def idle(self) -> bool:

@@ -188,6 +188,16 @@ def send(outlet: Outlet, sinks: Collection[Sink], data: bytes, alone: bool) -> N
             found[position].write_raw(data[sent:] if sent else data)
 
 
+def send_one(outlet: Outlet, sink: Sink, data: bytes) -> None:
+    """Hand bytes to one connection, as `send` does while other channels are written to."""
+    if sink.fd >= 0 and sink.fanouts == 1:
+        missed = outlet.send_all([sink.fd], data)
+        if not missed:
+            return
+        data = data[missed[0][1] :]
+    sink.write_raw(data)
+
+
 class Fanout:
     """The readers of one channel on one node."""
 
@@ -287,7 +297,7 @@ class Fanout:
         if group.batch is None or not group.batch.put(reader, data):
             sink = group.readers[reader]
             if self._size <= TINY:
-                send(self._outlet, (sink,), data, alone=False)
+                send_one(self._outlet, sink, data)
             else:
                 sink.write_raw(data)
             self._outlet.delivered += 1
@@ -333,9 +343,11 @@ class Fanout:
             group.batch.add(data, but if but in group.readers else None)
             return
         sinks = [sink for reader, sink in group.readers.items() if reader is not but]
-        if sinks:
+        if len(sinks) == 1:
+            send_one(self._outlet, sinks[0], data)
+        else:
             send(self._outlet, sinks, data, alone=False)
-            self._outlet.delivered += len(sinks)
+        self._outlet.delivered += len(sinks)
 
     def _catch_up(self, group: _Group, reader: Reader) -> None:
         if group.batch is not None and (cut := group.batch.take(reader)):

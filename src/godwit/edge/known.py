@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from godwit.chat.modes import Modes, Refusal, Speaker, banned
 from godwit.chat.room import Role, RoomState, Ruling
 from godwit.edge.attendance import Attendance
 from godwit.edge.history import Recall
@@ -15,9 +16,10 @@ from godwit.values import Position, Segment
 class KnownRoom:
     """What holds in a room, as far as its records have been read; nothing before the first of them."""
 
-    __slots__ = ("_attendance", "_recall", "_room", "_where")
+    __slots__ = ("_attendance", "_modes", "_recall", "_room", "_where")
 
     _attendance: Attendance
+    _modes: Modes
     _recall: Recall
 
     def __init__(self) -> None:
@@ -49,6 +51,21 @@ class KnownRoom:
         """The ban or timeout that was last laid on an account and not lifted; the timeout may be over."""
         ruling = self._room.ruling("sanction", user_id) if self._room else None
         return None if ruling is None or ruling.kind == "lift" else ruling
+
+    def refusal(
+        self, speaker: Speaker, text: str, now: float, *, action: bool, only_emotes: Callable[[], bool]
+    ) -> Refusal | None:
+        """Why somebody may not say something, as far as is known here; None if nothing speaks against it (rule R1).
+
+        Args:
+            action: said with `/me`.
+            only_emotes: whether the text is nothing but emotes; asked if it matters.
+        """
+        room = self._room
+        if room is not None and (refusal := banned(room.ruling("sanction", speaker.user_id), now)):
+            return refusal
+        settings = room.settings if room is not None else {}
+        return self._modes.refusal(speaker, text, settings, now, action=action, only_emotes=only_emotes)
 
     @property
     def recent(self) -> Sequence[Shown]:

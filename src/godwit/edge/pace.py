@@ -178,8 +178,9 @@ class Pace:
             came: when it was sent; None for now.
             shown: it is a message; a command is held against no limit of the channel.
         """
-        speech, now = self.speech, self.now() if came is None else came
-        saying = speech.say(session.account, session.producer, session.bot, channel if shown else "", elevated, now)
+        speech, now, identity = self.speech, self.now() if came is None else came, session.identity
+        account, bot = (identity.user_id, identity.bot) if identity is not None else ("", "")
+        saying = speech.say(account, session.producer, bot, channel if shown else "", elevated, now)
         if self._accounts is None and saying is FINE:
             return saying
         if saying is Saying.LOCKED_OUT:

@@ -29,7 +29,7 @@ def may_say(session: Session, channel: str, elevated: bool, came: float | None =
         elevated: the sender is moderator, VIP or owner of the channel.
         came: when it came, in the pace's time; None for now.
     """
-    if not may_speak(session.scopes):
+    if session.grant is not None and not may_speak(session.grant.scopes):
         session.notice(channel, "godwit_read_only")
         return False
     return _counted(session, channel, elevated, came, shown=True)
@@ -50,7 +50,7 @@ def may_wait(session: Session, channel: str) -> bool:
     Else anybody could have any number of channels read, just by talking to them (MSG-11).
     """
     room = session.node.held(channel)
-    if room is not None and room.known_to(session):
+    if room is not None and room.known_to(session, session.node.clock.now()):
         return True
     if session.node.pace.ignored(session):
         session.node.counts.messages_over += 1

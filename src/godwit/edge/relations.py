@@ -116,20 +116,25 @@ class Relations:
             self._asking[key].append(partial(session.guard, again))
         return False
 
-    def relation(self, channel: str, user_id: str) -> Relation:
-        """What ties an account to a channel, as far as it is known; nothing until it was `ready`."""
+    def relation(self, channel: str, user_id: str) -> Relation | None:
+        """What ties an account to a channel, as far as it is known; None until it was `ready`."""
         tie = self._ties.get((channel, user_id))
-        return tie.relation if tie is not None else Relation(channel, user_id)
+        return tie.relation if tie is not None else None
+
+    def place(self, channel: str) -> tuple[Mapping[str, str], bool]:
+        """The emotes of a channel, everybody's among them (word -> id), and whether it is known to be suspended."""
+        place = self._places.get(channel)
+        if place is None:
+            return self._emotes, False
+        return self._emotes if place.emotes is None else place.emotes, place.closed
 
     def closed(self, channel: str) -> bool:
         """Say whether a channel is known to be suspended."""
-        place = self._places.get(channel)
-        return place is not None and place.closed
+        return self.place(channel)[1]
 
     def emotes(self, channel: str) -> Mapping[str, str]:
         """The emotes of a channel, everybody's among them: word -> id."""
-        place = self._places.get(channel)
-        return self._emotes if place is None or place.emotes is None else place.emotes
+        return self.place(channel)[0]
 
     def emote_sets(self, channel: str, room_id: str) -> str:
         """The tag `emote-sets` in a channel: everybody's set, and the channel's if it has one (EMOTE-4)."""

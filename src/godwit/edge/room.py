@@ -329,10 +329,10 @@ class Room:
             self.fanout.regroup(session)
             self.audience.mind()
 
-    def known_to(self, session: Session) -> bool:
+    def known_to(self, session: Session, now: float) -> bool:
         """Whether all is known that decides what a connection may do, and nothing it wants waits for that."""
         channel = self.channel
-        known = channel.known and self._backend.open and not channel.waits(session.producer)
+        known = channel.knows(now) and self._backend.open and not channel.waits(session.producer)
         return known and session.node.relations.ready(session, self.name)
 
     def when_known(self, session: Session, call: Callable[[], None], otherwise: Callable[[], None]) -> bool:
@@ -346,7 +346,7 @@ class Room:
         Returns:
             False if too much of the connection's waits already, or the room was closed.
         """
-        if self.known_to(session):
+        if self.known_to(session, self._house.outside.clock.now()):
             call()
             return True
         channel, relations = self.channel, session.node.relations
@@ -383,13 +383,14 @@ class Room:
         self._looking = False
         self._backend.call(self.channel.look_again)
 
-    def submit(self, record: Produced) -> bool:
+    def submit(self, record: Produced, now: float | None = None) -> bool:
         """Take a record to append; False if too many of its producer wait already, or the room was closed."""
         backend = self._backend
         backend.asked_by(record.producer)
         if not backend.open:
             return False
-        taken = backend.call(self.channel.submit, record) is not False  # if it failed, `fail` says what became of it
+        # If it failed, `fail` says what became of it.
+        taken = backend.call(self.channel.submit, record, now) is not False
         if taken:
             self.counts.accepted += 1
         return taken

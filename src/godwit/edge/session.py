@@ -13,6 +13,7 @@ import structlog
 
 from godwit.chat.authors import author as author_of
 from godwit.chat.authors import is_exempt
+from godwit.chat.modes import Speaker
 from godwit.chat.room import Role
 from godwit.edge import login, membership, notices, talk
 from godwit.edge.auth.base import Grant
@@ -48,8 +49,8 @@ class Session:
     """
 
     __slots__ = (
-        "_author",
         "_leaving",
+        "_voice",
         "connection",
         "grant",
         "heard",
@@ -76,7 +77,7 @@ class Session:
         self.pinged = 0.0
         self.slot = 0
         self._leaving = False
-        self._author: tuple[Account, str, Role, Relation, Author] | None = None
+        self._voice: tuple[Account, str, Role, Relation | None, Author, Speaker] | None = None
 
     # who it is --------------------------------------------------------------------------------
 
@@ -122,20 +123,35 @@ class Session:
 
     def author(self, channel: str) -> Author:
         """Its account as the channel sees it (rule R1: these facts travel in the record)."""
-        account = self.identity
-        if account is None or not account.user_id:
-            return Author("", self.nick)
-        role = self.node.role(channel, account.user_id)
-        relation = self.node.relations.relation(channel, account.user_id)
-        known = self._author
-        if known is None or known[0] is not account or known[1:4] != (channel, role, relation):
-            author = author_of(account, owner=self.owns(channel), role=role, relation=relation)
-            self._author = known = (account, channel, role, relation, author)
-        return known[4]
+        return self.voice(channel, self.node.role(channel, self.account))[0]
 
     def exempt(self, channel: str) -> bool:
         """Whether it is moderator, VIP or owner of a channel, or may moderate everywhere (SAY-exempt)."""
-        return is_exempt(self.author(channel), owner=self.owns(channel))
+        return self.voice(channel, self.node.role(channel, self.account))[1].exempt
+
+    def voice(self, channel: str, role: Role) -> tuple[Author, Speaker]:
+        """What is shown of its account in a channel, and what decides whether it may speak there.
+
+        Args:
+            role: what it is there, beside the owner.
+        """
+        account, known = self.identity, self._voice
+        if account is None or not account.user_id:
+            return Author("", self.nick), Speaker("")
+        relation = self.node.relations.relation(channel, account.user_id)
+        if (
+            known is None
+            or known[0] is not account
+            or known[1] != channel
+            or known[2] != role
+            or known[3] is not relation
+        ):
+            owner = self.owns(channel)
+            author = author_of(account, owner=owner, role=role, relation=relation)
+            since = relation.follows_since if relation is not None else 0.0
+            speaker = Speaker(account.user_id, is_exempt(author, owner=owner), author.subscriber, since)
+            self._voice = known = (account, channel, role, relation, author, speaker)
+        return known[4], known[5]
 
     # what the connection says -----------------------------------------------------------------
 

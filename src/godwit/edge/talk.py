@@ -7,14 +7,13 @@ from functools import partial
 from os import urandom
 from typing import TYPE_CHECKING
 
-from godwit.chat.authors import is_exempt
-from godwit.chat.modes import MINUTE, Refusal, Speaker, Spoken
+from godwit.chat.modes import MINUTE, Refusal
 from godwit.edge.commands.durations import in_words
 from godwit.edge.quota import may_say, may_wait
 from godwit.tmi.emotes import emote_ranges, is_emotes
 from godwit.tmi.events import MessageSent
 from godwit.tmi.text import addressed
-from godwit.values import Author, Message, Reply
+from godwit.values import Message, Reply
 
 if TYPE_CHECKING:
     from godwit.edge.room import Room
@@ -37,47 +36,58 @@ def message_sent(session: Session, event: MessageSent) -> None:
 
 def _take(session: Session, event: MessageSent) -> None:
     """Say it, once all is known that decides whether it may be said."""
-    room = session.node.held(event.channel)
-    if room is not None and room.known_to(session):
-        _say(session, room, event)
+    node = session.node
+    room, now = node.held(event.channel), node.clock.now()
+    if room is not None and room.known_to(session, now):
+        _say(session, room, event, now)
         return
     if not may_wait(session, event.channel):
         return
     room = session.node.room(event.channel)
     unsent = partial(session.notice, event.channel, "godwit_unsent", text=event.text)
-    if not room.when_known(session, partial(_say, session, room, event, session.node.pace.now()), unsent):
+    if not room.when_known(session, partial(_say_late, session, room, event, node.pace.now()), unsent):
         session.notice(event.channel, "msg_ratelimit")
 
 
-def _say(session: Session, room: Room, event: MessageSent, came: float | None = None) -> None:
+def _say_late(session: Session, room: Room, event: MessageSent, came: float) -> None:
+    """Say what had to wait."""
+    _say(session, room, event, session.node.clock.now(), came)
+
+
+def _say(session: Session, room: Room, event: MessageSent, now: float, came: float | None = None) -> None:
     """Have a message appended, or tell why not.
 
     Args:
         came: when it came, in the pace's time, if it had to wait: limits are for what clients send.
     """
-    author = session.author(room.name)
-    exempt = is_exempt(author, owner=session.owns(room.name))
-    if not may_say(session, room.name, exempt, came):
+    channel, name = room.channel, room.name
+    author, speaker = session.voice(name, channel.role(session.account))
+    if not may_say(session, name, speaker.exempt, came):
         return
-    emotes = session.node.relations.emotes(room.name)
-    if refusal := _refusal(session, room, event, author, emotes, exempt=exempt):
-        session.notice(room.name, refusal.msg_id, **_filled(refusal, room.name))
+    text, action, identity = event.text, event.action, session.identity
+    emotes, closed = session.node.relations.place(name)
+    refusal: Refusal | None
+    if identity is not None and identity.suspended:
+        refusal = Refusal("msg_suspended")
+    elif closed:
+        refusal = Refusal("msg_channel_suspended")
+    else:
+        only_emotes = partial(_only_emotes, text, emotes)
+        refusal = channel.refusal(speaker, text, now, action=action, only_emotes=only_emotes)
+    if refusal is not None:
+        session.notice(name, refusal.msg_id, **_filled(refusal, name))
         return
     reply = _reply(room, event.reply_to) if event.reply_to else None
-    message = Message(
-        id=_new_id(),
-        epoch=0,
-        producer=session.producer,
-        number=0,
-        author=author,
-        text=event.text,
-        action=event.action,
-        nonce=event.nonce,
-        reply=reply,
-        emotes=emote_ranges(addressed(event.text, reply), emotes),
-    )
-    if not room.submit(message):
-        session.notice(event.channel, "msg_ratelimit")
+    shown = addressed(text, reply) if reply else text
+    found = emote_ranges(shown, emotes)
+    if not room.submit(
+        Message(_new_id(), 0, session.producer, 0, author, text, action, event.nonce, reply, emotes=found), now
+    ):
+        session.notice(name, "msg_ratelimit")
+
+
+def _only_emotes(text: str, emotes: Mapping[str, str]) -> bool:
+    return is_emotes(text, emote_ranges(text, emotes))
 
 
 _ids: list[str] = []
@@ -92,23 +102,6 @@ def _new_id() -> str:
             d = drawn[start : start + 32]
             _ids.append(f"{d[:8]}-{d[8:12]}-4{d[13:16]}-{'89ab'[int(d[16], 16) & 3]}{d[17:20]}-{d[20:]}")
     return _ids.pop()
-
-
-def _refusal(
-    session: Session, room: Room, event: MessageSent, author: Author, emotes: Mapping[str, str], *, exempt: bool
-) -> Refusal | None:
-    """Why a message may not be said; None if it may."""
-    if session.identity is not None and session.identity.suspended:
-        return Refusal("msg_suspended")
-    relations = session.node.relations
-    if relations.closed(room.name):
-        return Refusal("msg_channel_suspended")
-    since = relations.relation(room.name, author.user_id).follows_since if room.channel.settings else 0.0
-    return room.channel.refusal(
-        Speaker(author.user_id, exempt, author.subscriber, since),
-        Spoken(event.text, event.action),
-        only_emotes=lambda: is_emotes(event.text, emote_ranges(event.text, emotes)),
-    )
 
 
 def _filled(refusal: Refusal, channel: str) -> dict[str, object]:

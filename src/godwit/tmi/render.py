@@ -206,8 +206,26 @@ def privmsg(
     )
 
 
+_looks: dict[int, tuple[Author, tuple[str, str]]] = {}
+"""How those are shown who have spoken lately, by the identity of the value, which is kept with it and so stays its own.
+Hashing the eleven fields of an author would cost as much as what is saved."""
+
+MOST_LOOKS = 4096
+
+
 def look_of(author: Author) -> tuple[str, str]:
     """How an author is shown, as tags: the badges, and colour with name, each with a `;` behind it (BADGE-1)."""
+    known = _looks.get(id(author))
+    if known is not None:
+        return known[1]
+    look = _look_of(author)
+    if len(_looks) >= MOST_LOOKS:
+        _looks.clear()
+    _looks[id(author)] = author, look
+    return look
+
+
+def _look_of(author: Author) -> tuple[str, str]:
     badges, info, name = ",".join(author.badges), ",".join(author.badge_info), author.display_name or author.login
     return (
         f"badge-info={escape(info) if info else ''};badges={escape(badges) if badges else ''};",
