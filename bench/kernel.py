@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from bench import machine
 from bench.targets import Missing, child, wait_until
@@ -21,15 +22,29 @@ from godwit.load.dialects import Dialect
 from godwit.load.loops import Result
 from godwit.load.receiver import Account, Receiver, best_receiver, native
 
-PLAIN = (
-    b":bench1!bench1@bench1.tmi.twitch.tv PRIVMSG #b1room0 :~0 ",
-    Dialect("twitch").line("", 0, Shape().size)[1],
+
+class Said(NamedTuple):
+    """What becomes of a line.
+
+    Attributes:
+        head: stands before its number, for everybody else.
+        tail: stands after it.
+        ack: what its sender gets; nothing without Twitch's capability for commands.
+    """
+
+    head: bytes
+    tail: bytes
+    ack: bytes = b""
+
+
+PLAIN = Said(
+    b":bench1!bench1@bench1.tmi.twitch.tv PRIVMSG #b1room0 :~0 ", Dialect("twitch").line("", 0, Shape().size)[1]
 )
-"""What stands before and after a line's number; as long as what a member without tags gets from Godwit."""
+"""As long as what a member without capabilities gets from Godwit."""
 
 
-def tagged_line(address: str) -> tuple[bytes, bytes]:
-    """What Godwit puts before and after a line's number, for a member with tags."""
+def tagged(address: str) -> Said:
+    """What Godwit sends members with tags and commands."""
     channel, text = "tagged", b"~0 000000001"
     host, _, port = address.rpartition(":")
     with contextlib.ExitStack() as stack:
@@ -41,8 +56,9 @@ def tagged_line(address: str) -> tuple[bytes, bytes]:
         head, tail = Dialect("twitch").line(channel, 0, Shape().size)
         speaker.sendall(head + text[3:] + tail)
         line = _until(reader, tail).splitlines(keepends=True)[-1]
+        ack = _until(speaker, b" USERSTATE ").splitlines(keepends=True)[-1]
     before, _, after = line.partition(text)
-    return before + text[:3], after
+    return Said(before + text[:3], after, ack)
 
 
 def _until(peer: socket.socket, mark: bytes) -> bytes:
@@ -56,36 +72,41 @@ class Kernel:
     """Connections to a program that only sends.
 
     Args:
-        shape: how many connections. All hear the one sender.
-        head: stands before each number.
-        tail: stands after it.
+        shape: rooms and their members. One of each room speaks; what all speak is the same, and heard by all others.
+        said: what is sent; with an acknowledgement each room has one connection more, that of who speaks.
     """
 
-    def __init__(self, shape: Shape, head: bytes, tail: bytes) -> None:
+    def __init__(self, shape: Shape, said: Said) -> None:
         if not native():
             raise Missing("not built: needs a C compiler, see `make native`")
         self._shape = shape
-        self._head = head
-        self._tail = tail
+        self._line = said
         self._receiver: Receiver = best_receiver()
         self._sockets: list[socket.socket] = []
+        self._hearers = 0
         self._said = 0
 
     def run(self, windows: list[int], seconds: float, warm_up: float) -> list[Result]:
         """Measure with so many lines in each send."""
         with tempfile.TemporaryDirectory(prefix="godwit-bench-") as folder:
             where = Path(folder, "where.txt")
-            command = [sys.executable, "-m", "bench.kernel", str(where), self._head.hex(), self._tail.hex()]
+            hearers = max(1, self._shape.members - 1)
+            each = hearers + bool(self._line.ack)
+            told = [part.hex() for part in self._line]
+            command = [sys.executable, "-m", "bench.kernel", str(where), *told, str(each if self._line.ack else 0)]
             with child(command, folder, stdin=subprocess.PIPE) as process:
                 wait_until(where.exists, process, folder)
                 room = self._receiver.room()
                 self._receiver.sender(room)
                 port = int(where.read_text(encoding="ascii"))
-                for _ in range(self._shape.rooms * self._shape.members):
+                for number in range(self._shape.rooms * each):
                     peer = socket.create_connection(("127.0.0.1", port))
                     peer.setblocking(False)
-                    self._receiver.count(self._receiver.add(peer.fileno(), room, -1, False))
                     self._sockets.append(peer)
+                    connection = self._receiver.add(peer.fileno(), room, -1, False)
+                    if number % each < hearers:
+                        self._receiver.count(connection)
+                self._hearers = self._shape.rooms * hearers
                 try:
                     return [self._blast(process, Path(folder), window, seconds, warm_up) for window in windows]
                 finally:
@@ -110,7 +131,7 @@ class Kernel:
         number = int(done.read_text(encoding="ascii"))
         while self._said < number:
             self._said = self._receiver.said(0, 0)
-        while self._receiver.poll(0.2)[0] or Account(*self._receiver.account()).heard < number * len(self._sockets):
+        while self._receiver.poll(0.2)[0] or Account(*self._receiver.account()).heard < number * self._hearers:
             pass
         after = Account(*self._receiver.account())
         took, deliveries, server, load = (late - early for late, early in zip(last, first, strict=True))
@@ -137,26 +158,27 @@ class Kernel:
         return time.monotonic(), self._receiver.deliveries, machine.cpu(pid), time.process_time()
 
 
-def main(where: str, head: str, tail: str) -> None:
+def main(where: str, head: str, tail: str, ack: str, every: str) -> None:
     """Listen, and send when told to: connections, lines in a send, the last number, seconds, the file to answer in."""
     from godwit.load._native import blast
 
     listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
     peers: list[socket.socket] = []
+    line = bytes.fromhex(head), bytes.fromhex(tail), bytes.fromhex(ack)
     _write(Path(where), listener.getsockname()[1])
     while True:
         select.select([listener, sys.stdin], [], [])
-        line = sys.stdin.readline() if select.select([sys.stdin], [], [], 0)[0] else None
-        if line == "":
+        order = sys.stdin.readline() if select.select([sys.stdin], [], [], 0)[0] else None
+        if order == "":
             return
-        count, window, number, seconds, done = line.split() if line else (str(len(peers) + 1), "", "", "", "")
+        count, window, number, seconds, done = order.split() if order else (str(len(peers) + 1), "", "", "", "")
         while len(peers) < int(count):
             peer = listener.accept()[0]
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             peers.append(peer)
-        if line:
+        if order:
             fds = [peer.fileno() for peer in peers]
-            last = blast(fds, bytes.fromhex(head), bytes.fromhex(tail), int(window), int(number), float(seconds))
+            last = blast(fds, *line, int(every), int(window), int(number), float(seconds))
             _write(Path(done), last)
 
 

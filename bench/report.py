@@ -80,6 +80,12 @@ GOALS = (
     Goal("(a) 2 million deliveries/s: p99, ms", 20, False, _of("p99_ms", "steady", "2000/s")),
     Goal("(b) 1,000 rooms of 10: of InspIRCd's", 0.9, True, _of(RATE, "b", "W=1000", other="inspircd")),
     Goal("(b) 1,000 rooms of 10: of the kernel's bare loop", 0.5, True, _of(RATE, "b", "W=1000", other="kernel")),
+    Goal(
+        "(b) with tags and acknowledgements, ten writes: of the kernel's",
+        0.5,
+        True,
+        _of(RATE, "b", "W=1000", "godwit+tags", "kernel+tags"),
+    ),
     Goal("(c) room of 10,000, 20 lines/s: p50, ms", 40, False, _of("p50_ms", "c", "20/s")),
     Goal("(c) room of 10,000, 20 lines/s: p99, ms", 90, False, _of("p99_ms", "c", "20/s")),
     Goal("(c) p50, of InspIRCd's", 1, False, _of("p50_ms", "c", "20/s", other="inspircd")),
@@ -140,7 +146,8 @@ def table(rows: Sequence[Row]) -> list[str]:
         cells = [COLUMNS[key][1](row.figures[key]) if row.figures.get(key) else "" for key in keys]
         for name in beside:
             theirs = figures.get((row.scenario, name, row.setting), {}).get(RATE)
-            ratio = row.figures[RATE] / theirs if theirs and row.server != name else 0.0
+            alike = row.server != name and ("+tags" in row.server) == ("+tags" in name)
+            ratio = row.figures[RATE] / theirs if theirs and alike else 0.0
             cells.append(figure(ratio) if ratio else "")
         lines.append("| " + " | ".join([row.server, row.setting, *cells, verdict(row)]) + " |")
     return lines

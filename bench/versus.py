@@ -11,7 +11,7 @@ from itertools import count
 from statistics import median
 
 from bench import machine
-from bench.kernel import PLAIN, Kernel, tagged_line
+from bench.kernel import PLAIN, Kernel, Said, tagged
 from bench.targets import LOAD_CORE, Missing, Target, godwit, inspircd, nats, ngircd, node, pin
 from godwit.load.crowd import Crowd, LoadFailed, Shape
 from godwit.load.dialects import Dialect
@@ -50,7 +50,7 @@ class Running:
         }
         self._stack = ExitStack()
         self._targets: dict[str, Target] = {}
-        self._tagged: tuple[bytes, bytes] | None = None
+        self._tagged: Said | None = None
 
     def __enter__(self) -> Running:
         """Take the load's core."""
@@ -78,10 +78,10 @@ class Running:
         """A server if it runs; the kernel is none."""
         return self._targets.get(base(name))
 
-    def tagged_line(self) -> tuple[bytes, bytes]:
-        """What Godwit puts before and after a line's number, for a member with tags."""
+    def tagged(self) -> Said:
+        """What Godwit sends members with tags and commands."""
         if self._tagged is None:
-            self._tagged = tagged_line(self.get("godwit").tcp)
+            self._tagged = tagged(self.get("godwit").tcp)
         return self._tagged
 
 
@@ -208,10 +208,9 @@ class Comparison:
         seconds: float,
     ) -> Iterator[tuple[str, Result]]:
         if base(name) == KERNEL:
-            ends = running.tagged_line() if "+tags" in name else PLAIN
-            listening = replace(shape, members=max(1, shape.members - (1 if shape.rooms > 1 else 0)))
+            said = running.tagged() if "+tags" in name else PLAIN
             each = [max(1, window // shape.rooms) for window in windows]
-            found = Kernel(listening, *ends).run(each, seconds, self.warm_up)
+            found = Kernel(shape, said).run(each, seconds, self.warm_up)
             yield from ((f"W={window}", result) for window, result in zip(windows, found, strict=True))
             return
         target = running.get(name)
@@ -267,6 +266,8 @@ WRONG = ("lost", "repeated", "misordered", "cut", "notices")
 
 PEERS = (KERNEL, "godwit", "inspircd")
 
+ROOMS = Shape(rooms=1000, members=10, senders=1)
+
 HALL = Shape(members=10_000, senders=10)
 
 COMPARISONS = {
@@ -276,7 +277,7 @@ COMPARISONS = {
         Comparison(
             "steady", "one room of 1,000, 2,000 lines a second", Shape(), PEERS[1:], rates=(2000,), shortest=3.0
         ),
-        Comparison("b", "1,000 rooms of 10", Shape(rooms=1000, members=10, senders=1), PEERS, windows=(1000,)),
+        Comparison("b", "1,000 rooms of 10", ROOMS, (*PEERS, "kernel+tags", "godwit+tags"), windows=(1000,)),
         Comparison("path", "100 rooms of 2: a message's way in", Shape(rooms=100, members=2, senders=1), PEERS, (100,)),
         Comparison("c", "one room of 10,000", HALL, PEERS[1:], rates=(20,), quiet=True, shortest=4.0),
         Comparison(

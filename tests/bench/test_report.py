@@ -59,6 +59,14 @@ def test_table() -> None:
     assert lines[-1] == "| godwit | W=100 | 9,000,000 |  |  |  | exact |"
 
 
+def test_like_is_compared_with_like() -> None:
+    """Members with tags with members with tags."""
+    lines = report.table([row("kernel", "W=1", 8), row("kernel+tags", "W=1", 4), row("godwit+tags", "W=1", 2)])
+    assert lines[0].endswith("| deliveries/s | x kernel | x kernel+tags | counts |")
+    assert lines[-1] == "| godwit+tags | W=1 | 2 |  | 0.5 | exact |"
+    assert lines[-2] == "| kernel+tags | W=1 | 4 |  |  | exact |"
+
+
 @pytest.mark.parametrize(
     ("exact", "note", "shown"), [(True, "", "exact"), (False, "load-bound", "NOT EXACT, load-bound")]
 )

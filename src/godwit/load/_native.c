@@ -358,26 +358,35 @@ static PyTypeObject receiver_type = {
     .tp_getset = receiver_properties,
 };
 
+static size_t repeat(char *into, const char *text, Py_ssize_t len, unsigned times) {
+    for (unsigned i = 0; i < times; i++)
+        memcpy(into + i * (size_t)len, text, (size_t)len);
+    return times * (size_t)len;
+}
+
 /* Send lines to sockets, one send of `window` lines to each in turn, until `seconds` are over; returns the lines
- * sent to each. `head` stands before each number and `tail` after it. A full socket is waited for. */
+ * sent to each. `head` stands before each number and `tail` after it. Of every so many sockets (`every`, 0 for none)
+ * the last is sent `ack` as often instead. A full socket is waited for. */
 static PyObject *blast(PyObject *module, PyObject *args) {
     PyObject *listed;
-    const char *head, *tail;
-    Py_ssize_t head_len, tail_len;
-    unsigned window, number;
+    const char *head, *tail, *ack;
+    Py_ssize_t head_len, tail_len, ack_len;
+    unsigned window, number, every;
     double seconds;
-    if (!PyArg_ParseTuple(args, "O!y#y#IId", &PyList_Type, &listed, &head, &head_len, &tail, &tail_len, &window,
-                          &number, &seconds))
+    if (!PyArg_ParseTuple(args, "O!y#y#y#IIId", &PyList_Type, &listed, &head, &head_len, &tail, &tail_len, &ack,
+                          &ack_len, &every, &window, &number, &seconds))
         return NULL;
     Py_ssize_t count = PyList_GET_SIZE(listed);
     size_t most = window * (size_t)(head_len + tail_len + 12);
     int *fds = malloc((size_t)count * sizeof *fds + 1);
-    char *data = malloc(most + 1);
-    if (!fds || !data) {
+    char *data = malloc(most + 1), *acks = malloc(window * (size_t)ack_len + 1);
+    if (!fds || !data || !acks) {
         free(fds);
         free(data);
+        free(acks);
         return PyErr_NoMemory();
     }
+    const char *acks_end = acks + repeat(acks, ack, ack_len, window);
     for (Py_ssize_t i = 0; i < count; i++)
         fds[i] = (int)PyLong_AsLong(PyList_GET_ITEM(listed, i));
     int failure = PyErr_Occurred() ? EBADF : 0;
@@ -391,9 +400,10 @@ static PyObject *blast(PyObject *module, PyObject *args) {
             at = (char *)mempcpy(at, tail, (size_t)tail_len);
         }
         for (Py_ssize_t i = 0; i < count && !failure; i++) {
-            const char *from = data;
-            while (from < at && !failure) {
-                ssize_t sent = send(fds[i], from, (size_t)(at - from), MSG_NOSIGNAL);
+            int is_ack = every && (i + 1) % every == 0;
+            const char *from = is_ack ? acks : data, *to = is_ack ? acks_end : at;
+            while (from < to && !failure) {
+                ssize_t sent = send(fds[i], from, (size_t)(to - from), MSG_NOSIGNAL);
                 if (sent >= 0)
                     from += sent;
                 else if (errno != EINTR)
@@ -404,6 +414,7 @@ static PyObject *blast(PyObject *module, PyObject *args) {
     Py_END_ALLOW_THREADS
     free(fds);
     free(data);
+    free(acks);
     if (failure) {
         errno = failure;
         return PyErr_SetFromErrno(PyExc_OSError);

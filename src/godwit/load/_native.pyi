@@ -12,4 +12,14 @@ class Receiver:
     def histogram(self) -> list[int]: ...
     def account(self) -> tuple[int, int, int, int, int, int, int]: ...
 
-def blast(fds: list[int], head: bytes, tail: bytes, window: int, number: int, seconds: float, /) -> int: ...
+def blast(
+    fds: list[int],
+    head: bytes,
+    tail: bytes,
+    ack: bytes,
+    every: int,
+    window: int,
+    number: int,
+    seconds: float,
+    /,
+) -> int: ...
