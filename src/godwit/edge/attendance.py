@@ -73,7 +73,7 @@ class Attendance:
 
     __slots__ = (
         "_announced", "_audience", "_heard_at", "_hold", "_late", "_lease", "_legacy_rule", "_recall", "_standing",
-        "_waiting", "members",
+        "members", "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -95,35 +95,30 @@ class Attendance:
         self._lease = lease
         self._hold = hold
         self._heard_at = 0.0
-        self._waiting: dict[Member, _Waiting] = {}
+        self.waiting: dict[Member, _Waiting] = {}
         self._announced = 0.0
         self._late: dict[Member, float] = {}
         """Members that were not told at once, and until when they may stay; infinite until they are told."""
 
     @property
-    def waiting(self) -> bool:
-        """Whether somebody waits to be let in."""
-        return bool(self._waiting)
-
-    @property
     def unsettled(self) -> bool:
         """Whether somebody waits to be let in, to be served, or to be told where the channel went."""
-        return bool(self._waiting or self._late) or not all(self.members.values())
+        return bool(self.waiting or self._late) or not all(self.members.values())
 
     @property
     def oldest_wanted(self) -> int | None:
         """The oldest epoch that somebody who waits wants to resume in."""
-        return min((waiting.after.epoch for waiting in self._waiting.values() if waiting.after), default=None)
+        return min((waiting.after.epoch for waiting in self.waiting.values() if waiting.after), default=None)
 
     def join(self, member: Member, after: Position | None, now: float) -> None:
         """A connection wants in; with `after`, what came after that position first (rule F3)."""
-        before = self._waiting.get(member)
-        self._waiting[member] = _Waiting(after, now, before.first if before else now)
+        before = self.waiting.get(member)
+        self.waiting[member] = _Waiting(after, now, before.first if before else now)
 
     def leave(self, member: Member) -> None:
         """A connection is out."""
         self._drop(member)
-        self._waiting.pop(member, None)
+        self.waiting.pop(member, None)
 
     def _drop(self, member: Member) -> bool:
         """End a membership; says whether there was one."""
@@ -132,7 +127,7 @@ class Attendance:
 
     def confirm(self, epoch: int, asked_at: float) -> None:
         """The store, asked at `asked_at`, says that the channel has come to `epoch`."""
-        for waiting in self._waiting.values():
+        for waiting in self.waiting.values():
             if waiting.since <= asked_at:
                 waiting.confirmed = True
                 waiting.epoch = max(waiting.epoch, epoch)
@@ -148,7 +143,7 @@ class Attendance:
             Whether the store must be asked before somebody else can be answered.
         """
         standing, ask = self._standing, False
-        for member, waiting in list(self._waiting.items()):
+        for member, waiting in list(self.waiting.items()):
             if standing.position.epoch < waiting.epoch:
                 continue  # the placement that the store knows of has not been reached
             waiting.patient = now - waiting.first <= self._hold
@@ -171,7 +166,7 @@ class Attendance:
                 continue  # where to may not be told yet (C5)
             if how is not Admission.REFUSED and not self._enter(member, waiting.after, how):
                 continue
-            self._waiting.pop(member, None)
+            self.waiting.pop(member, None)
             if how is not Admission.HOME and redirect:
                 self._audience.redirected(member, redirect, asked=True)
             if how is Admission.REFUSED and self._drop(member):
@@ -192,7 +187,7 @@ class Attendance:
         if after > self._standing.position:
             missing, after = -1, self._standing.position
         elif lines is None:
-            if self._recall.fetch(after, insist=self._waiting[member].patient):
+            if self._recall.fetch(after, insist=self.waiting[member].patient):
                 return False
             missing, after = -1, self._recall.since
             lines = list(self._recall.lines)
@@ -274,6 +269,6 @@ class Attendance:
     def _put_out(self, member: Member) -> None:
         """End a membership; a JOIN that waits is not to repeat what was shown until now."""
         self._drop(member)
-        waiting = self._waiting.get(member)
+        waiting = self.waiting.get(member)
         if waiting and waiting.after:
             waiting.after = max(waiting.after, self._standing.position)

@@ -54,7 +54,10 @@ class State(Enum):
     LIVE = "live"
 
 
-_LIVE = State.LIVE  # asked for with every message, and an enum is slow to look its members up
+_LIVE, _UNPLACED = (
+    State.LIVE,
+    State.UNPLACED,
+)  # asked for with every message, and an enum is slow to look its members up
 
 
 class EdgeChannel(KnownRoom):
@@ -446,30 +449,32 @@ class EdgeChannel(KnownRoom):
             self._busy = False
 
     def _turn(self, now: float) -> None:
-        if self._room is None or (self.state is State.UNPLACED and not self._asking):
+        room = self._room
+        if room is None or (self.state is _UNPLACED and not self._asking):
             if not self._trouble:
                 self._ask()
             return
         tail = self._tail
         if tail.suspicious and tail.wants_read and not self._trouble:
             self._read_at = now
-            self._backend.read(self._room.segment, tail.reading(), MAIN)
-        if self.state is not _LIVE:
+            self._backend.read(room.segment, tail.reading(), MAIN)
+        outbox, deferred = self._outbox, self._deferred
+        if self.state is not _LIVE or not (outbox or deferred.waiting or self._evicting or self._attendance.waiting):
             return
         if not self._fresh(now):
-            if not self._trouble and (self._attendance.waiting or self._outbox or self._deferred):
+            if not self._trouble and (self._attendance.waiting or outbox or deferred.waiting):
                 self._ask()
             return
         if self._attendance.waiting:
             redirect = self._where.placement if self._uncommitted is None else None
             if self._attendance.admit(now, redirect=redirect):
                 self._ask()
-        if self._evicting and (placement := self._where.placement) and placement.segment == self._room.segment:
+        if self._evicting and (placement := self._where.placement) and placement.segment == room.segment:
             self._evicting = False
             self._attendance.evict(placement, now)
-        if self._deferred.waiting:
-            self._deferred.release()
-        if self._outbox.grounded:
+        if deferred.waiting:
+            deferred.release()
+        if outbox.grounded:
             self._append(now)
 
     def _fresh(self, now: float) -> bool:

@@ -269,11 +269,13 @@ class Fanout:
         at_once = self._begin()
         rendered: dict[Caps, bytes] = {}
         for group in self._groups:
-            if len(group.readers) == 1 and but in group.readers:
+            readers = group.readers
+            if len(readers) == 1 and but in readers:
                 continue  # nobody to show it to
-            data = rendered.get(group.view)
+            view = group.view
+            data = rendered.get(view)
             if data is None:
-                data = rendered[group.view] = render(group.view)
+                data = rendered[view] = render(view)
             self._show(group, data, but, at_once)
 
     def line(self, render: Render, but: Reader | None = None) -> None:
@@ -342,12 +344,12 @@ class Fanout:
                 group.batch = _Batch()
             group.batch.add(data, but if but in group.readers else None)
             return
-        sinks = [sink for reader, sink in group.readers.items() if reader is not but]
+        outlet, sinks = self._outlet, [sink for reader, sink in group.readers.items() if reader is not but]
+        outlet.delivered += len(sinks)
         if len(sinks) == 1:
-            send_one(self._outlet, sinks[0], data)
+            send_one(outlet, sinks[0], data)
         else:
-            send(self._outlet, sinks, data, alone=False)
-        self._outlet.delivered += len(sinks)
+            send(outlet, sinks, data, alone=False)
 
     def _catch_up(self, group: _Group, reader: Reader) -> None:
         if group.batch is not None and (cut := group.batch.take(reader)):
