@@ -172,7 +172,7 @@ def test_early() -> None:
     assert desk.attendance.admit(NOW, redirect=AT_MAIN), "the store is to be asked"
     desk.attendance.confirm(1, NOW - 1.0)
     assert desk.attendance.admit(NOW, redirect=AT_MAIN), "it was asked before the JOIN"
-    assert (desk.told.taken(), desk.attendance.waiting) == ([], True)
+    assert (desk.told.taken(), bool(desk.attendance.waiting)) == ([], True)
     desk.attendance.confirm(1, NOW)
     assert not desk.attendance.admit(NOW, redirect=AT_MAIN)
     assert desk.told.taken() == ["ann joined away silent at 1-5 missing=None", "ann redirected to main"]
@@ -340,7 +340,7 @@ def test_resume_from_further_back() -> None:
     """Older lines are read first."""
     desk = Desk(Stands())
     ann = desk.join("ann", after=Position(1, 1))
-    assert (desk.told.taken(), desk.attendance.waiting) == ([], True)
+    assert (desk.told.taken(), bool(desk.attendance.waiting)) == ([], True)
     [(segment, after, number)] = desk.reads
     records = (Message(name, 1, f"far{name}", 1, Author("9", "far"), "hi") for name in "zab")
     entries = tuple(Entry(sequence, sequence - 1, 0.0, record) for sequence, record in enumerate(records, start=1))

@@ -96,6 +96,7 @@ class Attendance:
         self._hold = hold
         self._heard_at = 0.0
         self.waiting: dict[Member, _Waiting] = {}
+        """Who waits to be let in."""
         self._announced = 0.0
         self._late: dict[Member, float] = {}
         """Members that were not told at once, and until when they may stay; infinite until they are told."""

@@ -54,10 +54,7 @@ class State(Enum):
     LIVE = "live"
 
 
-_LIVE, _UNPLACED = (
-    State.LIVE,
-    State.UNPLACED,
-)  # asked for with every message, and an enum is slow to look its members up
+_LIVE, _UNPLACED = State.LIVE, State.UNPLACED  # asked for with every message, and an enum is slow to look up
 
 
 class EdgeChannel(KnownRoom):
