@@ -23,6 +23,7 @@ import structlog
 
 from godwit.wire.connection import NOT_WANTED, Connection, Limits, Owner
 from godwit.wire.flusher import Flusher
+from godwit.wire.stream import AVAILABLE, Watch
 from godwit.wire.websocket import ServerCodec
 
 log = structlog.get_logger()
@@ -72,6 +73,7 @@ class Listener:
         self._factory = factory
         self._websocket = websocket
         self._ssl = ssl
+        self._watch = Watch(self.loop) if AVAILABLE and ssl is None else None
         self._come: deque[tuple[socket.socket, object]] = deque()
         self._admitting: set[asyncio.Task[None]] = set()
         self._opening: set[Connection] = set()
@@ -162,14 +164,21 @@ class Listener:
         for _ in range(min(_LET_IN, len(self._come))):
             accepted, address = self._come.popleft()
             accepted.setblocking(False)
-            task = self.loop.create_task(self._admit(accepted, address))
-            self._admitting.add(task)
-            task.add_done_callback(self._admitted)
+            if self._watch is None:
+                task = self.loop.create_task(self._admit(accepted, address))
+                self._admitting.add(task)
+                task.add_done_callback(self._admitted)
+                continue
+            try:
+                self._watch.admit(accepted, self._connection(accepted.fileno()))
+            except OSError as error:
+                self._refuse(accepted, address, error)
+                self._tell_if_empty()
         if self._come:
             self.loop.call_soon(self._let_in)
 
     async def _admit(self, accepted: socket.socket, address: object) -> None:
-        """Make a transport of an accepted socket, with its TLS handshake."""
+        """Make a transport of an accepted socket, with its TLS handshake if there is one."""
         try:
             await self.loop.connect_accepted_socket(
                 partial(self._connection, -1 if self._ssl else accepted.fileno()),
@@ -178,8 +187,11 @@ class Listener:
                 ssl_handshake_timeout=self.limits.handshake_timeout if self._ssl else None,
             )
         except OSError as error:
-            log.debug("connection_refused", address=address, reason=str(error))
-            accepted.close()
+            self._refuse(accepted, address, error)
+
+    def _refuse(self, accepted: socket.socket, address: object, error: OSError) -> None:
+        log.debug("connection_refused", address=address, reason=str(error))
+        accepted.close()
 
     def _admitted(self, task: asyncio.Task[None]) -> None:
         self._admitting.discard(task)
@@ -203,6 +215,9 @@ class Listener:
     def _tell_if_empty(self) -> None:
         if not (self.connections or self._opening or self._admitting or self._come):
             self._empty.set()
+            if self._closed and self._watch is not None:
+                self._watch.close()
+                self._watch = None
 
 
 async def listen_tcp(
