@@ -142,15 +142,7 @@ class RoomAudience:
         data = lines.get(session.caps)
         cluster, epoch = placement.segment.cluster, placement.segment.epoch
         if data is None:
-            data = lines[session.caps] = render.serverchange(
-                session.caps,
-                self._room.name,
-                destination=self._room.destination,
-                cluster=cluster,
-                epoch=epoch,
-                addresses=self._addresses(cluster),
-                drain_until=placement.drain_until if placement.phase == "draining" else 0.0,
-            )
+            data = lines[session.caps] = serverchange(self._room, session.caps, placement, self._addresses)
         self._room.counts.serverchanges += 1
         session.node.pace.sent_to(session, self._room.name, cluster, epoch)
         self._room.tell(session, data)
@@ -342,3 +334,21 @@ class RoomAudience:
         self._room.tell(session, render.part(session.nick, self._room.name))
         session.rooms.pop(self._room.name, None)
         self.left(session)
+
+
+def serverchange(room: Room, caps: Caps, placement: Placement, addresses: Callable[[str], Addresses]) -> bytes:
+    """SERVERCHANGE towards a placement, as those with some capabilities get it (SC-1 to SC-4).
+
+    Args:
+        addresses: gives a cluster's public addresses.
+    """
+    segment = placement.segment
+    return render.serverchange(
+        caps,
+        room.name,
+        destination=room.destination,
+        cluster=segment.cluster,
+        epoch=segment.epoch,
+        addresses=addresses(segment.cluster),
+        drain_until=placement.drain_until if placement.phase == "draining" else 0.0,
+    )

@@ -18,7 +18,7 @@ import structlog
 from godwit.chatlog.base import ChatLog, Page, Subscription
 from godwit.chatlog.memory import MemoryLog
 from godwit.clock import Clock
-from godwit.edge.batches import MOST, Batches
+from godwit.edge.batches import Batches
 from godwit.edge.channel import EdgeChannel
 from godwit.edge.tasks import Tasks
 from godwit.errors import AppendUnknown, ChatLogUnavailable, StoreUnavailable
@@ -92,30 +92,12 @@ class Outside:
         self.loop = loop
         self.tasks = tasks
         self.stirred: set[str] = set()
-        self.questions: Batches[Question, Answer | None] = Batches(self._ask, settings.move.lease, tasks, "ask")
+        self.questions: Batches[Question, Answer | None] = Batches(self.ask, settings.move.lease, tasks, "ask")
         self.commits: Batches[tuple[str, Segment], Placement] = Batches(
             self._commit, settings.move.lease, tasks, "commit"
         )
 
-    async def refresh(self, backends: Sequence[RoomBackend]) -> None:
-        """Ask the store where channels are, though nothing looks wrong (rule C10).
-
-        Raises:
-            StoreUnavailable, TimeoutError: those that were not answered yet are left as they are.
-        """
-        for start in range(0, len(backends), MOST):
-            some = backends[start : start + MOST]
-            async with asyncio.timeout(self.settings.move.lease):
-                answers = await self._ask(
-                    [Question(backend.name, backend.room_id is not None, False) for backend in some]
-                )
-            for backend, answer in zip(some, answers, strict=True):
-                if answer is None:
-                    backend.ask()
-                else:
-                    backend.take(answer)
-
-    async def _ask(self, questions: Sequence[Question]) -> list[Answer | None]:
+    async def ask(self, questions: Sequence[Question]) -> list[Answer | None]:
         """Ask the store for many channels; None for one whose row changed all the while."""
         asked_at = self.clock.now()
         if claims := [question.channel for question in questions if question.claim]:
@@ -197,7 +179,9 @@ class RoomBackend:
         owner: has the channel.
     """
 
-    __slots__ = ("_asked", "_open", "_outside", "_owner", "_segment", "_subscription", "_who", "name", "room_id")
+    __slots__ = (
+        "_asked", "_at_hand", "_open", "_outside", "_owner", "_segment", "_subscription", "_who", "name", "room_id"
+    )  # fmt: skip
 
     def __init__(self, name: str, outside: Outside, owner: Owner) -> None:
         self.name = name
@@ -209,6 +193,7 @@ class RoomBackend:
         self.room_id: str | None = None
         self._who = ""
         self._asked: tuple[Question, ...] = ()
+        self._at_hand: tuple[Answer | None, ...] = ()
 
     # what the room uses -----------------------------------------------------------------------
 
@@ -301,7 +286,11 @@ class RoomBackend:
         self._start(segment, self._append, segment, record)
 
     def ask(self) -> None:
-        """Ask the store where the channel is."""
+        """Ask the store where the channel is, unless it was asked already on the channel's behalf."""
+        if self._at_hand:
+            (found,), self._at_hand = self._at_hand, ()
+            self._outside.loop.call_soon(self._answered, found)
+            return
         self._outside.tasks.start(self._ask(claim=False), f"ask {self.name}")
 
     def claim(self) -> None:
@@ -398,19 +387,30 @@ class RoomBackend:
             # Whatever the store died of, the channel must learn that no answer comes.
             log.exception(failed, channel=self.name, **about)
 
+    def question(self, *, claim: bool) -> Question:
+        """What is asked for the channel."""
+        return Question(self.name, self.room_id is not None, claim)
+
     async def _ask(self, *, claim: bool) -> None:
         found: Answer | None = None
-        question = Question(self.name, self.room_id is not None, claim)
+        question = self.question(claim=claim)
         self._asked = (*self._asked, question)
         with self._told("ask_failed"):
             found = await self._outside.questions.answer(question, self._who)
             if found is None:
                 raise StoreUnavailable(f"placement and chain of {self.name} do not agree")
         self._asked = tuple(asked for asked in self._asked if asked is not question)
+        self._answered(found)
+
+    def _answered(self, found: Answer | None) -> None:
         if found is None:
             self.call(self.channel.ask_failed)
-            return
-        self.take(found)
+        else:
+            self.take(found)
+
+    def keep(self, found: Answer | None) -> None:
+        """Keep what the store said, None if it did not answer: the channel will ask for it as soon as it is made."""
+        self._at_hand = (found,)
 
     def take(self, found: Answer) -> None:
         """Hand the channel what the store said of it."""

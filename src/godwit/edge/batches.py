@@ -39,12 +39,13 @@ class Batches(Generic[K, V]):
         ask: answers many questions, in their order. If the store is silent, none of them has an answer; at any other
             fault each is asked by itself, so that only those fail that are to blame.
         patience: seconds that an answer may take, waiting for the turn not counted; then `TimeoutError` is raised.
+            None if `ask` sees to that itself.
         tasks: owner of the work.
         name: of that work, for the log.
     """
 
     def __init__(
-        self, ask: Callable[[Sequence[K]], Awaitable[Sequence[V]]], patience: float, tasks: Tasks, name: str
+        self, ask: Callable[[Sequence[K]], Awaitable[Sequence[V]]], patience: float | None, tasks: Tasks, name: str
     ) -> None:
         self._ask = ask
         self._patience = patience
@@ -61,6 +62,10 @@ class Batches(Generic[K, V]):
         Args:
             who: on whose behalf; what one asks for keeps its order.
         """
+        return await self.put(question, who)
+
+    def put(self, question: K, who: str = "") -> asyncio.Future[V]:
+        """Have a question answered; as `answer`, for callers that need not wait."""
         waiting = self._waiting.get(question)
         if waiting is None:
             waiting = self._waiting[question] = _Waiting(question)
@@ -68,7 +73,7 @@ class Batches(Generic[K, V]):
         if not self._working:
             self._working = True
             self._tasks.start(self._work(), self._name)
-        return await waiting.answer
+        return waiting.answer
 
     def too(self, question: K, who: str) -> None:
         """Somebody else wants the answer: if the question waits, it does so in their lane, too."""

@@ -135,9 +135,9 @@ class EdgeChannel(KnownRoom):
 
     # what clients do ------------------------------------------------------------------------
 
-    def join(self, member: Member, after: Position | None = None) -> None:
-        """A connection wants in; with `after` it wants what came after that position first (rule F3)."""
-        self._attendance.join(member, after, self._backend.now())
+    def join(self, member: Member, after: Position | None = None, since: float | None = None) -> None:
+        """A connection wants in, now or `since` then; with `after`, what came after that position first (rule F3)."""
+        self._attendance.join(member, after, self._backend.now() if since is None else since)
         self._settle()
 
     def leave(self, member: Member) -> None:
@@ -256,12 +256,13 @@ class EdgeChannel(KnownRoom):
             self._room.reach(rest.position)
             self._recall.learn(rest.chain or (segment,))
             self._recall.restart(rest.since)
-        self._tail = Tail(segment.stream, rest.position, current=True)
+        current = rest.compared > 0.0
+        self._tail = Tail(segment.stream, rest.position, fresh=not current, current=current)
         self._stored_epoch = segment.epoch
         self._verified = rest.verified
         self._reached = rest.reached
         self.last_message = rest.last_message
-        self.state = State.LIVE
+        self.state = State.LIVE if current else State.READING
 
     # answers of the store -------------------------------------------------------------------
 

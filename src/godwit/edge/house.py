@@ -13,6 +13,7 @@ from godwit.tmi.dialect import Dialect
 from godwit.values import Act, Addresses
 
 if TYPE_CHECKING:
+    from godwit.edge.lookups import Lookups
     from godwit.edge.neighbours import Neighbours
     from godwit.edge.room import Room
     from godwit.edge.session import Session
@@ -28,6 +29,7 @@ class House:
         producers: gives a channel a name for its own records, unique for ever.
         numbers: counts all records of the process.
         neighbours: tells who is in channels on other edges.
+        lookups: asks the store and the logs for many rooms at once.
         news: names of the rooms in which somebody may have come or gone since it was last told.
         gone: called when a room is given up.
         banned: called when it was read that somebody was banned, if that is to be told.
@@ -42,6 +44,7 @@ class House:
     sessions: Mapping[str, Session]
     addresses: Callable[[str], Addresses]
     neighbours: Neighbours
+    lookups: Lookups
     gone: Callable[[Room], None]
     banned: Callable[[Room, Act], None] | None = None
     news: set[str] = field(default_factory=set)

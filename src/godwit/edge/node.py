@@ -7,7 +7,7 @@ A fault in a session closes that session, one in a channel gives that channel up
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import count
 from uuid import uuid4
@@ -20,10 +20,11 @@ from godwit.chatlog.base import ChatLog
 from godwit.chatlog.hearsay import ENDED, Ended, Hearsay, LocalHearsay
 from godwit.clock import Clock
 from godwit.edge.auth.gate import Gate
-from godwit.edge.backend import Outside
+from godwit.edge.backend import Answer, Outside
 from godwit.edge.deadlines import Wheel
 from godwit.edge.groups import LOOK, Groups
 from godwit.edge.house import House
+from godwit.edge.lookups import Lookups
 from godwit.edge.metrics import Counts, EdgeStatistics
 from godwit.edge.neighbours import Neighbours
 from godwit.edge.pace import TURN, Pace
@@ -34,7 +35,7 @@ from godwit.edge.session import Session
 from godwit.edge.tasks import Tasks
 from godwit.edge.turn import Turn
 from godwit.edge.whispers import Whispers
-from godwit.errors import ChatLogUnavailable, StoreUnavailable
+from godwit.errors import StoreUnavailable
 from godwit.settings import Settings
 from godwit.store.base import Store
 from godwit.tmi import render
@@ -111,6 +112,7 @@ class EdgeNode:
         self.relations = Relations(store, self.loop.time, self.tasks, self._roles_came)
         self._logs = logs
         self._outside = Outside(cluster, logs, store, clock, settings, self.loop, self.tasks)
+        self._lookups = Lookups(self._outside, self._ask)
         self._names = count(1)
         self._sessions: dict[str, Session] = {}
         self._rooms: dict[str, Room] = {}
@@ -148,6 +150,7 @@ class EdgeNode:
             sessions=self._sessions,
             addresses=self.addresses,
             neighbours=self.neighbours,
+            lookups=self._lookups,
             gone=self._give_up,
             banned=self.groups.banned if self.groups else None,
         )
@@ -414,40 +417,21 @@ class EdgeNode:
             self._quiet[name] = now
 
     async def compare(self) -> None:
-        """Compare every channel with the end of its log (rule L1), then let each see what is due.
-
-        A log that is not the one the channel's segment names confirms nothing (rule L2): the channel's lease
-        runs out, and it asks the store.
-        """
+        """Compare every channel with the end of its log (rule L1), then let each see what is due."""
         rooms = list(self._rooms.values())
         for start in range(0, len(rooms), SLICE):
-            by_cluster: dict[str, list[tuple[Room, Segment]]] = {}
-            for room in rooms[start : start + SLICE]:
-                segment = room.segment
-                chat_log = self._logs.get(segment.cluster) if segment else None
-                if segment and chat_log and chat_log.stream(room.name) == segment.stream:
-                    by_cluster.setdefault(segment.cluster, []).append((room, segment))
-            for cluster, pairs in by_cluster.items():
-                await self._compare(self._logs[cluster], pairs)
+            await self._lookups.compare(rooms[start : start + SLICE])
             for room in rooms[start : start + SLICE]:
                 if not room.calm:
                     room.tick()
             await asyncio.sleep(0)  # whatever came meanwhile is not kept waiting by thousands of channels
 
-    async def _compare(self, chat_log: ChatLog, pairs: list[tuple[Room, Segment]]) -> None:
-        asked_at = self.clock.now()
-        try:
-            async with asyncio.timeout(self.settings.log.append_timeout):
-                heads = await chat_log.heads([room.name for room, _ in pairs])
-        except (ChatLogUnavailable, TimeoutError) as error:
-            log.warning("compare_failed", cluster=chat_log.cluster, channels=len(pairs), error=repr(error))
-            return
-        for (room, segment), head in zip(pairs, heads, strict=True):
-            room.compared(segment, head, asked_at)
+    async def _ask(self, rooms: Sequence[Room]) -> list[Answer | None]:
+        return await self._outside.ask([room.backend.question(claim=False) for room in rooms])
 
     async def _roles_came(self) -> None:
         """Ask the store anew for all channels: operators have brought roles."""
-        await self._outside.refresh([room.backend for room in self._rooms.values()])
+        await self._lookups.refresh(list(self._rooms.values()))
 
     async def check_default(self) -> None:
         """Let channels without a row ask anew that are not where the default placement says (rule C10)."""
@@ -457,9 +441,9 @@ class EdgeNode:
         except (StoreUnavailable, TimeoutError) as error:
             log.warning("default_unknown", cluster=self.cluster, error=repr(error))
             return
-        elsewhere = [room.backend for room in self._rooms.values() if room.rowless and room.segment != default]
+        elsewhere = [room for room in self._rooms.values() if room.rowless and room.segment != default]
         try:
-            await self._outside.refresh(elsewhere)
+            await self._lookups.refresh(elsewhere)
         except (StoreUnavailable, TimeoutError) as error:
             log.warning("default_not_followed", cluster=self.cluster, error=repr(error))
 

@@ -16,6 +16,7 @@ import structlog
 
 from godwit.chat.modes import duplicate_window
 from godwit.chat.room import Role
+from godwit.edge import asleep
 from godwit.edge.audience import RoomAudience
 from godwit.edge.audience_2016 import RoomAudience2016
 from godwit.edge.backend import RoomBackend
@@ -30,6 +31,7 @@ from godwit.tmi.dialect import Dialect
 from godwit.values import Act, Message, Placement, Position, Produced, Segment
 
 if TYPE_CHECKING:
+    from godwit.edge.backend import Answer
     from godwit.edge.company import Company
     from godwit.edge.house import House
     from godwit.edge.neighbours import Neighbours
@@ -56,6 +58,7 @@ class Room:
         "_backend",
         "_company",
         "_house",
+        "_joining",
         "_lock",
         "_looking",
         "_rest",
@@ -79,6 +82,8 @@ class Room:
         self._rest: Rest | None = None
         self._company: Company | None = None
         self._untold: tuple[Session, ...] = ()
+        self._joining: dict[Session, tuple[Position | None, float]] | None = None
+        """While the store is asked for a channel of which nothing is known: who wants in, after what, since when."""
         self._looking = False
 
     # at rest ----------------------------------------------------------------------------------
@@ -120,6 +125,9 @@ class Room:
             if session is not None:
                 self.fanout.add(session)
         outside.stirred.add(self.name)  # so that it is looked at whether it may rest again
+        joining, self._joining = self._joining or {}, None
+        for session, (after, since) in joining.items():
+            self._backend.call(self.channel.join, session, after, since)
 
     def rest(self, *, content: bool) -> bool:
         """Let go of what matters only while something happens; says whether it rests now.
@@ -134,18 +142,22 @@ class Room:
         rest = self.channel.rest(content=content)
         if rest is None:
             return False
+        self._share(rest)
+        for reader in list(self.fanout):
+            self.fanout.remove(reader)
+        self._company = None if self.audience.company.blank else self.audience.company
+        self._untold = self._house.shared(tuple(self.audience.waiting))
+        self._awake, self._rest = False, rest
+        del self.channel, self.audience, self.fanout
+        return True
+
+    def _share(self, rest: Rest) -> None:
+        """Keep once what is the same in most channels."""
         shared = self._house.shared
         segment = shared(rest.segment)
         if segment is not rest.segment:
             rest.placement = msgspec.structs.replace(rest.placement, segment=segment)
         rest.since, rest.members = shared(rest.since), shared(rest.members)
-        for reader in list(self.fanout):
-            self.fanout.remove(reader)
-        self._company = None if self.audience.company.blank else self.audience.company
-        self._untold = shared(tuple(self.audience.waiting))
-        self._awake, self._rest = False, rest
-        del self.channel, self.audience, self.fanout
-        return True
 
     @property
     def awake(self) -> bool:
@@ -185,7 +197,7 @@ class Room:
     @property
     def idle(self) -> bool:
         """Nobody is here and nothing is pending."""
-        return self.channel.idle if self._awake else not self.members
+        return self.channel.idle if self._awake else not (self.members or self._joining)
 
     @property
     def needs_tick(self) -> bool:
@@ -301,17 +313,42 @@ class Room:
     # what sessions do -------------------------------------------------------------------------
 
     def join(self, session: Session, after: Position | None) -> None:
-        """A connection wants in; the audience answers."""
+        """A connection wants in; the audience answers, unless the channel need not wake for that."""
+        if not self._awake and self._company is None and asleep.can_join(session):
+            if self._joining is not None or self._rest is None:
+                self._arrive(session, after)
+                return
+            if self._lets_in(self._rest, after):
+                self._backend.call(asleep.join, self, self._rest, session)
+                return
         self._backend.asked_by(session.producer)
         self._backend.call(self.channel.join, session, after)
 
+    def _arrive(self, session: Session, after: Position | None) -> None:
+        if self._joining is None:
+            self._joining = {}
+        self._joining[session] = (after, self._backend.now())
+        self._backend.asked_by(session.producer)
+        self._house.lookups.arrive(self, session.producer)
+
+    def _lets_in(self, rest: Rest, after: Position | None) -> bool:
+        return rest.lets_in(self.cluster, after, self._backend.now(), self._house.outside.settings.move.lease)
+
     def leave(self, session: Session) -> None:
         """A connection is out."""
+        if self._joining:
+            self._joining.pop(session, None)
         rest = self._rest
-        if rest is None or self._company is not None or self._untold:
+        if rest is None and not self._awake:
+            self._house.outside.stirred.add(self.name)
+            return  # nothing was ever known of the channel
+        if rest is None or self._company is not None:
             self._backend.call(self.channel.leave, session)
             self.audience.left(session)
             return
+        if session in self._untold:
+            session.node.pace.forget(session, self)
+            self._untold = tuple(one for one in self._untold if one is not session)
         # A bot that hangs up leaves 100,000 channels at once: they need not wake for it.
         left = tuple(member for member in rest.members if member is not session)
         if len(left) < len(rest.members):
@@ -321,7 +358,14 @@ class Room:
 
     def turn_came(self, session: Session) -> bool:
         """Tell a connection where the channel went that had to wait for its turn (LIMIT-6)."""
-        return self.audience.turn_came(session)
+        rest = self._rest
+        if rest is None:
+            return self.audience.turn_came(session)
+        self._untold = tuple(one for one in self._untold if one is not session)
+        if session not in rest.members or rest.segment.cluster == self.cluster:
+            return False
+        asleep.redirect(self, rest, session, self._house.addresses)
+        return True
 
     def regroup(self, session: Session) -> None:
         """Take note that a connection's capabilities have changed."""
@@ -431,9 +475,72 @@ class Room:
         self._backend.call(self.channel.compared, segment, head, asked_at)
 
     def confirmed(self, placement: Placement, chain: Sequence[Segment], asked_at: float) -> bool:
-        """Take what the store says without waking the channel, if that changes nothing; says whether it did."""
-        lease = self._house.outside.settings.move.lease
-        return self._rest is not None and self._rest.confirmed(placement, chain, asked_at, lease)
+        """Take what the store says without waking the channel, if that can be done; says whether it was.
+
+        It can if nothing changes, and if the default placement took along a channel in which nobody must be put out
+        for that.
+        """
+        rest, move = self._rest, self._house.outside.settings.move
+        if rest is None:
+            return False
+        if rest.confirmed(placement, chain, asked_at, move.lease):
+            return True
+        late = self._backend.now() - asked_at > move.lease
+        if late or move.legacy_rule != "bridge" or not rest.follows(placement, chain, asked_at):
+            return False
+        self._backend.call(self._followed, rest)
+        return True
+
+    def _followed(self, rest: Rest) -> None:
+        self._share(rest)
+        self._backend.subscribe(rest.segment)
+        self._untold = asleep.announce(self, rest, self._untold, self._house.addresses)
+
+    def arrived(self, answer: Answer | None) -> None:
+        """Take what the store says of a channel of which nothing was known; None if it did not answer.
+
+        What must be read wakes, and takes the answer itself.
+        """
+        self._backend.call(self._arrived, answer)
+
+    def _arrived(self, answer: Answer | None) -> None:
+        if self._awake or self._rest is not None or not self._joining:
+            return  # if the channel was woken meanwhile, it has asked by itself
+        rest = None
+        if answer is not None and not answer.sanctions:
+            rest = Rest.begun(answer.placement, answer.chain, answer.asked_at)
+        if answer is None or rest is None or rest.segment.cluster != self.cluster:
+            self._backend.keep(answer)
+            self._wake()
+            return
+        self._backend.room_id = answer.room_id or self._backend.room_id
+        self._share(rest)
+        self._backend.subscribe(rest.segment)
+        self._rest = rest
+
+    def let_in(self) -> None:
+        """Let in who wants in, now that the store and the log were asked; what cannot be answered yet wakes it."""
+        self._backend.call(self._let_in)
+
+    def _let_in(self) -> None:
+        rest, joining = self._rest, self._joining
+        if not joining or self._awake:
+            self._joining = None
+            return
+        for session, (after, _) in list(joining.items()):
+            if rest is None or not self._lets_in(rest, after):
+                self._wake()  # with all who are left
+                return
+            del joining[session]
+            asleep.join(self, rest, session)
+        self._joining = None
+        if rest is not None:
+            rest.members = self._house.shared(rest.members)
+
+    @property
+    def unread(self) -> bool:
+        """Whether the channel rests where its log has not been heard of yet (rule L5)."""
+        return self._rest is not None and not self._rest.compared
 
     def close(self) -> None:
         """Read nothing any more."""
