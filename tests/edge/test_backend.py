@@ -100,6 +100,7 @@ async def test_a_read_that_failed_is_tried_again(error: Exception | None) -> Non
     async with world(lambda log: gates.setdefault(log.cluster, Gate(log)), **NO_TIME) as net:
         node = net.nodes["main"]
         gates["main"].read = read  # type: ignore[method-assign]
+        await net.store.pin(["room"])  # else there is nothing to read
         ann = await net.login("ann")
         with capture_logs() as logs:
             ann.send("JOIN #room")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from godwit.edge.node import ANNOUNCE, QUIET, EdgeNode
+from godwit.edge.rest import FEW, Rest
 from godwit.edge.room import Room
-from godwit.values import Segment
+from godwit.store.base import Sanction
+from godwit.values import Author, Message, Placement, Position, Segment
 from tests.edge.channel_world import World as ChannelWorld
 from tests.edge.world import world
 
@@ -276,3 +280,208 @@ def test_a_channel_with_an_early_joiner_does_not_rest() -> None:
     ann = edge.join("ann")
     assert edge.channel.members == {ann: False}
     assert edge.channel.rest() is None
+
+
+async def test_a_channel_of_which_nothing_is_known_is_joined_without_waking_it() -> None:
+    """JOIN-2, rules C7, C10, L5."""
+    async with world() as net:
+        node = net.nodes["main"]
+        ann, bob = await net.join("ann"), await net.join("bob")
+        room = node.held("room")
+        assert room is not None
+        assert not room.awake
+        assert not room.unread
+        assert room.rowless
+        assert [member.producer for member in room.members] == [net.session(nick).producer for nick in ("ann", "bob")]
+        assert node.presence("room").told == 2
+        bob.send("PRIVMSG #room :hello")
+        assert ":hello" in (await ann.until("PRIVMSG"))[-1]
+
+
+async def test_many_are_asked_for_together() -> None:
+    async with world() as net:
+        ann, asked = await net.login("ann"), 0
+        placements = net.store.placements
+
+        async def count(channels: Sequence[str]) -> list[Placement]:
+            nonlocal asked
+            asked += 1
+            return await placements(channels)
+
+        net.store.placements = count  # type: ignore[method-assign]
+        ann.send("JOIN " + ",".join(f"#c{number}" for number in range(50)))
+        await ann.until(" 366 ann #c49 ")
+        assert asked <= 2
+        rooms = net.session("ann").rooms.values()
+        assert len(rooms) == 50
+        assert not any(room.awake for room in rooms)
+
+
+@pytest.mark.parametrize("how", ["bans", "early", "listener", "with a row"])
+async def test_a_channel_of_which_more_must_be_known_wakes(how: str) -> None:
+    """Rules R3, C11, L5, JOIN-4."""
+    async with world() as net:
+        if how == "bans":
+            row = Sanction("1", "room", "ban", "7", "eve", "import", position=Position(0, 0))
+            await net.store.add_sanction(row)
+        elif how == "with a row":
+            await net.store.pin(["room"])
+        cluster = "aws" if how == "early" else "main"
+        await net.join("ann", cluster=cluster, caps=MEMBERSHIP if how == "listener" else "twitch.tv/tags")
+        room = net.nodes[cluster].held("room")
+        assert room is not None
+        assert room.awake
+
+
+async def test_who_leaves_before_the_store_has_answered_is_not_let_in() -> None:
+    async with world() as net:
+        node, ann = net.nodes["main"], await net.login("ann")
+        ann.send("JOIN #room", "PART #room")
+        await net.idle()
+        assert not [line for line in await ann.flush() if " 366 " in line]
+        room = node.held("room")
+        assert room is None or not room.members
+
+
+async def test_a_join_on_knowledge_older_than_a_lease_asks_the_store() -> None:
+    """Rule C7."""
+    async with world() as net:
+        await net.join("ann")
+        await net.store.set_default(Segment("aws", 2, 0, "stream-aws"), hold_until=0.0)
+        net.clock.advance(net.nodes["main"].settings.move.lease + 1)
+        bob = await net.login("bob")
+        bob.send("JOIN #room")
+        heard = await bob.until("SERVERCHANGE")
+        assert [line for line in heard if "SERVERCHANGE #room" in line]
+
+
+async def test_it_follows_the_default_placement_without_waking() -> None:
+    """Rules C5, C10."""
+    async with world() as net:
+        main, aws = net.nodes["main"], net.nodes["aws"]
+        ann = await net.join("ann")
+        room = rest(main)
+        await net.store.set_default(Segment("aws", 2, 0, net.logs["aws"].stream("room")), hold_until=0.0)
+        await main.check_default()
+        assert "SERVERCHANGE #room" in (await ann.until("SERVERCHANGE"))[-1]
+        assert not room.awake
+        assert not room.unread
+        assert room.segment is not None
+        assert room.segment.cluster == "aws"
+        eve = await net.join("eve", cluster="aws")
+        over_there = aws.held("room")
+        assert over_there is not None
+        assert not over_there.awake
+        eve.send("PRIVMSG #room :over here")
+        assert ":over here" in (await ann.until("PRIVMSG"))[-1]
+        ann.send("PRIVMSG #room :me too")
+        assert ":me too" in (await eve.until("PRIVMSG"))[-1]
+
+
+async def test_what_was_said_there_before_it_followed_is_read() -> None:
+    """Rules L1, L5: whoever claims the channel just before its log is heard of."""
+    async with world() as net:
+        main = net.nodes["main"]
+        ann = await net.join("ann")
+        room = rest(main)
+        to = Segment("aws", 2, 0, net.logs["aws"].stream("room"))
+        await net.store.set_default(to, hold_until=0.0)
+        author = Author("7", "eve")
+        await net.logs["aws"].append("room", Message("m1", 2, "eve-1", 1, author, "early bird"), stream=to.stream)
+        await main.check_default()
+        assert ":early bird" in (await ann.until("PRIVMSG"))[-1]
+        assert room.awake
+
+
+async def test_who_waits_to_be_told_is_told_at_rest() -> None:
+    """LIMIT-6, rule C10."""
+    async with world(limits={"preset": "now", "joins": 2, "messages": 1000}, move={"notice_share": 0.5}) as net:
+        node = net.nodes["main"]
+        ann = await net.login("ann")
+        ann.send("JOIN #a,#b")
+        await ann.until(" 366 ann #b ")
+        await net.store.set_default(Segment("aws", 2, 0, net.logs["aws"].stream("room")), hold_until=0.0)
+        await node.check_default()
+        assert "SERVERCHANGE #a" in (await ann.until("SERVERCHANGE"))[-1]
+        room = rest(node, "b")
+        assert room.untold == 1
+        net.clock.advance(30.0)
+        node.sweep(node.loop.time())
+        assert "SERVERCHANGE #b" in (await ann.until("SERVERCHANGE"))[-1]
+        assert room.untold == 0
+        assert not room.awake
+
+
+SEGMENT = Segment("main", 3, 5, "s")
+ROWLESS = Placement("room", SEGMENT, default=True)
+
+
+def begun() -> Rest:
+    """A channel at rest that was compared with its log a second after the store was asked."""
+    found = Rest.begun(ROWLESS, [SEGMENT], 100.0)
+    assert found is not None
+    assert not found.lets_in("main", None, 100.0, 10.0)  # its log was not heard of
+    assert found.stands(SEGMENT, 5, 101.0, 10.0)
+    return found
+
+
+def test_only_a_channel_without_a_row_begins_at_rest() -> None:
+    """Rule C10."""
+    assert Rest.begun(Placement("room", SEGMENT), [SEGMENT], 100.0) is None
+    assert Rest.begun(ROWLESS, [Segment("aws", 2, 0, "t"), SEGMENT], 100.0) is None
+
+
+@pytest.mark.parametrize(
+    ("cluster", "after", "now", "expected"),
+    [
+        ("main", None, 111.0, True),
+        ("main", None, 111.1, False),
+        ("aws", None, 105.0, False),
+        ("main", Position(3, 5), 105.0, True),
+        ("main", Position(1, 900), 105.0, True),
+        ("main", Position(3, 6), 105.0, False),
+    ],
+)
+def test_who_is_let_in_at_rest(cluster: str, after: Position | None, now: float, expected: bool) -> None:
+    """Rules C7, C11, F3."""
+    assert begun().lets_in(cluster, after, now, 10.0) is expected
+
+
+def test_a_crowd_is_not_let_in_at_rest() -> None:
+    found = begun()
+    found.members = (Anybody(),) * FEW
+    assert not found.lets_in("main", None, 105.0, 10.0)
+
+
+class Anybody:
+    producer = "p"
+    account = "1"
+
+
+@pytest.mark.parametrize(
+    ("to", "default", "chain"),
+    [
+        (Segment("aws", 4, 0, "t", unclean=True), True, 1),
+        (Segment("aws", 3, 0, "t"), True, 1),
+        (Segment("aws", 2, 0, "t"), True, 1),
+        (Segment("aws", 4, 0, "t"), False, 1),
+        (Segment("aws", 4, 0, "t"), True, 2),
+    ],
+)
+def test_what_it_does_not_follow_at_rest(to: Segment, default: bool, chain: int) -> None:
+    """Rules C8, C10."""
+    found = begun()
+    assert not found.follows(Placement("room", to, default=default), [SEGMENT, to][-chain:], 102.0)
+    assert found.segment == SEGMENT
+    assert found.lets_in("main", None, 105.0, 10.0)
+
+
+def test_it_follows_and_must_be_compared() -> None:
+    """Rules C10, L5."""
+    found, to = begun(), Segment("aws", 4, 7, "t")
+    assert found.follows(Placement("room", to, default=True), [to], 102.0)
+    assert found.here == Position(4, 7)
+    assert not found.compared
+    assert not found.stands(to, 8, 103.0, 10.0)
+    assert found.stands(to, 7, 103.0, 10.0)
+    assert found.lets_in("aws", None, 105.0, 10.0)
