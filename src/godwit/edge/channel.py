@@ -32,15 +32,12 @@ from godwit.edge.deferred import Deferred
 from godwit.edge.history import DOUBTS, Recall
 from godwit.edge.known import KnownRoom
 from godwit.edge.ports import Audience, Backend, Member, Shown
-from godwit.edge.rest import Content, Rest
+from godwit.edge.rest import NOWHERE, Content, Rest
 from godwit.edge.rows import Rows
 from godwit.edge.whereabouts import first_segment
 from godwit.settings import EdgeSettings, LogSettings, MoveSettings
 from godwit.store.base import Sanction
 from godwit.values import Act, Arrive, Entry, Message, Placement, Position, Produced, Segment, Tell, UserNotice
-
-NOWHERE = Position(0, 0)
-"""Before everything."""
 
 MAIN = 0
 """Purpose of the reads that the channel itself needs; backfills have higher ones."""

@@ -21,7 +21,8 @@ from godwit.values import Placement, Position, Segment
 FEW = 100
 """Members with whom a channel lets others in without waking: with more of them that is dearer."""
 
-_NOWHERE = Position(0, 0)
+NOWHERE = Position(0, 0)
+"""Before everything."""
 
 
 class Content(msgspec.Struct, frozen=True):
@@ -69,7 +70,7 @@ class Rest(msgspec.Struct):
         if not placement.default or tuple(chain) != (segment,):
             return None
         begin = Position(segment.epoch, segment.at)
-        return cls(placement, (), segment.at, begin, _NOWHERE, asked_at, 0.0, 0.0, ())
+        return cls(placement, (), segment.at, begin, NOWHERE, asked_at, 0.0, 0.0, ())
 
     @property
     def segment(self) -> Segment:
