@@ -1,7 +1,7 @@
 """The I/O of one channel: chat logs and store behind the port `Backend`.
 
 Every answer reaches the channel from the event loop, never from within the call that asked. The
-coroutines of a `MemoryLog` never suspend, so they are run in the loop's next turn without a task;
+coroutines of a `MemoryLog` never suspend, so they are run in the loop's next turns without a task;
 and what is appended to it comes back on the live path at once.
 """
 
@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import structlog
@@ -20,6 +21,7 @@ from godwit.chatlog.memory import MemoryLog
 from godwit.clock import Clock
 from godwit.edge.batches import Batches
 from godwit.edge.channel import EdgeChannel
+from godwit.edge.portions import Portions
 from godwit.edge.tasks import Tasks
 from godwit.errors import AppendUnknown, ChatLogUnavailable, StoreUnavailable
 from godwit.settings import Settings
@@ -67,6 +69,8 @@ class Outside:
 
     Attributes:
         stirred: channels to which something has happened since the node looked after them last.
+        soon: what a log in memory is asked, and is answered at once. A JOIN of hundreds into channels that were not
+            known waits for such answers.
 
     Args:
         cluster: the node's cluster.
@@ -93,6 +97,7 @@ class Outside:
         self.tasks = tasks
         self.stirred: set[str] = set()
         self.questions: Batches[Question, Answer | None] = Batches(self.ask, settings.move.lease, tasks, "ask")
+        self.soon = Portions(loop.call_soon)
         self.commits: Batches[tuple[str, Segment], Placement] = Batches(
             self._commit, settings.move.lease, tasks, "commit"
         )
@@ -313,7 +318,7 @@ class RoomBackend:
 
     def _start(self, segment: Segment, work: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
         if isinstance(self._outside.logs.get(segment.cluster), MemoryLog):
-            self._outside.loop.call_soon(_finish, work, args)
+            self._outside.soon.add(partial(_finish, work, args))
         else:
             self._outside.tasks.start(work(*args), f"{work.__name__} {self.name}")
 
