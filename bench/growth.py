@@ -6,10 +6,10 @@ import socket
 from dataclasses import replace
 
 from bench.targets import Target
-from bench.versus import Options, Row, crowd_on, figures_of, shown
+from bench.versus import Options, Row, figures_of, shown, talking
 from godwit.load.crowd import Shape
 from godwit.load.dialects import Dialect
-from godwit.load.loops import Result, prime, steady
+from godwit.load.loops import Result, steady
 
 MEMBERS = ((10, 1000.0), (100, 1000.0), (1000, 100.0), (4000, 25.0), (16_000, 6.25))
 """Members of one room, and lines a second: from 1,000 members on the same 100,000 deliveries a second."""
@@ -51,13 +51,8 @@ def growth(options: Options) -> list[Row]:
 
 
 def _talk(target: Target, options: Options, shape: Shape, rate: float) -> Result:
-    crowd = crowd_on(target, "godwit", replace(shape, senders=min(shape.senders, shape.members - 1)))
-    try:
-        crowd.connect()
-        prime(crowd)
+    with talking(target, "godwit", replace(shape, senders=min(shape.senders, shape.members - 1))) as crowd:
         return steady(crowd, rate, options.seconds if options.quick else max(3.0, options.seconds), 1.0, target.cpu)
-    finally:
-        crowd.close()
 
 
 def _row(target: Target, options: Options, setting: str, result: Result) -> Row:

@@ -9,14 +9,15 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from statistics import median
 from typing import Any
 from urllib.parse import urlsplit
 
 from bench.targets import Target
-from bench.versus import Options, Row, crowd_on
+from bench.versus import Options, Row, talking
 from godwit.load.crowd import Shape
-from godwit.load.loops import Result, prime, steady
+from godwit.load.loops import Result, steady
 
 ROOM = Shape(members=1000, senders=20)
 
@@ -43,7 +44,7 @@ def move(options: Options) -> list[Row]:
         first.start()
         first.join()
         for turn in range(1 if options.quick else options.rounds):
-            figures, fine = _turn(target, shape, seconds)
+            figures, fine = _turn(target, replace(shape, channel=f"moved{turn}"), seconds)
             runs.append(figures)
             exact = exact and fine
             options.say(f"  move round {turn + 1}: {', '.join(f'{key} {value:.4g}' for key, value in figures.items())}")
@@ -53,20 +54,17 @@ def move(options: Options) -> list[Row]:
 
 
 def _turn(target: Target, shape: Shape, seconds: float) -> tuple[dict[str, float], bool]:
-    crowd = crowd_on(target, "godwit", shape)
-    channel = f"{crowd.shape.name}room0"
-    try:
-        crowd.connect()
-        prime(crowd)
-        with _Follower(channel, target.ready["clusters"]) as follower:
-            without, alone = steady(crowd, RATE, seconds, 1.0, target.cpu), follower.spell()
-            mover = _Mover(target.ready, channel, 1.0 + seconds / 2)
-            mover.start()
-            during = steady(crowd, RATE, seconds, 1.0, target.cpu)
-            mover.join()
-            moved = follower.spell()
-    finally:
-        crowd.close()
+    channel = shape.channel
+    with (
+        talking(target, "godwit", shape) as crowd,
+        _Follower(channel, target.ready["clusters"]) as follower,
+    ):
+        without, alone = steady(crowd, RATE, seconds, 1.0, target.cpu), follower.spell()
+        mover = _Mover(target.ready, channel, 1.0 + seconds / 2)
+        mover.start()
+        during = steady(crowd, RATE, seconds, 1.0, target.cpu)
+        mover.join()
+        moved = follower.spell()
     exact = without.exact and during.exact and not mover.failure and moved["cluster"] == "aws" and _whole(moved, during)
     return {
         "p99_ms": without.p99_ms,

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection as Pipe
 from typing import Any
 
+from bench.moderation import furnish
 from bench.sizes import Found, Sizes
 from bench.tally import Account, add
 from bench.targets import LOAD_CORE, Target, godwit, pin
@@ -72,6 +73,7 @@ def _storm(sizes: Sizes) -> Found:
     for accounts in (False, True):
         with godwit() as target, _other_process() as pipe:
             crowd = Crowd(target.tcp, Dialect(tagged=True), BYSTANDERS)
+            furnish(target, crowd)
             crowd.connect()
             steady(crowd, RATE, sizes.seconds / 10, 0.0)  # warming up
             quiet = [steady(crowd, RATE, SPELL, 0.0) for _ in range(6)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -19,9 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from bench import machine
+from godwit.ground import open_store
 from godwit.load.crowd import AT_ONCE
 from godwit.load.dialects import DialectName
 from godwit.roles.child import end_with_parent
+from godwit.settings import Settings, StoreSettings
+from godwit.values import Relation
 
 SERVER_CORE, LOAD_CORE = 0, 1
 
@@ -61,6 +65,7 @@ class Target:
         ws: the same for WebSocket, if it has that.
         ready: what it wrote when it was ready, if it does that.
         at_once: how many it lets in at the same time without forgetting some.
+        furnished: rooms that have moderators, bans and a mode (`moderation.py`).
     """
 
     name: str
@@ -71,6 +76,7 @@ class Target:
     ws: str = ""
     at_once: int = AT_ONCE
     ready: dict[str, Any] = field(default_factory=dict)
+    furnished: set[str] = field(default_factory=set)
 
     def cpu(self) -> float:
         """Seconds of CPU that it has used, all threads together."""
@@ -180,12 +186,21 @@ def said(command: Sequence[str]) -> str:
     return " ".join((done.stdout or done.stderr).split()[:2]).partition("-IDENT")[0]
 
 
+async def _know(path: Path) -> None:
+    """Make a store in which somebody follows a channel: where nobody does, nobody is asked about (`edge.relations`)."""
+    async with contextlib.AsyncExitStack() as up:
+        store = await open_store(Settings(store=StoreSettings(path=str(path))), up)
+        await store.set_relations([Relation("bench", "1", follows_since=1.0)], ["follow"])
+
+
 @contextlib.contextmanager
 def godwit() -> Iterator[Target]:
     """`godwit serve`: the whole server, with its store in a file."""
     with tempfile.TemporaryDirectory(prefix="godwit-bench-") as folder:
         ready = Path(folder, "ready.json")
-        settings = {**GODWIT, "store.path": str(Path(folder, "godwit.sqlite3"))}
+        path = Path(folder, "godwit.sqlite3")
+        asyncio.run(_know(path))
+        settings = {**GODWIT, "store.path": str(path)}
         command = [sys.executable, "-m", "godwit", "serve", "--ports", "auto", "--ready-file", str(ready)]
         for key, value in settings.items():
             command += ["--set", f"{key}={value}"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from itertools import count
@@ -12,6 +12,7 @@ from statistics import median
 
 from bench import machine
 from bench.kernel import PLAIN, Kernel, Said, tagged
+from bench.moderation import furnish
 from bench.targets import LOAD_CORE, Missing, Target, godwit, inspircd, nats, ngircd, node, pin
 from godwit.load.crowd import Crowd, LoadFailed, Shape
 from godwit.load.dialects import Dialect
@@ -90,6 +91,22 @@ def crowd_on(target: Target, name: str, shape: Shape) -> Crowd:
     framed = "+ws" in name
     dialect = Dialect(target.dialect, tagged="+tags" in name, framed=framed)
     return Crowd(target.ws if framed else target.tcp, dialect, replace(shape, name=f"b{next(_names)}x"))
+
+
+@contextmanager
+def talking(target: Target, name: str, shape: Shape) -> Iterator[Crowd]:
+    """A crowd that is in, and each of whose senders has spoken; Godwit's rooms are moderated."""
+    if ours := target.name == "godwit":
+        shape = replace(shape, channel=shape.channel or f"r{shape.rooms}m{shape.members}x")
+    crowd = crowd_on(target, name, shape)
+    try:
+        if ours:
+            furnish(target, crowd)
+        crowd.connect(target.at_once)
+        prime(crowd)
+        yield crowd
+    finally:
+        crowd.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,16 +231,11 @@ class Comparison:
             yield from ((f"W={window}", result) for window, result in zip(windows, found, strict=True))
             return
         target = running.get(name)
-        crowd = crowd_on(target, name, shape)
-        try:
-            crowd.connect(target.at_once)
-            prime(crowd)
+        with talking(target, name, shape) as crowd:
             for window in windows:
                 yield f"W={window}", closed(crowd, window, seconds, self.warm_up, target.cpu)
             for rate in rates:
                 yield f"{rate:g}/s", steady(crowd, rate, seconds, self.warm_up, target.cpu)
-        finally:
-            crowd.close()
 
     def _row(self, name: str, setting: str, runs: list[tuple[Target | None, Result]]) -> Row:
         results = [result for _, result in runs]

@@ -18,6 +18,8 @@ from tests.edge.world import DEADLINE
 HOLDS = """
 import asyncio, multiprocessing, sys
 from bench import crowd, scenarios, storm, targets
+from godwit.cli import logs
+logs.to_stderr(30)
 def held(pid):
     print(pid, flush=True)
     sys.stdin.read()

@@ -7,7 +7,7 @@ import socket
 import struct
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import cycle
 
@@ -107,6 +107,12 @@ class Crowd:
         self._waiting = 0
         self._refused = ""
         self._blocked: list[_Member] = []
+
+    def speakers(self) -> Iterator[tuple[str, str]]:
+        """Room and name of each who speaks."""
+        for room in range(self.shape.rooms):
+            for place in range(self.shape.senders):
+                yield self._channel(room), self._name(room, place)
 
     def connect(self, at_once: int = AT_ONCE, told: Callable[[int], None] | None = None) -> float:
         """Have all come in; returns how many seconds that took.
@@ -216,11 +222,15 @@ class Crowd:
         shape = self.shape
         return (shape.channel + (str(room) if shape.rooms > 1 else "")) if shape.channel else f"{shape.name}room{room}"
 
+    def _name(self, room: int, place: int) -> str:
+        shape = self.shape
+        return f"{shape.name}{'t' if place < shape.senders else 'm'}{room * shape.members + place}"
+
     def _start(self, room: int, place: int) -> None:
         shape = self.shape
         speaks = place < shape.senders
         sender = room * shape.senders + place if speaks else -1
-        name = f"{shape.name}{'t' if speaks else 'm'}{room * shape.members + place}"
+        name = self._name(room, place)
         member = self._senders[sender].member if speaks else _Member(socket.socket(), deque())
         member.steps.extend(self._dialect.steps(name, self._channel(room), speaks, shape.joins))
         peer = member.socket
