@@ -162,13 +162,13 @@ def test_it_waits_for_the_store_and_the_log(main: Edge) -> None:
     main.held |= {"ask", "read"}
     assert asked("one")
     assert asked("two", "bob")
-    assert (asked.done, main.channel.idle, main.channel.waits("ann")) == ([], False, True)
+    assert (asked.done, main.channel.idle) == ([], False)
     main.release("ask")
     assert asked("three")
     assert asked.done == []
     main.release("read")
     assert asked.done == ["one", "two", "three"]
-    assert (main.channel.idle, main.channel.waits("ann")) == (True, False)
+    assert (main.channel.idle, main.channel.known_to("ann", main.now())) == (True, True)
 
 
 def test_it_waits_until_what_is_known_is_fresh(world: World, main: Edge) -> None:

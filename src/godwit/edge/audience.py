@@ -41,11 +41,14 @@ class RoomAudience:
     """
 
     __slots__ = (
-        "_addresses", "_change", "_early", "_newest", "_room", "_sessions", "company", "hosting", "standing", "waiting"
+        "_addresses", "_change", "_counts", "_dialect", "_early", "_newest", "_room", "_sessions", "company", "hosting",
+        "standing", "waiting",
     )  # fmt: skip
 
     def __init__(self, room: Room, sessions: Mapping[str, Session], addresses: Callable[[str], Addresses]) -> None:
         self._room = room
+        self._dialect = room.dialect
+        self._counts = room.counts
         self._sessions = sessions
         self._addresses = addresses
         self._early: set[Session] = set()
@@ -77,7 +80,7 @@ class RoomAudience:
         self.mind()
         self._room.tell(
             session,
-            room.dialect.join_burst(
+            self._dialect.join_burst(
                 session.caps,
                 room.name,
                 session.author(room.name),
@@ -94,8 +97,8 @@ class RoomAudience:
         if not silent:
             self._tell_more(session)
         if missing:
-            room.counts.gaps += 1
-            self._room.tell(session, room.dialect.gap(session.caps, room.name, missing if missing > 0 else None))
+            self._counts.gaps += 1
+            self._room.tell(session, self._dialect.gap(session.caps, room.name, missing if missing > 0 else None))
 
     def redirected(self, member: Member, placement: Placement, *, asked: bool) -> None:
         """Send SERVERCHANGE, whatever the capabilities (SC-1 to SC-4), as soon as the client may be told (LIMIT-6)."""
@@ -143,7 +146,7 @@ class RoomAudience:
         cluster, epoch = placement.segment.cluster, placement.segment.epoch
         if data is None:
             data = lines[session.caps] = serverchange(self._room, session.caps, placement, self._addresses)
-        self._room.counts.serverchanges += 1
+        self._counts.serverchanges += 1
         session.node.pace.sent_to(session, self._room.name, cluster, epoch)
         self._room.tell(session, data)
 
@@ -209,7 +212,7 @@ class RoomAudience:
     def shown(self, shown: Shown) -> None:
         """Show a message to all readers but its producer (MSG-1)."""
         room, message = self._room, shown.message
-        privmsg = room.dialect.privmsg
+        privmsg = self._dialect.privmsg
         room.fanout.message(
             lambda view: privmsg(
                 view, room.name, message, time=shown.time, room_id=room.room_id, position=shown.position
@@ -223,7 +226,7 @@ class RoomAudience:
         if session is None:
             return
         for shown in lines:
-            data = room.dialect.privmsg(
+            data = self._dialect.privmsg(
                 session.caps,
                 room.name,
                 shown.message,
@@ -247,39 +250,39 @@ class RoomAudience:
     def announced(self, record: UserNotice, position: Position, time: float) -> None:
         """Show a USERNOTICE (UN-1)."""
         room = self._room
-        usernotice = room.dialect.usernotice
+        usernotice = self._dialect.usernotice
         room.fanout.line(lambda caps: usernotice(caps, room.name, record, time=time, room_id=room.room_id))
 
     def noticed(self, record: Tell) -> None:
         """Show what operators have to say, or tell the owner who hosts the channel (NOTICE-7, HOST-1)."""
         room, text = self._room, cut(clean(record.text))
         if record.msg_id not in acts.FOR_THE_OWNER:
-            room.fanout.line(lambda caps: room.dialect.notice(caps, room.name, record.msg_id, text))
+            room.fanout.line(lambda caps: self._dialect.notice(caps, room.name, record.msg_id, text))
             return
         for reader in list(room.fanout):
             if reader.nick == room.name and (
-                data := room.dialect.owner_notice(reader.caps, room.name, record.msg_id, text)
+                data := self._dialect.owner_notice(reader.caps, room.name, record.msg_id, text)
             ):
                 room.fanout.only(reader, data)
 
     def gap(self, missing: int | None) -> None:
         """Tell all readers that lines are missing (NOTICE-2)."""
         room = self._room
-        room.counts.gaps += 1
-        room.fanout.line(lambda caps: room.dialect.gap(caps, room.name, missing))
+        self._counts.gaps += 1
+        room.fanout.line(lambda caps: self._dialect.gap(caps, room.name, missing))
 
     # what becomes of a producer's records -----------------------------------------------------
 
     def acknowledged(self, record: Produced, position: Position, time: float) -> None:
         """Tell the producer that its record has taken effect: USERSTATE for what was said (MSG-1, STATE-1)."""
         room = self._room
-        room.counts.acknowledged += 1
+        self._counts.acknowledged += 1
         session = self._sessions.get(record.producer)
         if isinstance(record, Message):
             if session is not None:
                 room.tell(
                     session,
-                    room.dialect.userstate(
+                    self._dialect.userstate(
                         session.caps,
                         room.name,
                         record.author,
@@ -296,7 +299,7 @@ class RoomAudience:
     def voided(self, record: Produced, reason: str) -> None:
         """Tell the producer why its record has taken no effect (NOTICE-3)."""
         room = self._room
-        room.counts.voided += 1
+        self._counts.voided += 1
         self.standing.settled(record.id)
         session = self._sessions.get(record.producer)
         if session is None:
@@ -311,7 +314,7 @@ class RoomAudience:
 
     def unknown(self, record: Produced) -> None:
         """Tell the producer that nobody knows what became of its record (NOTICE-4)."""
-        self._room.counts.unknown += 1
+        self._counts.unknown += 1
         self.standing.settled(record.id)
         session = self._sessions.get(record.producer)
         if session is not None:

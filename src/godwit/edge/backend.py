@@ -185,14 +185,15 @@ class RoomBackend:
     """
 
     __slots__ = (
-        "_asked", "_at_hand", "_open", "_outside", "_owner", "_segment", "_subscription", "_who", "name", "room_id"
+        "_asked", "_at_hand", "_outside", "_owner", "_segment", "_subscription", "_who", "name", "open", "room_id"
     )  # fmt: skip
 
     def __init__(self, name: str, outside: Outside, owner: Owner) -> None:
         self.name = name
         self._outside = outside
         self._owner = owner
-        self._open = True
+        self.open = True
+        """Whether the channel still gets answers: it was neither dropped nor given up."""
         self._segment: Segment | None = None
         self._subscription: Subscription | None = None
         self.room_id: str | None = None
@@ -204,7 +205,7 @@ class RoomBackend:
 
     def call(self, method: Callable[..., T], *args: Any) -> T | None:
         """Call a method of the channel, unless it was given up; it is if the method fails, which gives None."""
-        if not self._open:
+        if not self.open:
             return None
         self._outside.stirred.add(self.name)
         try:
@@ -215,14 +216,9 @@ class RoomBackend:
             self._owner.fail()
             return None
 
-    @property
-    def open(self) -> bool:
-        """Whether the channel still gets answers: it was neither dropped nor given up."""
-        return self._open
-
     def close(self) -> None:
         """Answer nothing any more."""
-        self._open = False
+        self.open = False
         if self._segment is not None:
             self.unsubscribe(self._segment)
 

@@ -160,9 +160,9 @@ class EdgeChannel(KnownRoom):
         self._settle(now)
         return True
 
-    def waits(self, producer: str) -> bool:
-        """Whether something of a producer waits for the room's state, so that what comes now must wait, too."""
-        return self._deferred.waits(producer)
+    def known_to(self, producer: str, now: float) -> bool:
+        """Whether the room's state is known, and nothing of a producer waits for it: else what comes now must, too."""
+        return self.state is _LIVE and self._fresh(now) and not self._deferred.waits(producer)
 
     def when_known(
         self,
@@ -180,7 +180,7 @@ class EdgeChannel(KnownRoom):
         Returns:
             False if too much of its producer waits already.
         """
-        if self.known and not self._deferred.waits(producer) and ready():
+        if self.known_to(producer, self._backend.now()) and ready():
             call()
             return True
         if not self._deferred.put(producer, call, otherwise, ready, self._backend.now()):
@@ -398,11 +398,7 @@ class EdgeChannel(KnownRoom):
     @property
     def known(self) -> bool:
         """Whether the room's state is known as it is now, so that who may do what can be decided."""
-        return self.knows(self._backend.now())
-
-    def knows(self, now: float) -> bool:
-        """Whether it is known at this time."""
-        return self.state is _LIVE and self._fresh(now)
+        return self.state is _LIVE and self._fresh(self._backend.now())
 
     @property
     def idle(self) -> bool:

@@ -211,7 +211,7 @@ class EdgeNode:
 
     def serves(self, channel: str) -> bool:
         """Whether what is said in a channel is shown here: in group rooms here or elsewhere alone (GROUP-4)."""
-        return is_room(channel) == self.quiet
+        return (channel[0] == "_" and is_room(channel)) == self.quiet
 
     def held(self, name: str) -> Room | None:
         """The channel of that name, if it is held."""

@@ -168,19 +168,17 @@ class Pace:
 
     # saying something -------------------------------------------------------------------------
 
-    def message(
-        self, session: Session, channel: str, elevated: bool, came: float | None = None, *, shown: bool = True
-    ) -> Saying:
+    def message(self, session: Session, channel: str, elevated: bool, came: float | None = None) -> Saying:
         """Count something that a connection says in a channel (LIMIT-7 to LIMIT-9).
 
         Args:
+            channel: '' for a command, which is held against no limit of the channel.
             elevated: it is moderator, VIP or owner there.
             came: when it was sent; None for now.
-            shown: it is a message; a command is held against no limit of the channel.
         """
         speech, now, identity = self.speech, self.now() if came is None else came, session.identity
         account, bot = (identity.user_id, identity.bot) if identity is not None else ("", "")
-        saying = speech.say(account, session.producer, bot, channel if shown else "", elevated, now)
+        saying = speech.say(account, session.producer, bot, channel, elevated, now)
         if self._accounts is None and saying is FINE:
             return saying
         if saying is Saying.LOCKED_OUT:

@@ -78,7 +78,7 @@ def may_whisper(session: Session, recipient: str, channel: str = WHISPERS) -> bo
 def _counted(session: Session, channel: str, elevated: bool, came: float | None, *, shown: bool) -> bool:
     if channel.startswith(HIDDEN) and session.nick.startswith(HIDDEN):
         return True  # a rehearsal is as fast as what it plays; nobody else is in its room
-    saying = session.node.pace.message(session, channel, elevated, came, shown=shown)
+    saying = session.node.pace.message(session, channel if shown else "", elevated, came)
     if saying is FINE:
         return True
     session.node.counts.messages_over += 1

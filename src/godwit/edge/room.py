@@ -375,8 +375,7 @@ class Room:
 
     def known_to(self, session: Session, now: float) -> bool:
         """Whether all is known that decides what a connection may do, and nothing it wants waits for that."""
-        channel = self.channel
-        known = channel.knows(now) and self._backend.open and not channel.waits(session.producer)
+        known = self.channel.known_to(session.producer, now) and self._backend.open
         return known and session.node.relations.ready(session, self.name)
 
     def when_known(self, session: Session, call: Callable[[], None], otherwise: Callable[[], None]) -> bool:
