@@ -259,7 +259,7 @@ class RoomBackend:
 
     def _deliver(self, entry: Entry) -> None:
         if self._segment is not None:
-            self.call(self.channel.live, self._segment, entry)
+            self.call(self._owner.channel.live, self._segment, entry)
 
     def _suspect(self) -> None:
         self._outside.loop.call_soon(self._suspected)

@@ -150,13 +150,14 @@ class EdgeChannel(KnownRoom):
         Returns:
             False if too many records of its producer wait already.
         """
-        epoch = self._room.segment.epoch if self._room else 0
+        room = self._room
+        epoch, settings = (room.segment.epoch, room.settings) if room is not None else (0, {})
         record = msgspec.structs.replace(record, number=next(self._numbers), epoch=epoch)
         now = self._backend.now() if now is None else now
         if not self._outbox.put(record, now):
             return False
         if isinstance(record, Message):
-            self._modes.said(record, self.settings, now)
+            self._modes.said(record, settings, now)
         self._settle(now)
         return True
 

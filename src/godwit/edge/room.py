@@ -435,7 +435,7 @@ class Room:
         # If it failed, `fail` says what became of it.
         taken = backend.call(self.channel.submit, record, now) is not False
         if taken:
-            self.counts.accepted += 1
+            self._house.counts.accepted += 1
         return taken
 
     # what the node does -----------------------------------------------------------------------

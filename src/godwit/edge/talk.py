@@ -60,11 +60,11 @@ def _say(session: Session, room: Room, event: MessageSent, now: float, came: flo
     Args:
         came: when it came, in the pace's time, if it had to wait: limits are for what clients send.
     """
-    channel, name = room.channel, room.name
-    author, speaker = session.voice(name, channel.role(session.account))
+    channel, name, identity = room.channel, room.name, session.identity
+    author, speaker = session.voice(name, channel.role(identity.user_id) if identity is not None else "")
     if not may_say(session, name, speaker.exempt, came):
         return
-    text, action, identity = event.text, event.action, session.identity
+    text, action = event.text, event.action
     emotes, closed = session.node.relations.place(name)
     refusal: Refusal | None
     if identity is not None and identity.suspended:
