@@ -254,7 +254,7 @@ def userstate(
     caps: Caps, channel: str, author: Author, *, msg_id: str = "", nonce: str = "", emote_sets: str = "0"
 ) -> bytes:
     """What somebody is in a channel; with an id it says that this message was sent (STATE-1, MSG-1, EMOTE-4)."""
-    if not int.__and__(caps, _COMMANDS) or (not author.user_id and is_anonymous(author.login)):
+    if not int.__and__(caps, _COMMANDS) or is_anonymous(author.login):
         return b""
     if not int.__and__(caps, _TAGS):
         return encode(f":{SERVER} USERSTATE #{channel}")
