@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import pytest
 
 from godwit.wire.connection import HEARD_AT_ONCE
-from godwit.wire.stream import AVAILABLE, SEEN_OFF, Stream, Watch
+from godwit.wire.stream import AVAILABLE, GREETED, SEEN_OFF, Stream, Watch
 from tests.wire.peers import DEADLINE
 
 pytestmark = pytest.mark.skipif(not AVAILABLE, reason="there is no epoll here")
@@ -129,6 +129,64 @@ async def test_who_hangs_up_with_a_thousand_others_keeps_nobody_waiting() -> Non
         assert heard_at <= SEEN_OFF
         talker.close()
         await until(lambda: other.told == ["end", "lost"])
+
+
+async def test_a_crowd_is_greeted_bit_by_bit_and_who_is_in_is_heard_first() -> None:
+    with hall() as found:
+        heard: list[str] = []
+
+        class Talker(Owner):
+            def __init__(self, name: str) -> None:
+                super().__init__()
+                self.name = name
+
+            def data_received(self, data: bytes) -> None:
+                super().data_received(data)
+                heard.append(self.name)
+
+        old = Talker("old")
+        talker, _ = found.pair(old)
+        talker.send(b"first words")
+        await until(lambda: heard)
+        heard.clear()
+        crowd = [found.pair(Talker(f"new{number}")) for number in range(4 * GREETED)]
+        for client, _ in crowd:
+            client.send(b"hello")
+        talker.send(b"hello")
+        most = last = 0
+        async with asyncio.timeout(DEADLINE):
+            while len(heard) <= len(crowd):
+                await asyncio.sleep(0)
+                most, last = max(most, len(heard) - last), len(heard)
+        assert heard == ["old", *(f"new{number}" for number in range(4 * GREETED))]
+        assert most == GREETED + 1
+        for client in (talker, *(client for client, _ in crowd)):
+            client.send(b"bye")
+            client.close()
+        await until(lambda: not found.watch._streams)
+        assert old.data == b"first wordshellobye"
+        assert sorted(heard) == sorted(2 * ["old", *(f"new{number}" for number in range(4 * GREETED))])
+
+
+@pytest.mark.parametrize("end", ["close", "abort", "nothing"])
+async def test_who_was_written_to_before_it_said_anything_hears_all_the_same(end: str) -> None:
+    with hall() as found:
+        owner = Owner()
+        client, stream = found.pair(owner)
+        stream.write(MUCH)
+        if end == "abort":
+            client.send(b"hello")
+            stream.abort()
+        elif end == "close":
+            stream.close()
+            assert await read_all(client) == MUCH
+        else:
+            client.send(b"hello")
+            client.shutdown(socket.SHUT_WR)
+            assert await read_all(client) == MUCH
+            assert owner.data == b"hello"
+        await until(lambda: "lost" in owner.told)
+        client.close()
 
 
 async def test_last_words_are_heard_however_many_they_are() -> None:

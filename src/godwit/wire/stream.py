@@ -24,12 +24,17 @@ AVAILABLE = hasattr(select, "epoll")
 SEEN_OFF = 64
 """Streams that end in one turn of the loop: with all that is to be done then about 2 ms, for which others wait."""
 
+GREETED = 32
+"""Streams whose first words are heard in one turn: with login and JOIN about 3 ms of work. Who is in comes first."""
+
 _LOOKED_AT = 1024  # streams that are heard in one turn of the loop
 
 if AVAILABLE:
     _COMING = select.EPOLLIN | select.EPOLLRDHUP
     _GOING = select.EPOLLOUT
+    _FIRST = _COMING | select.EPOLLONESHOT
     _ENDED = select.EPOLLHUP | select.EPOLLERR | select.EPOLLRDHUP
+    _OTHER = _GOING | _ENDED  # than words
 
 _NOBODY = asyncio.Protocol()
 
@@ -37,13 +42,14 @@ _NOBODY = asyncio.Protocol()
 class Watch:
     """Watches the streams of a listener."""
 
-    __slots__ = ("_ending", "_epoll", "_loop", "_streams")
+    __slots__ = ("_ending", "_epoll", "_loop", "_newcomers", "_streams")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._epoll = select.epoll()
         self._streams: dict[int, Stream] = {}
         self._ending: deque[Stream] = deque()
+        self._newcomers: deque[Stream] = deque()
         loop.add_reader(self._epoll.fileno(), self._look)
 
     def admit(self, accepted: SocketType, protocol: asyncio.Protocol) -> None:
@@ -53,7 +59,7 @@ class Watch:
             OSError: the system can watch no more of them.
         """
         number = accepted.fileno()
-        self._epoll.register(number, _COMING)
+        self._epoll.register(number, _FIRST)
         stream = self._streams[number] = Stream(self, accepted, protocol)
         try:
             protocol.connection_made(stream)
@@ -94,9 +100,23 @@ class Watch:
     # Inside.
 
     def _look(self) -> None:
-        streams = self._streams
+        streams, newcomers = self._streams, self._newcomers
+        greeting = bool(newcomers)
         for number, events in self._epoll.poll(0, _LOOKED_AT):
-            streams[number].ready(events)
+            stream = streams[number]
+            if stream.new and not events & _OTHER:
+                newcomers.append(stream)
+            else:
+                stream.ready(events)
+        if newcomers and not greeting:
+            self._greet()
+
+    def _greet(self) -> None:
+        newcomers = self._newcomers
+        for _ in range(min(GREETED, len(newcomers))):
+            newcomers.popleft().greet()
+        if newcomers:
+            self._loop.call_soon(self._greet)
 
     def _see_off(self) -> None:
         ending = self._ending
@@ -113,9 +133,12 @@ class Stream(asyncio.Transport):
 
     It reads `HEARD_AT_ONCE` bytes in one turn of the loop and leaves the rest to the system, and says each time whether
     bytes were left that the socket did not take. It ends from the loop, never from within a call of its owner's.
+
+    Attributes:
+        new: nothing has been heard of it yet.
     """
 
-    __slots__ = ("_closing", "_ending", "_error", "_protocol", "_socket", "_unsent", "_watch")
+    __slots__ = ("_closing", "_ending", "_error", "_protocol", "_socket", "_unsent", "_watch", "new")
 
     def __init__(self, watch: Watch, accepted: SocketType, protocol: asyncio.Protocol) -> None:
         self._watch = watch
@@ -125,6 +148,7 @@ class Stream(asyncio.Transport):
         self._closing = False
         self._ending = False  # in the watch's queue
         self._error: OSError | None = None
+        self.new = True
 
     # What the owner uses.
 
@@ -190,6 +214,13 @@ class Stream(asyncio.Transport):
         if events & _GOING:
             self._send_rest()
         if events & _COMING and not self._closing:
+            self._hear()
+
+    def greet(self) -> None:
+        """Hear its first words, and wait for more."""
+        if self.new and not self._closing:
+            self.new = False
+            self._watch.wait(self._socket.fileno(), _COMING if self._unsent is None else _COMING | _GOING)
             self._hear()
 
     def end(self) -> bool:
