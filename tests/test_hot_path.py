@@ -192,3 +192,19 @@ async def test_what_is_said_in_one_turn_leaves_in_one_write(monkeypatch: pytest.
         assert wire.rendered == 20
         assert flushes <= 10
         assert sum(wire.writes) <= flushes * (len(readers) + len(speakers))
+
+
+async def test_calls_of_a_message_on_its_way_in() -> None:
+    """Read, parsed, checked, appended, read back, shown to one and acknowledged, all in one turn of the loop."""
+    async with world() as net:
+        await net.join("bob", caps="")
+        ann = await net.join("ann")
+        ann.send("PRIVMSG #room :what is made once is there after this")
+        await ann.until("USERSTATE")
+        connection, counts = net.session("ann").connection, net.nodes["main"].counts
+        net.clock.advance(1.0)
+        said = counts.acknowledged
+        with counted() as calls:
+            connection.data_received(b"PRIVMSG #room :hello there\r\n")
+        assert counts.acknowledged == said + 1
+        assert calls.count <= 185  # there are 179 here
