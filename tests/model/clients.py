@@ -43,7 +43,7 @@ class Connection:
         if self.since is None or not self.member:
             self.since = None if silent else position
         self.member, self.silent = True, silent
-        self.admitted = self.edge.channel.position
+        self.admitted = self.edge.position
         if missing:
             self.world.checker.gap(f"{self.owner.account} resumed")
             self.owner.gaps += 1
@@ -55,7 +55,7 @@ class Connection:
     def begin(self) -> None:
         """It was early and is served from here on."""
         self.silent = False
-        self.since = self.since or self.edge.channel.position
+        self.since = self.since or self.edge.position
 
     def redirected(self, placement: Placement) -> None:
         self._tell(lambda: self.owner.on_change(self, placement))
@@ -77,7 +77,7 @@ class Connection:
 
     def parted(self) -> None:
         self.member = False
-        self.left_at = self.edge.channel.position
+        self.left_at = self.edge.position
         self._tell(lambda: self.owner.on_parted(self))
 
     def lost(self) -> None:
@@ -89,13 +89,13 @@ class Connection:
     # the client's side --------------------------------------------------------------------------
 
     def join(self, after: Position | None = None) -> None:
-        self._do(lambda: self.edge.channel.join(self, after))
+        self._do(lambda: self.edge.join(self, after))
 
     def part(self) -> None:
         def leave() -> None:
             self.member = False
-            self.left_at = self.left_at or self.edge.channel.position
-            self.edge.channel.leave(self)
+            self.left_at = self.left_at or self.edge.position
+            self.edge.leave(self)
             # The server answers (PART-1), behind everything that it has said before.
             self.world.schedule.after(self._lag, lambda: self.owner.on_parted(self) if self.open else None)
 
@@ -103,9 +103,10 @@ class Connection:
 
     def say(self, message: Message) -> None:
         """Say something once the edge knows who may; some edges refuse those who they know are banned."""
-        channel, ledger = self.edge.channel, self.world.ledger
+        ledger = self.world.ledger
 
         def submit() -> None:
+            channel = self.edge.channel
             speaker = Speaker(message.author.user_id)
             if self.edge.refuses and channel.refusal(
                 speaker, message.text, self.edge.now(), action=False, only_emotes=lambda: True
@@ -116,20 +117,19 @@ class Connection:
                 ledger.voided(message, "full")
 
         def ask() -> None:
-            if not channel.when_known(self.producer, submit, lambda: ledger.voided(message, "unsent")):
+            if not self.edge.channel.when_known(self.producer, submit, lambda: ledger.voided(message, "unsent")):
                 ledger.voided(message, "full")
 
         self._do(ask)
 
     def act(self, record: Act | Change) -> None:
         """Act once the edge knows the room; whether it comes to anything is not asked."""
-        channel = self.edge.channel
 
         def submit() -> None:
-            channel.submit(record)
+            self.edge.channel.submit(record)
 
         def ask() -> None:
-            channel.when_known(self.producer, submit, lambda: None)
+            self.edge.channel.when_known(self.producer, submit, lambda: None)
 
         self._do(ask)
 

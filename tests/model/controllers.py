@@ -22,8 +22,11 @@ OFTEN = ("lead", "rollouts", "wishes", "items", "candidates", "placements")
 """Calls that are made at every look; who died in each as often as in others would never come further."""
 
 
-RARELY = ("newcomers", "pin", "tallies", "default_placement", "journal sealed", "journal draining")
+RARELY = ("newcomers", "pin", "default_placement", "journal sealed", "journal draining")
 """Calls that are made once or twice in a run of a rollout; dying in them is made more probable."""
+
+LAST = {"tallies": 0.03}
+"""Calls that are made when a rollout ends and nobody dies any more, and how probable it is to die in them then."""
 
 
 class Log:
@@ -114,12 +117,13 @@ class Process:
         label = self.world.label
         self.world.visit(f"step:{label}")
         roll = rng.random() * (10 if label in OFTEN else 0.3 if label in RARELY else 1)
-        if roll < self.deadly:
+        deadly = LAST.get(label, self.deadly)
+        if roll < deadly:
             self.world.visit(f"crash before:{label}")
             self._die()
             return
-        after = roll < 2 * self.deadly
-        frozen = rng.uniform(5, 40) if 2 * self.deadly < roll <= 3 * self.deadly else 0.0
+        after = roll < 2 * deadly
+        frozen = rng.uniform(5, 40) if 2 * deadly < roll <= 3 * deadly else 0.0
 
         def go_on(value: Any, error: BaseException | None) -> None:
             if after:

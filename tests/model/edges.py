@@ -9,7 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from godwit.chatlog.base import Page
-from godwit.edge.channel import EdgeChannel, State
+from godwit.edge.channel import EdgeChannel
 from godwit.edge.ports import Member, Shown
 from godwit.edge.rest import Rest
 from godwit.errors import AppendUnknown, StoreUnavailable
@@ -46,10 +46,22 @@ class Edge:
         self._sleeps = Random(f"{world.seed} {name} sleeps")
         self._numbers = count(1)
         self._lives = count(1)
-        self.channel = self._channel()
+        self._awake: EdgeChannel | None = None
+        self._rest: Rest | None = None
+        self._joining: dict[Connection, tuple[Position | None, float]] | None = None
+
+    @property
+    def channel(self) -> EdgeChannel:
+        """The channel: made anew from what was kept of it, if it rests, or from nothing."""
+        if self._awake is None:
+            rest, self._rest = self._rest, None
+            self._awake = self._channel(rest)
+            joining, self._joining = self._joining or {}, None
+            for member, (after, since) in joining.items():
+                self._awake.join(member, after, since)
+        return self._awake
 
     def _channel(self, rest: Rest | None = None) -> EdgeChannel:
-        """The channel, made anew from what was kept of it, if anything."""
         return EdgeChannel(
             self.world.channel, self.cluster, self, self,
             producer=f"{self.name}/edge{next(self._lives)}", numbers=self._numbers,
@@ -64,7 +76,7 @@ class Edge:
             self._held.append(action)
         elif self.alive:
             action()
-            self.world.visit(f"edge:{self.channel.state.value}")
+            self.world.visit(f"edge:{self._awake.state.value if self._awake else 'at rest'}")
 
     def resume(self) -> None:
         self.paused = False
@@ -83,27 +95,142 @@ class Edge:
         self.run(lambda: self.channel.tick())
 
     def doze(self) -> None:
-        """Let the channel rest now and then, and go on at once."""
-        if self.alive and not self.paused and self._sleeps.random() < 0.3 and (rest := self.channel.rest()):
-            self.channel = self._channel(rest)
-            self.world.visit("edge:rested")
+        """Let the channel rest now and then, until something happens to it."""
+        if self.alive and not self.paused and self._awake and self._sleeps.random() < 0.6:
+            self._rest = self._awake.rest()
+            self._awake = None if self._rest else self._awake
 
-    def compare(self) -> None:
-        segment = self.channel.segment
+    def compare(self, then: Callable[[], None] = lambda: None) -> None:
+        segment = self.segment
         if segment is None:
             return
         asked_at = self.world.now()
 
         def done(answer: tuple[int, str]) -> None:
             head, stream = answer
-            if stream != segment.stream:
-                self.run(lambda: self.channel.suspect(segment))
-            else:
-                self.run(lambda: self.channel.compared(segment, head, asked_at))
+            self.run(lambda: self._compared(segment, head if stream == segment.stream else None, asked_at))
+            self.run(then)
 
-        self.world.logs[segment.cluster].heads(
-            self.world.channel, done, lambda _: self.run(lambda: self.channel.read_failed(segment, 0))
-        )
+        def failed(_: BaseException) -> None:
+            self.run(lambda: self._not_compared(segment))
+            self.run(then)
+
+        self.world.logs[segment.cluster].heads(self.world.channel, done, failed)
+
+    def _compared(self, segment: Segment, head: int | None, asked_at: float) -> None:
+        rest = self._rest
+        if head is not None and rest is not None:
+            if not rest.stands(segment, head, asked_at, self.world.move_settings.lease):
+                self.channel.compared(segment, head, asked_at)
+        elif head is not None:
+            self.channel.compared(segment, head, asked_at)
+        elif self._awake:
+            self.channel.suspect(segment)
+        self._look_at_rest()
+
+    def _not_compared(self, segment: Segment) -> None:
+        if self._awake:
+            self.channel.read_failed(segment, 0)
+        self._look_at_rest()
+
+    def _look_at_rest(self) -> None:
+        """Wake a channel whose log was not heard of for a lease."""
+        if self._rest and self.now() - self._rest.compared > self.world.move_settings.lease:
+            self.channel.tick()
+
+    # what others may see ------------------------------------------------------------------------
+
+    @property
+    def needs_tick(self) -> bool:
+        return self._awake is not None and self._awake.needs_tick
+
+    @property
+    def position(self) -> Position:
+        return self._rest.here if self._rest else self.channel.position
+
+    @property
+    def members(self) -> Collection[Member]:
+        return self._awake.members if self._awake else self._rest.members if self._rest else ()
+
+    @property
+    def segment(self) -> Segment | None:
+        return self._awake.segment if self._awake else self._rest.segment if self._rest else None
+
+    @property
+    def rowless(self) -> bool:
+        return self._awake.rowless if self._awake else self._rest is not None and self._rest.placement.default
+
+    # at rest ------------------------------------------------------------------------------------
+
+    def join(self, member: Connection, after: Position | None) -> None:
+        """Somebody wants in, as `Room` lets them: without waking the channel, if that can be."""
+        rest = self._rest
+        if self._awake is None and (rest is None or self._joining is not None):
+            first, self._joining = not self._joining, self._joining or {}
+            self._joining[member] = (after, self.now())
+            if first:
+                self.ask()
+        elif rest and rest.lets_in(self.cluster, after, self.now(), self.world.move_settings.lease):
+            self._enter(rest, member, after)
+        else:
+            self.channel.join(member, after)
+
+    def leave(self, member: Connection) -> None:
+        if self._joining:
+            self._joining.pop(member, None)
+        if self._awake:
+            self._awake.leave(member)
+        elif self._rest:
+            self._waiting.pop(member, None)
+            self._rest.members = tuple(one for one in self._rest.members if one is not member)
+
+    def _placed(self, placement: Placement, chain: list[Segment], sanctions: list[Sanction], asked_at: float) -> None:
+        if self._rest and not sanctions and self._stays(self._rest, placement, chain, asked_at):
+            return
+        rest = None if self._awake or self._rest or sanctions else Rest.begun(placement, chain, asked_at)
+        if rest and self._joining and rest.segment.cluster == self.cluster:
+            self._rest = rest
+            self.subscribe(rest.segment)
+            self.compare(self._let_in)
+        else:
+            self.channel.placed(placement, chain, sanctions, asked_at)
+
+    def _stays(self, rest: Rest, placement: Placement, chain: list[Segment], asked_at: float) -> bool:
+        before, move = rest.segment, self.world.move_settings
+        if rest.confirmed(placement, chain, asked_at, move.lease):
+            return True
+        late = self.now() - asked_at > move.lease
+        if late or move.legacy_rule != "bridge" or not rest.follows(placement, chain, asked_at):
+            return False
+        self.world.visit("edge:followed at rest")
+        self.unsubscribe(before)
+        self.subscribe(rest.segment)
+        if rest.segment.cluster != self.cluster:
+            for member in rest.members:
+                self.redirected(member, placement, asked=False)
+        self.compare()
+        return True
+
+    def _let_in(self) -> None:
+        rest, joining = self._rest, self._joining or {}
+        for member, (after, _) in list(joining.items()):
+            if rest is None or not rest.lets_in(self.cluster, after, self.now(), self.world.move_settings.lease):
+                self.channel.look_again()
+                return
+            del joining[member]
+            self._enter(rest, member, after)
+        self._joining = None
+
+    def _enter(self, rest: Rest, member: Connection, after: Position | None) -> None:
+        self.world.visit("edge:let in at rest")
+        missing = None if after is None or member in rest.members else 0
+        if member not in rest.members:
+            rest.members = (*rest.members, member)
+        member.joined(rest.here, rest.segment.epoch, home=True, silent=False, missing=missing)
+
+    def _ask_failed(self) -> None:
+        if self._awake or self._joining:
+            self.channel.ask_failed()
 
     # Backend ------------------------------------------------------------------------------------
 
@@ -145,7 +272,7 @@ class Edge:
         asked_at = self.now()
 
         def failed(_: BaseException) -> None:
-            self.run(lambda: self.channel.ask_failed())
+            self.run(self._ask_failed)
 
         def placement(placement: Placement) -> None:
             def chain(chain: list[Segment]) -> None:
@@ -154,7 +281,7 @@ class Edge:
                     return
 
                 def sanctions(sanctions: list[Sanction]) -> None:
-                    self.run(lambda: self.channel.placed(placement, chain, sanctions, asked_at))
+                    self.run(lambda: self._placed(placement, chain, sanctions, asked_at))
 
                 since = asked_at - self.world.log_settings.max_age - SLACK
                 self._store("sanctions", (self.world.channel,), sanctions, failed, since=since)
@@ -164,9 +291,7 @@ class Edge:
         self._store("placement", (self.world.channel,), placement, failed)
 
     def claim(self) -> None:
-        self._store(
-            "pin", ([self.world.channel],), lambda _: self.ask(), lambda _: self.run(lambda: self.channel.ask_failed())
-        )
+        self._store("pin", ([self.world.channel],), lambda _: self.ask(), lambda _: self.run(self._ask_failed))
 
     def commit(self, to: Segment) -> None:
         now = self.now()
@@ -215,7 +340,7 @@ class Edge:
     def _turn_came(self, member: Member) -> None:
         if member in self._waiting:
             del self._waiting[member]
-            if member in self.channel.members and self.channel.home != self.cluster:
+            if member in self.members and self.segment and self.segment.cluster != self.cluster:
                 self.world.visit("edge:told late")
                 self._told_late[member] = self.now()
                 self._redirect(member)
@@ -290,7 +415,3 @@ class Edge:
 
     def _of(self, member: Member) -> Connection:
         return self.connections[member.producer]
-
-    @property
-    def live(self) -> bool:
-        return self.channel.state is State.LIVE

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from math import inf
 from typing import Any
 from unittest import mock
 
@@ -24,6 +25,7 @@ from godwit.edge import attendance
 from godwit.edge.attendance import Attendance
 from godwit.edge.channel import EdgeChannel
 from godwit.edge.history import History, Recall
+from godwit.edge.rest import Rest
 from godwit.edge.rows import Rows
 from godwit.errors import ChatLogUnavailable
 from godwit.rollout import moves
@@ -253,6 +255,23 @@ def _() -> Any:
     )
 
 
+@mutant("C7-rest-is-fresh", "what a channel at rest knew once is acted on for ever")
+def _() -> Any:
+    go_on, lets_in, stands = EdgeChannel._go_on, Rest.lets_in, Rest.stands
+
+    def woken(self: EdgeChannel, rest: Rest) -> None:
+        go_on(self, rest)
+        self._verified = inf
+
+    return _both(
+        mock.patch.object(EdgeChannel, "_go_on", woken),
+        mock.patch.object(
+            Rest, "lets_in", lambda self, cluster, after, now, _: lets_in(self, cluster, after, now, inf)
+        ),
+        mock.patch.object(Rest, "stands", lambda self, segment, head, at, _: stands(self, segment, head, at, inf)),
+    )
+
+
 @mutant("C8-next-epoch", "a forced evacuation takes the next epoch, and nobody jumps")
 def _() -> Any:
     original = moves.begin
@@ -345,6 +364,19 @@ def _() -> Any:
         return outcome
 
     return mock.patch.object(room.RoomState, "apply", apply)
+
+
+@mutant("R1-rest-forgets", "a channel at rest forgets who is banned, and what was said")
+def _() -> Any:
+    original = EdgeChannel.rest
+
+    def rest(self: EdgeChannel, *, content: bool = True) -> Rest | None:
+        found = original(self, content=content)
+        if found is not None:
+            found.content = None
+        return found
+
+    return mock.patch.object(EdgeChannel, "rest", rest)
 
 
 @mutant("R2-order-of-rows", "between acts the one that was written last wins, not the later position")
@@ -440,12 +472,12 @@ def _() -> Any:
 
 @mutant("F1-leave-when-welcomed", "a follower joins the new side without saying what it has seen")
 def _() -> Any:
-    original = EdgeChannel.join
+    original = Edge.join
 
-    def join(self: EdgeChannel, member: Any, after: Any = None) -> None:
+    def join(self: Edge, member: Any, after: Any) -> None:
         original(self, member, None)
 
-    return mock.patch.object(EdgeChannel, "join", join)
+    return mock.patch.object(Edge, "join", join)
 
 
 @mutant("F2-old-hints", "a follower believes a hint with an older epoch")

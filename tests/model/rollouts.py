@@ -71,7 +71,7 @@ class Crowd:
     async def presence(self, channels: Sequence[str]) -> list[Presence]:
         if self._world.rng.random() < self._world.chances.store_fails:
             raise StoreUnavailable("no edge answers")
-        room = sum(len(edge.channel.members) for edge in self._world.edges)
+        room = sum(len(edge.members) for edge in self._world.edges)
         return [
             Presence(channel, room, room, self._world.now())
             if channel == self._world.channel

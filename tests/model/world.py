@@ -209,7 +209,7 @@ class World:
             at(rng.uniform(20, TALK - 10), self._disaster)
         if rng.random() < 0.15:
             self._strike(rng.choice(("opening", "opened", "sealing", "sealed")))
-        if rng.random() < 0.15:
+        if rng.random() < 0.25:
             at(rng.uniform(0, 8), self._change_default)
         if rng.random() < 0.3:  # an edge falls asleep with an answer of the store in its hands (C7)
             at_once(self.store.real.pin([self.channel]))
@@ -240,7 +240,7 @@ class World:
 
     def _tick(self) -> None:
         for edge in self.edges:
-            if edge.channel.needs_tick:
+            if edge.needs_tick:
                 edge.tick()
             edge.doze()
 
@@ -407,7 +407,7 @@ class World:
 
     def _watch_default(self) -> None:
         for edge in self.edges:
-            if edge.alive and edge.channel.rowless:
+            if edge.alive and edge.rowless:
                 edge.ask()
 
     def _heal(self) -> None:

@@ -73,7 +73,7 @@ class Lookups:
         logs: Mapping[str, ChatLog] = self._outside.logs
         by_cluster: dict[str, list[tuple[Room, Segment]]] = {}
         for room in rooms:
-            segment = room.segment
+            segment = room.rested.placement.segment if room.rested else room.segment
             chat_log = logs.get(segment.cluster) if segment else None
             if segment and chat_log and chat_log.stream(room.name) == segment.stream:
                 by_cluster.setdefault(segment.cluster, []).append((room, segment))
@@ -88,8 +88,11 @@ class Lookups:
         except (ChatLogUnavailable, TimeoutError) as error:
             log.warning("compare_failed", cluster=chat_log.cluster, channels=len(pairs), error=repr(error))
             return
+        lease = self._outside.settings.move.lease
         for (room, segment), head in zip(pairs, heads, strict=True):
-            room.compared(segment, head, asked_at)
+            rest = room.rested
+            if rest is None or not rest.stands(segment, head, asked_at, lease):
+                room.compared(segment, head, asked_at)
 
     async def _arrive(self, rooms: Sequence[Room]) -> list[None]:
         answers: Sequence[Answer | None] = [None] * len(rooms)

@@ -88,11 +88,13 @@ class Rest(msgspec.Struct):
         One that came too late says nothing of what is in force (rule C7). Nobody acts on that while the channel rests:
         whoever wakes it asks the store then. Else a busy edge would ask for all its channels because it was busy.
         """
-        if head > self.position or segment != self.segment:
+        mine = self.placement.segment
+        if head > self.position or (segment is not mine and segment != mine):
             return False
-        self.compared = max(self.compared, asked_at)
-        if asked_at - self.verified <= lease:
-            self.verified = max(self.verified, asked_at)
+        if asked_at > self.compared:
+            self.compared = asked_at
+        if 0.0 < asked_at - self.verified <= lease:
+            self.verified = asked_at
         return True
 
     def confirmed(self, placement: Placement, chain: Sequence[Segment], asked_at: float, lease: float) -> bool:

@@ -51,6 +51,7 @@ class Room:
         channel: what is read, admitted and appended.
         audience: shows it.
         fanout: to whom.
+        rested: what is kept of it while it rests, else None.
     """
 
     __slots__ = (
@@ -61,12 +62,12 @@ class Room:
         "_joining",
         "_lock",
         "_looking",
-        "_rest",
         "_untold",
         "audience",
         "channel",
         "fanout",
         "name",
+        "rested",
     )
 
     channel: EdgeChannel
@@ -79,7 +80,7 @@ class Room:
         self._backend = RoomBackend(name, house.outside, self)
         self._lock: asyncio.Lock | None = None
         self._awake = False
-        self._rest: Rest | None = None
+        self.rested: Rest | None = None
         self._company: Company | None = None
         self._untold: tuple[Session, ...] = ()
         self._joining: dict[Session, tuple[Position | None, float]] | None = None
@@ -98,7 +99,7 @@ class Room:
             return getattr(self, name)
 
     def _wake(self) -> None:
-        house, rest = self._house, self._rest
+        house, rest = self._house, self.rested
         outside, settings = house.outside, house.outside.settings
         self.fanout = Fanout(self.name, house.turn)
         audience = RoomAudience2016 if house.dialect.name == "2016" else RoomAudience
@@ -120,7 +121,7 @@ class Room:
             duplicate_window=duplicate_window(settings.limits),
             rest=rest,
         )
-        self._awake, self._rest, self._company, self._untold = True, None, None, ()
+        self._awake, self.rested, self._company, self._untold = True, None, None, ()
         for session in map(self.session, rest.members if rest else ()):
             if session is not None:
                 self.fanout.add(session)
@@ -147,7 +148,7 @@ class Room:
             self.fanout.remove(reader)
         self._company = None if self.audience.company.blank else self.audience.company
         self._untold = self._house.shared(tuple(self.audience.waiting))
-        self._awake, self._rest = False, rest
+        self._awake, self.rested = False, rest
         del self.channel, self.audience, self.fanout
         return True
 
@@ -167,27 +168,34 @@ class Room:
     @property
     def members(self) -> Collection[Member]:
         """Who is let in, early joiners too."""
-        return self.channel.members if self._awake else self._rest.members if self._rest else ()
+        return self.channel.members if self._awake else self.rested.members if self.rested else ()
 
     @property
     def served(self) -> Collection[Member]:
         """Members that are shown lines."""
-        return self.channel.served if self._awake else self._rest.members if self._rest else ()
+        return self.channel.served if self._awake else self.rested.members if self.rested else ()
 
     @property
     def last_message(self) -> float:
         """Log time of the last message that was read, 0 if there was none."""
-        return self.channel.last_message if self._awake else self._rest.last_message if self._rest else 0.0
+        return self.channel.last_message if self._awake else self.rested.last_message if self.rested else 0.0
 
     @property
     def segment(self) -> Segment | None:
         """The segment that is read."""
-        return self.channel.segment if self._awake else self._rest.segment if self._rest else None
+        return self.channel.segment if self._awake else self.rested.segment if self.rested else None
 
     @property
     def rowless(self) -> bool:
         """Whether the channel is where the default placement says (rule C10)."""
-        return self.channel.rowless if self._awake else self._rest is not None and self._rest.placement.default
+        return self.channel.rowless if self._awake else self.rested is not None and self.rested.placement.default
+
+    def astray(self, default: Segment) -> bool:
+        """Whether the channel has no row and is not where the default placement says (rule C10)."""
+        if self.rested is not None:
+            placement = self.rested.placement
+            return placement.default and placement.segment is not default and placement.segment != default
+        return self.rowless and self.segment != default
 
     @property
     def untold(self) -> int:
@@ -210,13 +218,13 @@ class Room:
         if self._awake:
             return self.channel.calm
         outside = self._house.outside
-        return self._rest is None or outside.clock.now() - self._rest.compared <= outside.settings.move.lease
+        return self.rested is None or outside.clock.now() - self.rested.compared <= outside.settings.move.lease
 
     def role(self, user_id: str) -> Role:
         """What an account is in the channel, beside its owner."""
         if self._awake:
             return self.channel.role(user_id)
-        content = self._rest.content if self._rest else None
+        content = self.rested.content if self.rested else None
         return content.room.role(user_id) if content else ""
 
     @property
@@ -315,11 +323,11 @@ class Room:
     def join(self, session: Session, after: Position | None) -> None:
         """A connection wants in; the audience answers, unless the channel need not wake for that."""
         if not self._awake and self._company is None and asleep.can_join(session):
-            if self._joining is not None or self._rest is None:
+            if self._joining is not None or self.rested is None:
                 self._arrive(session, after)
                 return
-            if self._lets_in(self._rest, after):
-                self._backend.call(asleep.join, self, self._rest, session)
+            if self._lets_in(self.rested, after):
+                self._backend.call(asleep.join, self, self.rested, session)
                 return
         self._backend.asked_by(session.producer)
         self._backend.call(self.channel.join, session, after)
@@ -338,7 +346,7 @@ class Room:
         """A connection is out."""
         if self._joining:
             self._joining.pop(session, None)
-        rest = self._rest
+        rest = self.rested
         if rest is None and not self._awake:
             self._house.outside.stirred.add(self.name)
             return  # nothing was ever known of the channel
@@ -358,7 +366,7 @@ class Room:
 
     def turn_came(self, session: Session) -> bool:
         """Tell a connection where the channel went that had to wait for its turn (LIMIT-6)."""
-        rest = self._rest
+        rest = self.rested
         if rest is None:
             return self.audience.turn_came(session)
         self._untold = tuple(one for one in self._untold if one is not session)
@@ -465,11 +473,8 @@ class Room:
             self.fail()
 
     def compared(self, segment: Segment, head: int, asked_at: float) -> None:
-        """Tell the channel where its log ends (rule L1)."""
-        if self._rest is not None:
-            if self._rest.stands(segment, head, asked_at, self._house.outside.settings.move.lease):
-                return
-        elif self.channel.stands(segment, head, asked_at):
+        """Tell the channel where its log ends (rule L1); one that rests has found something that it did not know."""
+        if self.rested is None and self.channel.stands(segment, head, asked_at):
             return
         self._backend.call(self.channel.compared, segment, head, asked_at)
 
@@ -479,7 +484,7 @@ class Room:
         It can if nothing changes, and if the default placement took along a channel in which nobody must be put out
         for that.
         """
-        rest, move = self._rest, self._house.outside.settings.move
+        rest, move = self.rested, self._house.outside.settings.move
         if rest is None:
             return False
         if rest.confirmed(placement, chain, asked_at, move.lease):
@@ -503,7 +508,7 @@ class Room:
         self._backend.call(self._arrived, answer)
 
     def _arrived(self, answer: Answer | None) -> None:
-        if self._awake or self._rest is not None or not self._joining:
+        if self._awake or self.rested is not None or not self._joining:
             return  # if the channel was woken meanwhile, it has asked by itself
         rest = None
         if answer is not None and not answer.sanctions:
@@ -515,14 +520,14 @@ class Room:
         self._backend.room_id = answer.room_id or self._backend.room_id
         self._share(rest)
         self._backend.subscribe(rest.segment)
-        self._rest = rest
+        self.rested = rest
 
     def let_in(self) -> None:
         """Let in who wants in, now that the store and the log were asked; what cannot be answered yet wakes it."""
         self._backend.call(self._let_in)
 
     def _let_in(self) -> None:
-        rest, joining = self._rest, self._joining
+        rest, joining = self.rested, self._joining
         if not joining or self._awake:
             self._joining = None
             return
@@ -539,7 +544,7 @@ class Room:
     @property
     def unread(self) -> bool:
         """Whether the channel rests where its log has not been heard of yet (rule L5)."""
-        return self._rest is not None and not self._rest.compared
+        return self.rested is not None and not self.rested.compared
 
     def close(self) -> None:
         """Read nothing any more."""
