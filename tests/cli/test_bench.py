@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -40,8 +41,11 @@ class Asked:
         self.result: Result | None = RESULT
         self.native = True
 
-    def run(self, address: str, dialect: Dialect, plan: load.Plan, say: Callable[[str], None], pid: int) -> Any:
+    def run(
+        self, address: str, dialect: Dialect, plan: load.Plan, say: Callable[[str], None], pid: int, tls: Any
+    ) -> Any:
         """Stand in for the load."""
+        self.tls: ssl.SSLContext | None = tls
         self.calls.append((address, dialect, plan, pid))
         say("on the way")
         return load.Outcome(plan, 1000, 0.5, self.result, self.native)
@@ -76,6 +80,18 @@ def test_every_option_arrives(asked: Asked) -> None:
     shape = Shape(rooms=2, members=30, senders=3, size=200, channel="lobby")
     assert plan == load.Plan(shape, window=0, rate=50.0, seconds=1.5, at_once=7)
     assert pid == 9
+
+
+def test_tls(asked: Asked) -> None:
+    """The certificate is looked at unless it is not to be."""
+    run("bench", ADDRESS)
+    assert asked.tls is None
+    run("bench", ADDRESS, "--tls")
+    assert asked.tls
+    assert asked.tls.verify_mode == ssl.CERT_REQUIRED
+    assert asked.tls.check_hostname
+    run("bench", ADDRESS, "--tls", "--insecure", "--ws")
+    assert asked.tls.verify_mode == ssl.CERT_NONE
 
 
 def test_a_window_instead_of_a_rate(asked: Asked) -> None:
@@ -130,6 +146,8 @@ def test_a_load_at_its_limit_says_so(asked: Asked) -> None:
         (["6667"], "give HOST:PORT"),
         ([ADDRESS, "--scenario", "z"], "choose among a, steady, b, c, e"),
         ([ADDRESS, "--ws", "--dialect", "nats"], "leave --ws out"),
+        ([ADDRESS, "--tls", "--dialect", "nats"], "leave --tls out"),
+        ([ADDRESS, "--insecure"], "say --tls"),
     ],
 )
 def test_refusals(asked: Asked, arguments: list[str], reason: str) -> None:

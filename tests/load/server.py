@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -58,11 +59,12 @@ class _Chat:
 
 
 @contextmanager
-def serving(fault: Fault = all_well, most: int = 1_000_000) -> Iterator[str]:
+def serving(fault: Fault = all_well, most: int = 1_000_000, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """Run a server; gives `host:port`.
 
     Args:
         most: connections that it takes; it hangs up on those that come later.
+        tls: with a certificate, if it speaks TLS.
     """
     started = threading.Event()
     address: list[str] = []
@@ -71,7 +73,7 @@ def serving(fault: Fault = all_well, most: int = 1_000_000) -> Iterator[str]:
     async def main() -> None:
         over = asyncio.Event()
         loop = asyncio.get_running_loop()
-        server = await asyncio.start_server(_Chat(fault, most).serve, "127.0.0.1", 0)
+        server = await asyncio.start_server(_Chat(fault, most).serve, "127.0.0.1", 0, ssl=tls)
         host, port = server.sockets[0].getsockname()
         address.append(f"{host}:{port}")
         ending.append(lambda: loop.call_soon_threadsafe(over.set))

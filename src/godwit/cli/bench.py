@@ -34,6 +34,8 @@ def bench(
     at_once: Annotated[int | None, typer.Option("--at-once", help="Connections that come in at a time.")] = None,
     tags: Annotated[bool, typer.Option("--tags", help="Members ask for tags and commands.")] = False,
     ws: Annotated[bool, typer.Option("--ws", help="Over WebSocket.")] = False,
+    tls: Annotated[bool, typer.Option("--tls", help="Over TLS; with --ws that is wss.")] = False,
+    insecure: Annotated[bool, typer.Option("--insecure", help="With --tls: take any certificate.")] = False,
     dialect: Annotated[DialectName, typer.Option(help="What the server speaks.")] = "twitch",
     pid: Annotated[int, typer.Option(help="The server's process on this machine: its CPU is counted, too.")] = 0,
     owned: Annotated[
@@ -45,7 +47,8 @@ def bench(
 
     Members read without an account. Senders log in as accounts with made-up tokens, so a Godwit must have open
     authentication, and limits that are out of the way: --set limits.preset=off. Twitch's own limits are what is
-    measured otherwise. The load takes one core; beyond 93 % of it the figures are the load's own, and marked so.
+    measured otherwise. The load takes one core; beyond 93 % of it the figures are the load's own, and marked so. Over
+    TLS that is soon: it deciphers for everybody.
 
     Exit status: 0 if everything came once and in order, else 1.
 
@@ -54,11 +57,16 @@ def bench(
     from godwit.load import bench as load
     from godwit.load.crowd import LoadFailed
     from godwit.load.reach import allow
+    from godwit.load.tls import trusting
 
     if scenario not in load.SCENARIOS:
         raise LoadFailed(f"there is no scenario {scenario!r}: choose among {', '.join(load.SCENARIOS)}")
     if ws and dialect == "nats":
         raise LoadFailed("nats is spoken over TCP: leave --ws out")
+    if tls and dialect == "nats":
+        raise LoadFailed("nats begins without TLS, which is not spoken here: leave --tls out")
+    if insecure and not tls:
+        raise LoadFailed("--insecure is about certificates: say --tls, too")
     allow(address, owned=owned)
     plan = load.SCENARIOS[scenario]
     if window is not None:
@@ -72,7 +80,8 @@ def bench(
     def say(text: str) -> None:
         typer.echo(text, err=True)
 
-    outcome = load.run(address, Dialect(dialect, tags, ws), plan, say, pid)
+    context = trusting(anyone=insecure) if tls else None
+    outcome = load.run(address, Dialect(dialect, tags, ws), plan, say, pid, context)
     typer.echo(json.dumps(outcome.as_dict()) if as_json else "\n".join(_lines(outcome)))
     raise typer.Exit(0 if outcome.exact else 1)
 

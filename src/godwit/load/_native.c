@@ -150,7 +150,7 @@ static PyObject *receiver_add(Receiver *self, PyObject *args) {
     conn->mode = http ? MODE_HTTP : MODE_LINES;
     conn->room = self->world.rooms[room];
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = conn};
-    if (epoll_ctl(self->epoll, EPOLL_CTL_ADD, fd, &event) < 0) {
+    if (fd >= 0 && epoll_ctl(self->epoll, EPOLL_CTL_ADD, fd, &event) < 0) {
         conn->closed = 1;
         return PyErr_SetFromErrno(PyExc_OSError);
     }
@@ -162,6 +162,19 @@ static Conn *conn_of(Receiver *self, unsigned number) {
         return self->conns[number];
     PyErr_Format(PyExc_IndexError, "no connection %u", number);
     return NULL;
+}
+
+static PyObject *receiver_feed(Receiver *self, PyObject *args) {
+    unsigned number;
+    const char *data;
+    Py_ssize_t len;
+    if (!PyArg_ParseTuple(args, "Iy#", &number, &data, &len))
+        return NULL;
+    Conn *conn = conn_of(self, number);
+    if (!conn)
+        return NULL;
+    world_feed(&self->world, conn, data, (size_t)len, now_ns());
+    Py_RETURN_NONE;
 }
 
 static PyObject *receiver_expect(Receiver *self, PyObject *args) {
@@ -333,6 +346,7 @@ static PyMethodDef receiver_methods[] = {
     {"room", (PyCFunction)receiver_room, METH_NOARGS, NULL},
     {"sender", (PyCFunction)receiver_sender, METH_VARARGS, NULL},
     {"add", (PyCFunction)receiver_add, METH_VARARGS, NULL},
+    {"feed", (PyCFunction)receiver_feed, METH_VARARGS, NULL},
     {"expect", (PyCFunction)receiver_expect, METH_VARARGS, NULL},
     {"count", (PyCFunction)receiver_count, METH_VARARGS, NULL},
     {"said", (PyCFunction)receiver_said, METH_VARARGS, NULL},

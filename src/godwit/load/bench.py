@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -89,13 +90,21 @@ class Outcome:
         return found
 
 
-def run(address: str, dialect: Dialect, plan: Plan, say: Callable[[str], None], pid: int = 0) -> Outcome:
+def run(
+    address: str,
+    dialect: Dialect,
+    plan: Plan,
+    say: Callable[[str], None],
+    pid: int = 0,
+    tls: ssl.SSLContext | None = None,
+) -> Outcome:
     """Bench a server.
 
     Args:
         address: `host:port`.
         say: is told of progress, about once a second.
         pid: the server's process, if it is on this machine: then its CPU is counted.
+        tls: see `Crowd`.
 
     Raises:
         LoadFailed: the plan cannot be, or the server does not play along.
@@ -103,7 +112,7 @@ def run(address: str, dialect: Dialect, plan: Plan, say: Callable[[str], None], 
     shape = plan.shape
     _check(plan)
     meter = _meter(pid) if pid else no_meter
-    crowd = Crowd(address, dialect, replace(shape, name=f"b{os.getpid() % 100_000}x"))
+    crowd = Crowd(address, dialect, replace(shape, name=f"b{os.getpid() % 100_000}x"), tls=tls)
     total = shape.rooms * shape.members
     told_at = time.monotonic()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import socket
+import ssl
 import struct
 import time
 from collections import deque
@@ -14,6 +15,7 @@ from itertools import cycle
 from godwit.errors import GodwitError
 from godwit.load.dialects import DIGITS, Dialect, Step
 from godwit.load.receiver import Account, Event, Kind, Receiver, best_receiver
+from godwit.load.tls import TlsReceiver
 
 PATIENCE = 20.0
 """Seconds without any news after which somebody who is waited for does not come."""
@@ -59,6 +61,7 @@ class Shape:
 class _Member:
     socket: socket.socket
     steps: deque[Step]
+    number: int = -1
     backlog: bytes = b""
     ready: bool = False
 
@@ -80,6 +83,7 @@ class Crowd:
         shape: how many there are.
         receiver: who counts; by default the fastest there is.
         source: the address to come from, such as 127.0.0.2: each has ports for some 28,000 connections.
+        tls: how the server's certificate is looked at, if it is spoken to over TLS.
 
     Attributes:
         cut: why connections were closed by the server, of those that were in.
@@ -93,13 +97,16 @@ class Crowd:
         shape: Shape | None = None,
         receiver: Receiver | None = None,
         source: str = "",
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.shape = shape or Shape()
-        self.receiver = receiver or best_receiver()
         self.cut: list[str] = []
         self._address = address
         host, _, port = address.rpartition(":")
         self._host, self._port = host.strip("[]"), int(port)
+        plain = receiver or best_receiver()
+        self._tls = TlsReceiver(plain, tls, self._host) if tls is not None else None
+        self.receiver: Receiver = self._tls or plain
         self._source = source
         self._dialect = dialect
         self._members: list[_Member] = []
@@ -211,7 +218,7 @@ class Crowd:
         blocked, self._blocked = self._blocked, []
         for member in blocked:
             data, member.backlog = member.backlog, b""
-            self._send(member, data)
+            self._put(member, data)
 
     def close(self) -> None:
         """Hang up."""
@@ -243,8 +250,11 @@ class Crowd:
             raise LoadFailed(f"{self._address} cannot be reached: {OSError(failure, '').strerror or failure}")
         number = self.receiver.add(peer.fileno(), room, sender, self._dialect.framed)
         assert number == len(self._members)
+        member.number = number
         self._members.append(member)
         self._waiting += 1
+        if self._tls is not None:
+            self._put(member, self._tls.begin(number))
         if self._dialect.framed:
             self._send(member, self._dialect.upgrade(self._address))
         else:
@@ -260,6 +270,8 @@ class Crowd:
         member = self._members[number]
         if kind == Kind.PING:
             self._send(member, self._dialect.pong(text))
+        elif kind == Kind.WIRE:
+            self._put(member, text)
         elif kind == Kind.CLOSED:
             reason = text.decode("utf-8", "replace").strip()
             if member.ready:
@@ -273,6 +285,11 @@ class Crowd:
             self._waiting -= 1
 
     def _send(self, member: _Member, data: bytes) -> None:
+        self._put(member, data if self._tls is None else self._tls.seal(member.number, data))
+
+    def _put(self, member: _Member, data: bytes) -> None:
+        if not data:
+            return
         if member.backlog:
             member.backlog += data
             return

@@ -18,11 +18,12 @@ _COUNTED = re.compile(rb"(?:.* PRIVMSG .*? :)?~(\d{1,10}) (\d{1,10}) ", re.DOTAL
 
 
 class Kind(enum.IntEnum):
-    """What the owner of a connection is told: what it waited for came, a PING came, or it is closed."""
+    """What the owner of a connection is told: what it waited for came, a PING came, it is closed, or must send this."""
 
     READY = 0
     PING = 1
     CLOSED = 2
+    WIRE = 3
 
 
 Event = tuple[int, int, bytes]
@@ -73,9 +74,14 @@ class Receiver(Protocol):
         """Receive on a socket of a member; returns the connection's number.
 
         Args:
+            fd: -1 if it is fed.
             sender: the sender that it belongs to, or -1.
             http: an HTTP answer comes first, and from then on frames (WebSocket).
         """
+        ...
+
+    def feed(self, connection: int, data: bytes, /) -> None:
+        """Take what came on a connection that is not received on here."""
         ...
 
     def expect(self, connection: int, mark: bytes, /) -> None:
@@ -178,10 +184,15 @@ class PythonReceiver:
         if room >= self._rooms or sender >= len(self._room_of):
             raise IndexError(f"no room {room} or no sender {sender}")
         connection = _Connection(len(self._connections), fd, room, sender, http)
-        self._epoll.register(fd, select.EPOLLIN)
         self._connections.append(connection)
-        self._by_fd[fd] = connection
+        if fd >= 0:
+            self._epoll.register(fd, select.EPOLLIN)
+            self._by_fd[fd] = connection
         return connection.number
+
+    def feed(self, connection: int, data: bytes, /) -> None:
+        """Take what came."""
+        self._feed(self._connections[connection], data)
 
     def expect(self, connection: int, mark: bytes, /) -> None:
         """Tell when a line comes that holds this."""
@@ -249,7 +260,11 @@ class PythonReceiver:
             return
         if not data:
             self._close(connection, b"the server hung up")
-        elif connection.http:
+        else:
+            self._feed(connection, data)
+
+    def _feed(self, connection: _Connection, data: bytes) -> None:
+        if connection.http:
             self._take_http(connection, data)
         elif connection.framed:
             self._take_frames(connection, data)
@@ -257,8 +272,9 @@ class PythonReceiver:
             self._take_lines(connection, data)
 
     def _close(self, connection: _Connection, reason: bytes) -> None:
-        self._epoll.unregister(connection.fd)
-        del self._by_fd[connection.fd]
+        if connection.fd >= 0:
+            self._epoll.unregister(connection.fd)
+            del self._by_fd[connection.fd]
         self._events.append((Kind.CLOSED, connection.number, reason))
 
     def _take_http(self, connection: _Connection, data: bytes) -> None:
