@@ -30,6 +30,7 @@ GREETED = 32
 _LOOKED_AT = 1024  # streams that are heard in one turn of the loop
 
 if AVAILABLE:
+    _WORDS = select.EPOLLIN
     _COMING = select.EPOLLIN | select.EPOLLRDHUP
     _GOING = select.EPOLLOUT
     _FIRST = _COMING | select.EPOLLONESHOT
@@ -106,6 +107,8 @@ class Watch:
             stream = streams[number]
             if stream.new and not events & _OTHER:
                 newcomers.append(stream)
+            elif events == _WORDS and not stream.closing:
+                stream.hear()  # as nearly always, and asked for with every line
             else:
                 stream.ready(events)
         if newcomers and not greeting:
@@ -135,17 +138,18 @@ class Stream(asyncio.Transport):
     bytes were left that the socket did not take. It ends from the loop, never from within a call of its owner's.
 
     Attributes:
+        closing: it reads no more.
         new: nothing has been heard of it yet.
     """
 
-    __slots__ = ("_closing", "_ending", "_error", "_protocol", "_socket", "_unsent", "_watch", "new")
+    __slots__ = ("_ending", "_error", "_protocol", "_socket", "_unsent", "_watch", "closing", "new")
 
     def __init__(self, watch: Watch, accepted: SocketType, protocol: asyncio.Protocol) -> None:
         self._watch = watch
         self._socket = accepted
         self._protocol = protocol
         self._unsent: bytearray | None = None
-        self._closing = False
+        self.closing = False
         self._ending = False  # in the watch's queue
         self._error: OSError | None = None
         self.new = True
@@ -172,17 +176,17 @@ class Stream(asyncio.Transport):
 
     def is_closing(self) -> bool:
         """Whether it reads no more."""
-        return self._closing
+        return self.closing
 
     def write(self, data: Any) -> None:
         """Send bytes, or as many of them as the socket takes; the rest follows as it takes more."""
-        if self._closing:
+        if self.closing:
             return
         if self._unsent is not None:
             self._unsent += data
             return
         sent = self._send(data)
-        if sent < len(data) and not self._closing:
+        if sent < len(data) and not self.closing:
             self._unsent = bytearray(data[sent:])
             if not self._ending:
                 self._watch.wait(self._socket.fileno(), _COMING | _GOING)
@@ -190,9 +194,9 @@ class Stream(asyncio.Transport):
 
     def close(self) -> None:
         """Read no more, and end when all is sent."""
-        if self._closing:
+        if self.closing:
             return
-        self._closing = True
+        self.closing = True
         if self._unsent is None:
             self._end_soon()
         elif not self._ending:
@@ -200,7 +204,7 @@ class Stream(asyncio.Transport):
 
     def abort(self) -> None:
         """End, and send nothing more."""
-        self._closing = True
+        self.closing = True
         self._unsent = None
         self._end_soon()
 
@@ -213,21 +217,40 @@ class Stream(asyncio.Transport):
             return
         if events & _GOING:
             self._send_rest()
-        if events & _COMING and not self._closing:
-            self._hear()
+        if events & _COMING and not self.closing:
+            self.hear()
+
+    def hear(self) -> None:
+        """Hear some of what has come."""
+        try:
+            data = self._socket.recv(HEARD_AT_ONCE)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self._break(error)
+            return
+        try:
+            if data:
+                self._protocol.data_received(data)
+            else:
+                self._protocol.eof_received()
+                self.close()
+        except Exception as error:
+            self._watch.failed(error)
+            self.abort()
 
     def greet(self) -> None:
         """Hear its first words, and wait for more."""
-        if self.new and not self._closing:
+        if self.new and not self.closing:
             self.new = False
             self._watch.wait(self._socket.fileno(), _COMING if self._unsent is None else _COMING | _GOING)
-            self._hear()
+            self.hear()
 
     def end(self) -> bool:
         """Do some of what is to be done at the end; says whether that was all, or something must be waited for."""
-        if not self._closing:
-            self._hear()
-            if not self._closing:
+        if not self.closing:
+            self.hear()
+            if not self.closing:
                 return False  # there may be more to hear
         if self._unsent is not None:
             self._send_rest()
@@ -246,24 +269,6 @@ class Stream(asyncio.Transport):
         return True
 
     # Inside.
-
-    def _hear(self) -> None:
-        try:
-            data = self._socket.recv(HEARD_AT_ONCE)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError as error:
-            self._break(error)
-            return
-        try:
-            if data:
-                self._protocol.data_received(data)
-            else:
-                self._protocol.eof_received()
-                self.close()
-        except Exception as error:
-            self._watch.failed(error)
-            self.abort()
 
     def _send(self, data: bytes | bytearray) -> int:
         try:
@@ -284,7 +289,7 @@ class Stream(asyncio.Transport):
         if self._unsent:
             return
         self._unsent = None
-        if self._closing:
+        if self.closing:
             self._end_soon()
         elif not self._ending:
             self._watch.wait(self._socket.fileno(), _COMING)
