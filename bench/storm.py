@@ -9,9 +9,13 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection as Pipe
 from typing import Any
 
@@ -19,7 +23,7 @@ from bench.moderation import furnish
 from bench.sizes import Found, Sizes
 from bench.tally import Account, add
 from bench.targets import LOAD_CORE, Target, godwit, pin
-from godwit.load.crowd import Crowd, Shape
+from godwit.load.crowd import PATIENCE, Crowd, Shape
 from godwit.load.dialects import Dialect
 from godwit.load.loops import Result, steady
 from godwit.roles.child import end_with_parent
@@ -62,6 +66,10 @@ STORMS = (
 )
 
 
+COMMAND = Storm("told to come back by an operator, all at once", at_once=0)
+"""The cluster that they are on is retired; the bystanders are on the one that its addresses serve from then on."""
+
+
 async def storm(sizes: Sizes) -> Found:
     """All come at once, with CAP, login and JOIN in one write: how fast, and the latency of bystanders meanwhile."""
     return await asyncio.to_thread(_storm, sizes)
@@ -84,16 +92,43 @@ def _storm(sizes: Sizes) -> Found:
                     results += during
                     rows.append({**row, "without": _latency(quiet)})
             crowd.close()
-    return Found(rows, add(account_of(result) for result in results))
+    row, during = _retire(sizes)
+    results += during
+    return Found([*rows, row], add(account_of(result) for result in results))
+
+
+def _retire(sizes: Sizes) -> tuple[dict[str, Any], list[Result]]:
+    """Have all who came told to reconnect (RC-3), by the command that an operator has for that."""
+    with godwit() as target, _other_process() as pipe:
+        _operate(target, "default", "aws")
+        beside = replace(target, tcp=target.ready["clusters"]["aws"]["tcp"])
+        crowd = Crowd(beside.tcp, Dialect(tagged=True), BYSTANDERS)
+        furnish(beside, crowd)
+        crowd.connect()
+        steady(crowd, RATE, sizes.seconds / 10, 0.0)  # warming up
+        quiet = [steady(crowd, RATE, SPELL, 0.0) for _ in range(6)]
+        _, coming = _come(replace(COMMAND, title="", at_once=4_000), sizes.storm, target, crowd, pipe)
+        with ThreadPoolExecutor(1) as operator:
+            operated = operator.submit(_operate, target, "retire", "main", "--into", "aws")
+            row, during = _come(COMMAND, sizes.storm, target, crowd, pipe, told=True)
+            operated.result()
+        crowd.close()
+    return {**row, "without": _latency(quiet)}, [*quiet, *coming, *during]
+
+
+def _operate(target: Target, *words: str) -> None:
+    """Do what an operator does with `godwit cluster`."""
+    api = ("--api", target.ready["api"], "--token", target.ready["admin_token"], "--reason", "bench")
+    subprocess.run([sys.executable, "-m", "godwit", "cluster", *words, *api], check=True, capture_output=True)
 
 
 def _come(
-    kind: Storm, count: int, target: Target, bystanders: Crowd, pipe: Pipe
+    kind: Storm, count: int, target: Target, bystanders: Crowd, pipe: Pipe, told: bool = False
 ) -> tuple[dict[str, Any], list[Result]]:
     members = max(1, count // ROOMS)
     shape = Shape(rooms=ROOMS, members=members, senders=members if kind.accounts else 0, name="s")
     before = target.cpu()
-    pipe.send((target.tcp, shape, kind.at_once or ROOMS * members))
+    pipe.send((target.tcp, shape, kind.at_once or ROOMS * members, told))
     during = []
     while not pipe.poll():
         during.append(steady(bystanders, RATE, SPELL, 0.0))
@@ -144,6 +179,18 @@ def _other_process() -> Iterator[Pipe]:
         process.join()
 
 
+def _all_told(crowd: Crowd) -> bool:
+    """Wait until all were told to come back, or nobody else is for long."""
+    news, told = time.monotonic(), crowd.told
+    while crowd.told < crowd.shape.rooms * crowd.shape.members:
+        crowd.tend(0.1)
+        if crowd.told > told:
+            news, told = time.monotonic(), crowd.told
+        elif time.monotonic() > news + PATIENCE:
+            return False
+    return True
+
+
 def _obey(pipe: Pipe) -> None:
     end_with_parent()
     pin(LOAD_CORE)
@@ -151,10 +198,13 @@ def _obey(pipe: Pipe) -> None:
     crowd: Crowd | None = None
     while True:
         try:
-            address, shape, at_once = pipe.recv()
+            address, shape, at_once, told = pipe.recv()
         except EOFError:
             return
         if crowd is not None:
+            if told and not _all_told(crowd):
+                pipe.send(f"only {crowd.told} were told to come back")
+                return
             crowd.close()
         crowd = Crowd(address, Dialect(tagged=True), shape)
         used = os.times()
@@ -164,4 +214,5 @@ def _obey(pipe: Pipe) -> None:
             pipe.send(repr(error))
             return
         now = os.times()
+        crowd.listen(b" RECONNECT")
         pipe.send((seconds, (now.user + now.system - used.user - used.system) / seconds))

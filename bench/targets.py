@@ -33,6 +33,7 @@ START_PATIENCE = 30.0
 
 GODWIT = {
     "edge.reconnect_grace": "0",
+    "edge.retire_spread": "0",
     "control.probes": "false",
     "limits.joins": "100000000",
     "limits.verified_joins": "100000000",

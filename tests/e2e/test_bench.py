@@ -57,7 +57,8 @@ async def test_storms(tmp_path: Path) -> None:
     """Everybody comes in, and the bystanders hear everything."""
     found = await measured(tmp_path, "storm")
     assert found["storm"]["account"]["delivered"] > 0
-    assert len(found["storm"]["rows"]) == 5
+    assert len(found["storm"]["rows"]) == 6
+    assert found["storm"]["rows"][-1]["storm"].startswith("told to come back by an operator")
 
 
 async def test_an_unknown_scenario() -> None:

@@ -103,6 +103,18 @@ def test_order_is_counted(receiver: Receiver) -> None:
     assert (result.lost, result.repeated, result.misordered) == (0, 0, 2)
 
 
+def test_what_all_listen_for(receiver: Receiver) -> None:
+    """Everybody who hears it counts, once."""
+    with serving(lambda number, line: [b":x RECONNECT\r\n", line]) as address:
+        crowd = Crowd(address, Dialect(), SMALL, receiver)
+        crowd.connect()
+        crowd.listen(b" RECONNECT")
+        assert crowd.told == 0
+        prime(crowd)
+        crowd.close()
+    assert crowd.told == 8
+
+
 def test_who_is_not_let_in() -> None:
     """Is told with what the server did."""
     reasons = "the server hung up|Connection reset|Broken pipe"

@@ -88,6 +88,7 @@ class Crowd:
     Attributes:
         cut: why connections were closed by the server, of those that were in.
         refused: the same of those that did not get in.
+        told: how many have heard what they `listen` for.
     """
 
     def __init__(
@@ -101,6 +102,7 @@ class Crowd:
     ) -> None:
         self.shape = shape or Shape()
         self.cut: list[str] = []
+        self.told = 0
         self._address = address
         host, _, port = address.rpartition(":")
         self._host, self._port = host.strip("[]"), int(port)
@@ -164,6 +166,12 @@ class Crowd:
             for number in range(total):
                 self.receiver.count(number)
         return seconds
+
+    def listen(self, mark: bytes) -> None:
+        """Have all who are in listen for a line that holds this."""
+        self.told = 0
+        for number in range(len(self._members)):
+            self.receiver.expect(number, mark)
 
     def tend(self, seconds: float) -> list[int]:
         """Take what comes within a time, and do what it asks for.
@@ -283,6 +291,8 @@ class Crowd:
         elif not member.ready:
             member.ready = True
             self._waiting -= 1
+        else:
+            self.told += 1
 
     def _send(self, member: _Member, data: bytes) -> None:
         self._put(member, data if self._tls is None else self._tls.seal(member.number, data))
