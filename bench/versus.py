@@ -291,7 +291,7 @@ COMPARISONS = {
         ),
         Comparison("b", "1,000 rooms of 10", ROOMS, (*PEERS, "kernel+tags", "godwit+tags"), windows=(1000,)),
         Comparison("path", "100 rooms of 2: a message's way in", Shape(rooms=100, members=2, senders=1), PEERS, (100,)),
-        Comparison("c", "one room of 10,000", HALL, PEERS[1:], rates=(20,), quiet=True, shortest=4.0),
+        Comparison("c", "one room of 10,000", HALL, PEERS[1:], rates=(20,), quiet=True, warm_up=2.0, shortest=4.0),
         Comparison(
             "ws", "(a) over TCP and over WebSocket", Shape(), ("godwit", "godwit+ws", "node+ws"), windows=(1, 30)
         ),

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import pytest
 
-from godwit.edge.fanout import TINY, Fanout
+from godwit.edge.fanout import LARGE, PORTION, TINY, Fanout
 from godwit.edge.turn import Turn
 from godwit.tmi import dialect
 from godwit.tmi.capabilities import NONE, Caps
@@ -90,7 +90,8 @@ def test_a_reader_more_costs_no_call_more(batch: int) -> None:
         for _ in range(batch):
             room.fanout.message(room.render, room.readers[0])
 
-    assert calls_of(2000, say) == calls_of(1000, say)
+    assert calls_of(LARGE, say) == calls_of(LARGE // 2, say)
+    assert calls_of(LARGE + 2 * PORTION - 1, say) == calls_of(LARGE + PORTION + 1, say)
 
 
 def test_calls_per_message() -> None:
@@ -107,6 +108,9 @@ def test_calls_per_message() -> None:
     assert calls_of(TINY, say) <= 38
     assert calls_of(1000, say) <= 72
     assert calls_of(1000, say_ten) - calls_of(1000, say) <= 220
+    portions = 4
+    more = calls_of(LARGE + portions * PORTION, say) - calls_of(LARGE, say)
+    assert more <= portions * 40
 
 
 def test_a_turn_of_a_mixed_room_renders_each_view_once() -> None:

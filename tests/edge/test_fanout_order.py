@@ -306,6 +306,8 @@ def test_every_reader_sees_everything_once_and_in_order(seed: int, monkeypatch: 
     """Rooms that are tiny and not, readers in several, that stall, change, come and go, and frames."""
     dice = random.Random(seed)
     monkeypatch.setattr(fanout, "TINY", dice.choice((0, 3, 16)))
+    monkeypatch.setattr(fanout, "LARGE", dice.choice((1, 3, 1024)))
+    monkeypatch.setattr(fanout, "PORTION", dice.choice((1, 2)))
     house = House(dice, dice.choice((Rhythm, Collecting))())
     for _ in range(400):
         house.step()

@@ -224,3 +224,114 @@ def test_a_flush_before_the_turn_begins_no_window(place: Place) -> None:
     place.say("b")
     loop.turn()
     assert loop.delays == [WINDOW]
+
+
+@pytest.fixture
+def large(place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """A room that is written to two readers at a time."""
+    monkeypatch.setattr(fanout, "LARGE", 2)
+    monkeypatch.setattr(fanout, "PORTION", 2)
+    monkeypatch.setattr(FixedRhythm, "seconds", 0.0)
+    return place
+
+
+def test_a_large_room_is_written_to_in_portions(large: Place) -> None:
+    """What comes meanwhile joins what waits for those that have not had their turn."""
+    readers = [large.reader(nick) for nick in "abcdef"]
+    large.say("1")
+    large.loop.turn()
+    assert [reader.writes for reader in readers] == [[b"1 0;"]] * 2 + [[]] * 4
+    large.say("2")
+    large.loop.turn()
+    large.loop.turn()
+    assert [reader.writes for reader in readers] == [[b"1 0;"]] * 2 + [[b"1 0;2 0;"]] * 4
+    large.loop.turn()
+    assert [reader.writes for reader in readers] == [[b"1 0;", b"2 0;"]] * 2 + [[b"1 0;2 0;"]] * 4
+    for _ in range(3):
+        large.loop.turn()
+    assert large.loop.soon == []
+    assert large.turn.delivered == 12
+
+
+def test_other_channels_are_written_to_between_the_portions(large: Place) -> None:
+    readers = [large.reader(nick) for nick in "abcdef"]
+    other = Fanout("other", large.turn)
+    bob = large.somebody("bob")
+    other.add(bob)
+    large.say("1")
+    large.loop.turn()
+    other.message(lambda caps: b"x;")
+    large.loop.turn()
+    assert bob.writes == [b"x;"]
+    assert readers[-1].writes == []
+
+
+def test_a_collected_round_of_a_large_room_goes_out_whole(large: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The window stands between rounds, not between portions."""
+    monkeypatch.setattr(FixedRhythm, "seconds", WINDOW)
+    loop = cast(Timers, large.loop)
+    readers = [large.reader(nick) for nick in "abcd"]
+    large.say("1")
+    loop.turn()
+    loop.window()
+    large.say("2")
+    loop.turn()
+    assert [reader.writes for reader in readers] == [[b"1 0;"]] * 2 + [[b"1 0;2 0;"]] * 2
+    loop.turn()
+    assert readers[0].writes == [b"1 0;"]
+    loop.window()
+    loop.turn()
+    assert readers[0].writes == [b"1 0;", b"2 0;"]
+    assert loop.delays == [WINDOW] * 2
+
+
+def test_who_leaves_between_the_portions_takes_its_part_along(large: Place) -> None:
+    readers = [large.reader(nick) for nick in "abcd"]
+    large.say("1")
+    large.loop.turn()
+    large.say("2")
+    for reader in readers:
+        assert large.fanout.remove(reader)
+    assert [reader.writes for reader in readers] == [[b"1 0;", b"2 0;"]] * 2 + [[b"1 0;2 0;"]] * 2
+    for _ in range(3):
+        large.loop.turn()
+    large.reader("eve")
+    large.say("3")
+    large.loop.turn()
+    assert large.sinks[-1].writes == [b"3 0;"]
+
+
+def test_what_is_written_beside_a_large_room_comes_behind_it(large: Place) -> None:
+    readers = [large.reader(nick) for nick in "abcd"]
+    large.say("1")
+    large.loop.turn()
+    large.turn.catch_up(readers[3], [large.fanout], 1)
+    assert (readers[2].writes, readers[3].writes) == ([], [b"1 0;"])
+    large.loop.turn()
+    assert (readers[2].writes, readers[3].writes) == ([b"1 0;"], [b"1 0;"])
+
+
+def test_a_flush_writes_all_portions(large: Place) -> None:
+    readers = [large.reader(nick) for nick in "abcdefg"]
+    large.say("1")
+    large.loop.turn()
+    large.turn.flush()
+    assert all(reader.writes == [b"1 0;"] for reader in readers)
+
+
+def test_a_portion_that_fails_holds_up_no_other(large: Place) -> None:
+    readers = [large.reader(nick) for nick in "abcdef"]
+    fine = large.turn.send_all
+
+    def fails(numbers: list[int], data: bytes) -> list[tuple[int, int]]:
+        large.turn.send_all = fine
+        raise RuntimeError("as a fault would")
+
+    large.turn.send_all = fails
+    large.say("1")
+    for _ in range(3):
+        large.loop.turn()
+    large.say("2")
+    for _ in range(3):
+        large.loop.turn()
+    assert [reader.writes for reader in readers] == [[b"2 0;"]] * 2 + [[b"1 0;", b"2 0;"]] * 4

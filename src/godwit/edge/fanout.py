@@ -4,7 +4,7 @@ The readers of a channel are grouped by view: their capabilities and their kind 
 rendered once per view that has readers, never once per reader, and its bytes are shared. Lines wait in
 their group until the channels of the node are flushed (`edge/turn.py`); then they are joined once, and the
 same bytes are handed to the sockets of all readers of the group at once. In a room of a few readers the
-first line of a turn is handed over at once.
+first line of a turn is handed over at once; one of very many is written to in portions, a turn each.
 
 Order: what one connection sees of a channel is always in the order in which it was said. While lines wait,
 a line for one reader (a NOTICE, a USERSTATE) waits among them. A reader that some of the waiting lines are
@@ -23,6 +23,12 @@ from godwit.wire.websocket import frame
 
 TINY = 16
 """Readers up to which a room is written to at once: so few writes are cheaper than what would save some of them."""
+
+LARGE = 1024
+"""Readers up to which a room is written to in one turn of the loop: about 5 ms."""
+
+PORTION = 256
+"""Readers that are written to in a turn, about, of a room that has more than these."""
 
 Render = Callable[[Caps], bytes]
 """Makes a line for a set of capabilities; b"" where these see nothing."""
@@ -138,7 +144,7 @@ class _Batch:
 
 
 class _Group:
-    """Readers with the same view.
+    """Readers with the same view; in a large room a portion of these.
 
     Attributes:
         batch: what waits for them; None if nothing does.
@@ -201,7 +207,7 @@ def send_one(outlet: Outlet, sink: Sink, data: bytes) -> None:
 class Fanout:
     """The readers of one channel on one node."""
 
-    __slots__ = ("_dirty", "_groups", "_hot", "_outlet", "_size", "channel")
+    __slots__ = ("_dirty", "_groups", "_hot", "_left", "_outlet", "_size", "channel")
 
     def __init__(self, channel: str, outlet: Outlet) -> None:
         self.channel = channel
@@ -209,6 +215,7 @@ class Fanout:
         self._groups: tuple[_Group, ...] = ()
         self._size = 0
         self._dirty = False  # lines may wait, and the outlet knows
+        self._left: list[_Group] = []  # that the flush has not come to yet, the next one last
         self._hot = False  # it was written to at once in this turn of the loop: what comes now waits
 
     def __len__(self) -> int:
@@ -221,9 +228,14 @@ class Fanout:
         for group in self._groups:
             yield from group.readers
 
+    @property
+    def under_way(self) -> bool:
+        """Whether `flush` must be called again, for the readers that it has not come to yet."""
+        return bool(self._left)
+
     def views(self) -> int:
         """How many different views the readers have: how often a line is rendered at most."""
-        return len(self._groups)
+        return len({(group.caps, group.framed) for group in self._groups})
 
     def listens(self, caps: Caps) -> bool:
         """Whether somebody has all of these capabilities."""
@@ -232,8 +244,9 @@ class Fanout:
     def add(self, reader: Reader) -> None:
         """Let a reader see what is said from here on; what waits is not for it."""
         sink = reader.connection
+        most = LARGE if self._size < LARGE else PORTION
         for group in self._groups:
-            if group.caps == reader.caps and group.framed == sink.websocket:
+            if group.caps == reader.caps and group.framed == sink.websocket and len(group.readers) < most:
                 break
         else:
             group = _Group(reader.caps, sink.websocket)
@@ -312,10 +325,28 @@ class Fanout:
             self._catch_up(group, reader)
 
     def flush(self, alone: bool) -> None:
-        """Hand over what waits; `send` says what `alone` means."""
-        self._dirty = False
-        for group in self._groups:
-            group.flush(self._outlet, alone)
+        """Hand over what waits, if there are very many readers to a portion of them; `send` says what `alone` means.
+
+        What is said before the last portion's turn goes to all that have not had theirs with what waited before, and to
+        the others in the next round.
+        """
+        if not self._left and self._size <= LARGE:
+            self._dirty = False
+            for group in self._groups:
+                group.flush(self._outlet, alone)
+            return
+        left = self._left = self._left or [*reversed(self._groups)]
+        written = 0
+        try:
+            while left and written < PORTION:
+                group = left.pop()
+                written += len(group.readers)
+                group.flush(self._outlet, alone)
+        finally:
+            if not left:
+                self._dirty = any(group.batch is not None for group in self._groups)
+                if self._dirty:
+                    self._outlet.add(self)
 
     def cool(self) -> None:
         """Take note that a turn of the loop is over: the next line may go at once again."""

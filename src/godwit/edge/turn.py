@@ -115,7 +115,10 @@ class Turn:
         rhythm: decides when.
     """
 
-    __slots__ = ("_dirty", "_flushed", "_hot", "_loop", "_rhythm", "_spent", "_timer", "delivered", "lines", "send_all")
+    __slots__ = (
+        "_dirty", "_flushed", "_hot", "_loop", "_rhythm", "_spent", "_timer", "_under_way", "delivered", "lines",
+        "send_all",
+    )  # fmt: skip
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, send_all: SendAll | None = None, rhythm: Rhythm | None = None
@@ -126,6 +129,7 @@ class Turn:
         self._loop = loop
         self._rhythm = rhythm or Rhythm()
         self._dirty: list[Fanout] = []
+        self._under_way: list[Fanout] = []  # with readers that have not been written to yet
         self._hot: list[Fanout] = []
         self._timer: asyncio.TimerHandle | None = None
         self._flushed = 0
@@ -150,25 +154,42 @@ class Turn:
             among: the channels that it is in.
             many: how many these are.
         """
-        if self._dirty:
-            for fanout in list(among) if many < len(self._dirty) else self._dirty:
+        waiting = self._dirty + self._under_way if self._under_way else self._dirty
+        if waiting:
+            for fanout in list(among) if many < len(waiting) else waiting:
                 fanout.catch_up(reader)
 
     def flush(self) -> None:
         """Flush all now."""
+        while self._dirty or self._under_way:
+            self._go_on()
+            self._begin()
+
+    def _begin(self) -> None:
+        """Flush what has waited: of channels with very many readers a portion each."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         dirty, self._dirty = self._dirty, []
-        alone = len(dirty) == 1
         self._flushed += len(dirty)
+        self._write(dirty, len(dirty) == 1 and not self._under_way)
+
+    def _go_on(self) -> None:
+        """Flush the next portion of the channel that has waited for it longest."""
+        if self._under_way:
+            self._write([self._under_way.pop(0)], not self._under_way and not self._dirty)
+
+    def _write(self, fanouts: list[Fanout], alone: bool) -> None:
         began = time.perf_counter()  # the loop's time stands still within a turn
-        for fanout in dirty:
+        for fanout in fanouts:
             try:
                 fanout.flush(alone)
             except Exception:
                 # One channel's fault must not keep the lines of the others back.
                 log.exception("fanout_failed", channel=fanout.channel)
+            if fanout.under_way:
+                self._under_way.append(fanout)
+                self._loop.call_soon(self._go_on)
         self._spent += time.perf_counter() - began
 
     def _due(self) -> None:
@@ -176,9 +197,9 @@ class Turn:
             return  # flushed meanwhile
         wait = self._rhythm.wait(self._loop.time(), self.lines, self._flushed, self._spent)
         if wait:
-            self._timer = self._loop.call_later(wait, self.flush)
+            self._timer = self._loop.call_later(wait, self._begin)
         else:
-            self.flush()
+            self._begin()
 
     def _cool(self) -> None:
         hot, self._hot = self._hot, []
