@@ -10,7 +10,7 @@ from godwit.load.bench import Plan, run
 from godwit.load.crowd import Crowd, LoadFailed, Shape
 from godwit.load.dialects import Dialect
 from godwit.load.loops import closed, prime, steady
-from godwit.load.receiver import PythonReceiver, Receiver, best_receiver
+from godwit.load.receiver import Account, PythonReceiver, Receiver, best_receiver
 from tests.load.server import Fault, serving
 
 SMALL = Shape(rooms=2, members=4, senders=2)
@@ -177,3 +177,27 @@ def test_a_process_that_is_not_there() -> None:
     """Is told before anything begins."""
     with pytest.raises(LoadFailed, match="leave --pid out"):
         run("127.0.0.1:1", Dialect(), Plan(Shape()), lambda text: None, pid=2**22 + 1)
+
+
+def test_what_is_under_way_is_heard_before_the_account_is_taken() -> None:
+    """An account takes a while; what came meanwhile would seem to be late."""
+    under_way = [2, 1, 0, 0]
+    taken: list[int] = []
+
+    class Waiting(Crowd):
+        def __init__(self) -> None:
+            self.receiver = PythonReceiver()
+            self._blocked = []
+
+        def tend(self, seconds: float) -> list[int]:
+            self.receiver.deliveries += under_way[0] > 0
+            if len(under_way) > 1:
+                del under_way[0]
+            return []
+
+        def account(self) -> Account:
+            taken.append(under_way[0])
+            return Account(2, self.receiver.deliveries, 0, 0, 0, 0, 0)
+
+    assert Waiting().settle(10).heard == 2
+    assert taken == [0]

@@ -209,17 +209,22 @@ class Crowd:
         return Account(*self.receiver.account())
 
     def settle(self, patience: float) -> Account:
-        """Wait until all have heard everything, or nothing has come for so many seconds."""
-        account, news = self.account(), time.monotonic()
-        while account.heard < account.expected and time.monotonic() - news < patience:
+        """Wait until all have heard everything, or nothing has come for so many seconds.
+
+        The account is taken when nothing comes: for as long as it takes nobody hears, and what was under way would seem
+        late.
+        """
+        news = time.monotonic()
+        while True:
             before = self.receiver.deliveries
             self.tend(0.05)
             self.unblock()
             if self.receiver.deliveries != before:
                 news = time.monotonic()
-            else:
-                account = self.account()
-        return self.account()
+                continue
+            account = self.account()
+            if account.heard >= account.expected or time.monotonic() - news >= patience:
+                return account
 
     def unblock(self) -> None:
         """Send what sockets did not take at once."""
