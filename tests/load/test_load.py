@@ -183,21 +183,22 @@ def test_what_is_under_way_is_heard_before_the_account_is_taken() -> None:
     """An account takes a while; what came meanwhile would seem to be late."""
     under_way = [2, 1, 0, 0]
     taken: list[int] = []
+    heard = PythonReceiver()
 
     class Waiting(Crowd):
         def __init__(self) -> None:
-            self.receiver = PythonReceiver()
+            self.receiver = heard
             self._blocked = []
 
         def tend(self, seconds: float) -> list[int]:
-            self.receiver.deliveries += under_way[0] > 0
+            heard.deliveries += under_way[0] > 0
             if len(under_way) > 1:
                 del under_way[0]
             return []
 
         def account(self) -> Account:
             taken.append(under_way[0])
-            return Account(2, self.receiver.deliveries, 0, 0, 0, 0, 0)
+            return Account(2, heard.deliveries, 0, 0, 0, 0, 0)
 
     assert Waiting().settle(10).heard == 2
     assert taken == [0]
