@@ -17,7 +17,7 @@ from bench import machine, results
 from bench.report import figure, verdict
 from bench.scenarios import GROUPS, SCENARIOS
 from bench.sizes import SMALL, Found, Sizes
-from bench.versus import Options, Row, Running
+from bench.versus import SERVERS, Options, Row, Running
 from bench.words import WORDS
 from godwit.cli import logs
 
@@ -30,6 +30,9 @@ def main(arguments: list[str]) -> int:
     wanted = [name for asked in options.scenarios for name in GROUPS.get(asked, (asked,))] or [*WORDS, *SCENARIOS]
     if unknown := set(wanted) - WORDS.keys() - SCENARIOS.keys():
         _parser().error(f"no scenario {', '.join(sorted(unknown))}: choose among {NAMES}")
+    only = tuple(name for name in options.only.split(",") if name)
+    if strange := set(only) - set(SERVERS):
+        _parser().error(f"--only: no server {', '.join(sorted(strange))}: choose among {', '.join(SERVERS)}")
 
     logs.to_stderr(30)
     sizes = SMALL if options.quick else Sizes()
@@ -42,7 +45,7 @@ def main(arguments: list[str]) -> int:
     comparing = Options(
         windows=_numbers(options.windows, int),
         rates=_numbers(options.rates, float),
-        only=tuple(name for name in options.only.split(",") if name),
+        only=only,
         members=options.members,
         seconds=0.2 if options.quick else options.seconds,
         rounds=options.rounds,
@@ -103,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     group = parser.add_argument_group("servers beside each other", f"of {', '.join(WORDS)}")
     group.add_argument("--windows", default="", metavar="W,W", help="lines under way, instead of the scenario's")
     group.add_argument("--rates", default="", metavar="R,R", help="lines a second, instead of the scenario's")
-    group.add_argument("--only", default="", metavar="NAME,NAME", help="these servers, such as godwit,kernel")
+    group.add_argument("--only", default="", metavar="NAME,NAME", help=f"these servers, of {', '.join(SERVERS)}")
     group.add_argument("--members", type=int, default=0, metavar="N", help="in each room")
     group.add_argument("--seconds", type=float, default=1.5, metavar="S", help="of each run")
     group.add_argument("--rounds", type=int, default=3, metavar="N", help="medians of so many")

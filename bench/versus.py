@@ -116,7 +116,7 @@ class Options:
     Attributes:
         windows: lines under way.
         rates: lines a second.
-        only: servers, by name.
+        only: servers, by name, as `godwit`, which is `godwit+tags` and `godwit+ws`, too, or one of these.
         rounds: how often all of it is done.
         quick: only see that it works.
         say: is told of progress.
@@ -190,7 +190,7 @@ class Comparison:
             windows, rates = [min(window, 30) for window in windows[-1:]], rates[:1]
         seconds = max(options.seconds, 0.0 if options.quick else self.shortest)
         found: dict[tuple[str, str], list[tuple[Target | None, Result]]] = {}
-        servers = [name for name in self.servers if not options.only or base(name) in options.only]
+        servers = self.chosen(options)
         with options.running(self.quiet) as running:
             for turn in range(1 if options.quick else options.rounds):
                 for name in servers:
@@ -204,6 +204,10 @@ class Comparison:
                         running.missing[name] = str(error)
         rows = [Row(self.name, name, "", note) for name, note in running.missing.items()]
         return rows + [self._row(name, setting, runs) for (name, setting), runs in found.items()]
+
+    def chosen(self, options: Options) -> list[str]:
+        """Its servers that are wanted."""
+        return [name for name in self.servers if not options.only or {name, base(name)} & set(options.only)]
 
     def _shape(self, options: Options) -> Shape:
         shape = self.shape
@@ -305,3 +309,6 @@ COMPARISONS = {
     )
 }
 """By name."""
+
+SERVERS = sorted({name for one in COMPARISONS.values() for server in one.servers for name in (server, base(server))})
+"""What `Options.only` may have."""
